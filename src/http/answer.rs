@@ -1,0 +1,95 @@
+//! One HTTP answer, and how it is written: head and body in one piece.
+//!
+//! Written by the relay itself, since tiny_http's own responses can carry neither `Connection: close`
+//! nor `Upgrade` (T9), and go out in several packets above 1 KiB (T10).
+
+use std::time::SystemTime;
+
+/// A status, a JSON body, and what else must be in the head.
+#[derive(Debug)]
+pub struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    fields: Vec<(&'static str, &'static str)>,
+}
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, body, fields: Vec::new() }
+    }
+
+    /// An error whose body is `{"error": message}`.
+    pub fn error(status: u16, message: &str) -> Self {
+        // Not serde_json's `Value`: it would bring 60 KB of number formatting along.
+        #[derive(serde::Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+        }
+        let body = serde_json::to_vec(&Body { error: message }).expect("a string always serialises");
+        Self { status, body, fields: Vec::new() }
+    }
+
+    /// Adds a header field.
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+
+    /// The bytes that go over the wire. `close` tells the client that the connection ends with them;
+    /// the answer to a HEAD request has no body, but says its length.
+    pub fn into_bytes(self, close: bool, head_only: bool) -> Vec<u8> {
+        let reason = tiny_http::StatusCode(self.status).default_reason_phrase();
+        let mut bytes = Vec::with_capacity(256 + self.body.len());
+        let mut line = |text: &[&str]| {
+            for part in text {
+                bytes.extend_from_slice(part.as_bytes());
+            }
+            bytes.extend_from_slice(b"\r\n");
+        };
+        line(&["HTTP/1.1 ", &self.status.to_string(), " ", reason]);
+        line(&["Content-Type: application/json"]);
+        line(&["Content-Length: ", &self.body.len().to_string()]);
+        line(&["Cache-Control: no-store"]);
+        line(&["Date: ", &httpdate::fmt_http_date(SystemTime::now())]);
+        for (name, value) in &self.fields {
+            line(&[name, ": ", value]);
+        }
+        // `Upgrade` must be named in `Connection` (RFC 9110, 7.8).
+        let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade");
+        match (close, upgrade) {
+            (true, true) => line(&["Connection: close, upgrade"]),
+            (true, false) => line(&["Connection: close"]),
+            (false, true) => line(&["Connection: upgrade"]),
+            (false, false) => {}
+        }
+        line(&[]);
+        if !head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_head_and_a_body_that_agree() {
+        let text = |answer: Answer, close, head_only| {
+            String::from_utf8(answer.into_bytes(close, head_only)).unwrap()
+        };
+        let whole = text(Answer::error(404, "no \"such\" page"), true, false);
+        let (head, body) = whole.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
+        assert!(head.contains("\r\nConnection: close"));
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+        assert_eq!(body, r#"{"error":"no \"such\" page"}"#);
+
+        let head_only = text(Answer::json(b"{}".to_vec()).with("Allow", "GET"), false, true);
+        assert!(head_only.contains("\r\nContent-Length: 2\r\n"));
+        assert!(head_only.contains("\r\nAllow: GET\r\n"));
+        assert!(head_only.ends_with("\r\n\r\n") && !head_only.contains("Connection"));
+    }
+}

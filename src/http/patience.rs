@@ -1,0 +1,214 @@
+//! How long a connection may let us wait (T5, T6): tiny_http has no limit of its own, and holds a thread
+//! and two descriptors for each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::http::connections::Connections;
+use crate::http::socket::Received;
+use crate::limits::{
+    HEAD_TIMEOUT, MAX_BEHIND, MAX_CONNECTIONS, MAX_HEAD, REST_TIMEOUT, SPARE_DESCRIPTORS, SWEEP_EVERY,
+    SWEEP_IDLE,
+};
+
+/// The kernel counts in ticks of up to 10 ms: what seems to have come so shortly after the last answer
+/// may have come before it.
+const KERNEL_CLOCK: Duration = Duration::from_millis(20);
+
+/// What is known of one connection's waiting.
+#[derive(Debug)]
+pub struct Patience {
+    /// Since when it owes us a request: seen first, or answered last.
+    since: Instant,
+    /// Whether it has brought a request before.
+    rested: bool,
+    /// Since when it has been bringing its next head.
+    head_since: Option<Instant>,
+    /// What it had brought when `since` was set, once the kernel was asked.
+    bytes: Option<u64>,
+    /// It is no HTTP connection any more.
+    ended: bool,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It owes us nothing.
+    Fine,
+    /// It has owed us something since then.
+    Waiting(Instant),
+    /// It has waited since then, too, but it is new and nobody reads what it has brought: tiny_http has left it
+    /// without a thread (T2).
+    Stranded,
+    /// It has let us wait too long, or brings too much.
+    Cut,
+}
+
+impl Patience {
+    /// A connection that was first seen now.
+    pub fn new(now: Instant) -> Self {
+        Self { since: now, rested: false, head_since: None, bytes: Some(0), ended: false }
+    }
+
+    /// A connection that a sweep has found: it was opened, or brought something, so long ago.
+    pub fn found(now: Instant, received: Option<Received>) -> Self {
+        let ago = received.map_or(Duration::ZERO, |received| received.last);
+        Self::new(now.checked_sub(ago).unwrap_or(now))
+    }
+
+    /// Its last request was answered now.
+    pub fn rest(&mut self, now: Instant) {
+        *self = Self { rested: true, bytes: None, ended: self.ended, ..Self::new(now) };
+    }
+
+    /// No request will come from it any more, and that is as it should be.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Judges it by what it has received; `busy` when a request of it is being served.
+    pub fn judge(&mut self, now: Instant, busy: bool, received: Option<Received>) -> Verdict {
+        let Some(received) = received.filter(|_| !self.ended) else { return Verdict::Fine };
+        let brought = received.bytes.saturating_sub(*self.bytes.get_or_insert(received.bytes));
+        if busy {
+            // Its answer is ours to give, and the body is waited for elsewhere.
+            return if brought > MAX_BEHIND { Verdict::Cut } else { Verdict::Fine };
+        }
+        if brought > MAX_HEAD {
+            return Verdict::Cut;
+        }
+        let after_rest = received.last + KERNEL_CLOCK < now.saturating_duration_since(self.since);
+        if self.head_since.is_none() && after_rest {
+            self.head_since = Some(now);
+        }
+        let (since, limit) = match (self.rested, self.head_since) {
+            (true, Some(began)) => (began, HEAD_TIMEOUT),
+            (true, None) => (self.since, REST_TIMEOUT),
+            (false, _) => (self.since, HEAD_TIMEOUT),
+        };
+        if now >= since + limit {
+            Verdict::Cut
+        } else if !self.rested && received.unread > 0 {
+            Verdict::Stranded
+        } else {
+            Verdict::Waiting(since)
+        }
+    }
+}
+
+/// Sweeps through the connections every [`SWEEP_EVERY`], and while none waits, every [`SWEEP_IDLE`].
+pub struct Sweeper {
+    connections: Arc<Connections>,
+    room: usize,
+    next: Instant,
+}
+
+impl Sweeper {
+    /// Leaves room for as many connections as `descriptors` allow.
+    pub fn new(connections: Arc<Connections>, descriptors: usize) -> Self {
+        // tiny_http takes two descriptors for a connection.
+        let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
+        Self { connections, room, next: Instant::now() }
+    }
+
+    /// Sweeps when it is time to; when it is again.
+    pub fn tend(&mut self, now: Instant) -> Instant {
+        if now >= self.next {
+            let any_wait = self.connections.sweep(now, self.room);
+            self.next = now + if any_wait { SWEEP_EVERY } else { SWEEP_IDLE };
+        }
+        self.next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// So many bytes, the last of them so long ago.
+    fn received(bytes: u64, last: Duration) -> Option<Received> {
+        Some(Received { bytes, last, unread: 0 })
+    }
+
+    #[test]
+    fn who_brings_no_first_request_is_cut_after_10_s_whatever_it_sends() {
+        let start = Instant::now();
+        let mut silent = Patience::new(start);
+        let mut slow = Patience::new(start);
+        for second in 0..10 {
+            let now = start + second * SECOND;
+            let never = received(0, Duration::from_secs(3600));
+            assert_eq!(silent.judge(now, false, never), Verdict::Waiting(start));
+            let drop_by_drop = received(u64::from(second), Duration::ZERO);
+            assert_eq!(slow.judge(now, false, drop_by_drop), Verdict::Waiting(start));
+        }
+        let now = start + 10 * SECOND;
+        assert_eq!(silent.judge(now, false, received(0, 3600 * SECOND)), Verdict::Cut);
+        assert_eq!(slow.judge(now, false, received(10, SECOND)), Verdict::Cut);
+    }
+
+    #[test]
+    fn a_connection_at_rest_has_60_s_and_one_that_has_begun_a_head_10() {
+        let start = Instant::now();
+        let mut rested = Patience::new(start);
+        rested.rest(start);
+        let mut begun = Patience::new(start);
+        begun.rest(start);
+        let now = start + 9 * SECOND;
+        assert_eq!(rested.judge(now, false, received(100, 10 * SECOND)), Verdict::Waiting(start));
+        assert_eq!(begun.judge(now, false, received(101, SECOND)), Verdict::Waiting(now));
+        let now = start + 18 * SECOND;
+        assert_eq!(
+            begun.judge(now, false, received(102, SECOND)),
+            Verdict::Waiting(start + 9 * SECOND)
+        );
+        assert_eq!(begun.judge(now + SECOND, false, received(103, SECOND)), Verdict::Cut);
+        let now = start + 59 * SECOND;
+        assert_eq!(rested.judge(now, false, received(100, 60 * SECOND)), Verdict::Waiting(start));
+        assert_eq!(rested.judge(now + SECOND, false, received(100, 61 * SECOND)), Verdict::Cut);
+    }
+
+    #[test]
+    fn of_those_found_together_the_one_that_brought_nothing_for_longer_is_the_older() {
+        let now = Instant::now();
+        let silent = Patience::found(now, received(0, Duration::from_millis(80)));
+        let honest = Patience::found(now, received(100, Duration::ZERO));
+        assert!(silent.since < honest.since);
+    }
+
+    #[test]
+    fn a_head_without_end_is_cut_at_once() {
+        let start = Instant::now();
+        let mut fresh = Patience::new(start);
+        assert_eq!(fresh.judge(start, false, received(MAX_HEAD, SECOND)), Verdict::Waiting(start));
+        assert_eq!(fresh.judge(start, false, received(MAX_HEAD + 1, SECOND)), Verdict::Cut);
+        let mut later = Patience::new(start);
+        later.rest(start);
+        assert_eq!(later.judge(start, false, received(1 << 20, SECOND)), Verdict::Waiting(start));
+        assert_eq!(later.judge(start, false, received((1 << 20) + MAX_HEAD + 1, SECOND)), Verdict::Cut);
+    }
+
+    #[test]
+    fn who_has_brought_something_that_nobody_reads_is_stranded() {
+        let start = Instant::now();
+        let unread = Some(Received { bytes: 5, last: SECOND, unread: 5 });
+        let mut stranded = Patience::new(start);
+        assert_eq!(stranded.judge(start + SECOND, false, unread), Verdict::Stranded);
+        assert_eq!(stranded.judge(start + 10 * SECOND, false, unread), Verdict::Cut);
+        assert_eq!(Patience::new(start).judge(start, true, unread), Verdict::Fine);
+    }
+
+    #[test]
+    fn who_waits_for_us_or_speaks_another_protocol_is_left_alone() {
+        let start = Instant::now();
+        let mut busy = Patience::new(start);
+        assert_eq!(busy.judge(start + 60 * SECOND, true, received(MAX_BEHIND, SECOND)), Verdict::Fine);
+        assert_eq!(busy.judge(start, true, received(MAX_BEHIND + 1, SECOND)), Verdict::Cut);
+        let mut agent = Patience::new(start);
+        agent.end();
+        agent.rest(start);
+        assert_eq!(agent.judge(start + 3600 * SECOND, false, received(1 << 30, SECOND)), Verdict::Fine);
+    }
+}

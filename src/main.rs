@@ -1,0 +1,229 @@
+//! The command line of Home Alice Relay. Nothing else.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use home_alice_relay::ask::{self, AskError, Target};
+use home_alice_relay::config::{Config, ListenAddr};
+use home_alice_relay::credentials::{AgentKeys, Credentials};
+use home_alice_relay::logger;
+use home_alice_relay::relay::{End, Relay};
+
+/// One heap that gives memory back. glibc's keeps up to sixteen, 7 MB after a load where this one holds
+/// 3.4; musl's is slow when many threads allocate.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+const HELP: &str = "\
+Carries a voice command from Yandex Alice to your own PC, and the PC's answer back.
+
+  home-alice-relay                        serve; configured by the environment, see README.md
+  home-alice-relay healthcheck            ask the running relay whether it is healthy
+  home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
+                                          with --wait SECONDS also an answer that comes later
+  home-alice-relay --version | --help
+
+healthcheck and ask find the relay by LISTEN_ADDR, or by --url http://host:port. ask needs the relay's
+own environment: its secrets and ids let it in.
+Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be used.
+";
+
+/// What can't be used is told by this code.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => serve(),
+        ["healthcheck", options @ ..] => match Options::read(options) {
+            Some(Options { phrase: None, url, wait: None }) => healthcheck(url),
+            _ => not_understood(),
+        },
+        ["ask", options @ ..] => match Options::read(options) {
+            Some(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
+            _ => not_understood(),
+        },
+        ["--version" | "-V"] => print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n")),
+        ["--help" | "-h" | "help"] => print(HELP),
+        _ => not_understood(),
+    }
+}
+
+fn not_understood() -> ExitCode {
+    eprint(&format!("this command line is not understood\n\n{HELP}"));
+    ExitCode::from(UNUSABLE)
+}
+
+/// What stands behind `healthcheck` and `ask`, in any order.
+#[derive(Default)]
+struct Options<'a> {
+    phrase: Option<&'a str>,
+    url: Option<&'a str>,
+    wait: Option<Duration>,
+}
+
+impl<'a> Options<'a> {
+    fn read(mut arguments: &[&'a str]) -> Option<Self> {
+        let mut options = Self::default();
+        while let [first, rest @ ..] = arguments {
+            arguments = match (*first, rest) {
+                ("--url", [url, rest @ ..]) if options.url.is_none() => {
+                    options.url = Some(url);
+                    rest
+                }
+                ("--wait", [seconds, rest @ ..]) if options.wait.is_none() => {
+                    options.wait = Some(Duration::from_secs(seconds.parse().ok()?));
+                    rest
+                }
+                (phrase, rest) if options.phrase.is_none() && !phrase.starts_with("--") => {
+                    options.phrase = Some(phrase);
+                    rest
+                }
+                _ => return None,
+            };
+        }
+        Some(options)
+    }
+}
+
+fn serve() -> ExitCode {
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => {
+            eprint(&error.to_string());
+            return ExitCode::from(UNUSABLE);
+        }
+    };
+    // Before anything else: a signal that comes now must not find the default, which PID 1 lacks.
+    let signals = Signals::new([SIGTERM, SIGINT]);
+    let (ends, ended) = bounded(4);
+    let relay = logger::init(config.log_level, config.credentials.secrets())
+        .and(signals)
+        .and_then(|signals| handle_signals(signals, ends.clone()))
+        .map_err(|error| format!("the system refuses: {error}"))
+        .and_then(|()| Relay::start(&config, ends).map_err(|error| error.to_string()));
+    let relay = match relay {
+        Ok(relay) => relay,
+        Err(problem) => {
+            eprint(&problem);
+            return ExitCode::FAILURE;
+        }
+    };
+    introduce(&config.credentials, &relay);
+    let code = match ended.recv() {
+        Ok(End::Asked) | Err(_) => {
+            relay.stop();
+            ExitCode::SUCCESS
+        }
+        Ok(End::Failed(cause)) => {
+            log::error!("{cause}; ending, for the supervisor to start the relay again");
+            ExitCode::FAILURE
+        }
+    };
+    logger::flush();
+    code
+}
+
+/// Tells what the user must know about who is let in.
+fn introduce(credentials: &Credentials, relay: &Relay) {
+    if let AgentKeys::Generated(key) = &credentials.keys {
+        // Behind what the log has said, though it is not a part of it.
+        logger::flush();
+        print(&format!(
+            "No API_KEY is set, so this run has a random one. For the agent's config:\n\
+             server_url: ws://{}/ws\n\
+             api_key: {}\n",
+            relay.address(),
+            key.reveal()
+        ));
+        log::warn!("The agent's key changes at every start: set API_KEY to keep one");
+    }
+    if let Some(open) = credentials.open() {
+        log::warn!("{open}");
+    }
+}
+
+/// The first signal asks the relay to end, a second one ends it at once.
+fn handle_signals(mut signals: Signals, ends: Sender<End>) -> io::Result<()> {
+    let handle = move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            let _ = ends.try_send(End::Asked);
+        }
+        if let Some(signal) = signals.next() {
+            std::process::exit(128 + signal);
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(handle)?;
+    Ok(())
+}
+
+fn target(url: Option<&str>) -> Result<Target, AskError> {
+    match (url, std::env::var("LISTEN_ADDR")) {
+        (Some(url), _) => Target::of_url(url),
+        (None, Ok(listen)) => Target::of_listener(&listen.parse()?),
+        (None, Err(_)) => Target::of_listener(&ListenAddr::default()),
+    }
+}
+
+fn healthcheck(url: Option<&str>) -> ExitCode {
+    match target(url).and_then(ask::healthcheck) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(&error),
+    }
+}
+
+fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
+    let said = target(url).and_then(|target| {
+        let credentials = Config::from_env()?.credentials;
+        let said = ask::ask(target, &credentials, phrase)?;
+        match wait {
+            Some(patience) if said.is_late() => {
+                print(&format!("{}\n", said.text));
+                ask::wait(target, &credentials, patience)
+            }
+            _ => Ok(said),
+        }
+    });
+    match said {
+        Ok(said) => {
+            print(&format!("{}\n", said.text));
+            if said.by_agent() {
+                return ExitCode::SUCCESS;
+            }
+            let outcome = said.outcome.as_deref().unwrap_or("unknown");
+            let cure = match outcome {
+                "refused" => ". Run ask with the relay's own environment",
+                _ => "",
+            };
+            eprint(&format!("the relay answers, but no agent did: {outcome}{cure}"));
+            ExitCode::FAILURE
+        }
+        Err(error) => failure(&error),
+    }
+}
+
+fn failure(error: &AskError) -> ExitCode {
+    eprint(&error.to_string());
+    match error {
+        AskError::Address(_) => ExitCode::from(UNUSABLE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Nobody may be there to read it, which is no reason to fail.
+fn print(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn eprint(text: &str) {
+    let _ = writeln!(io::stderr(), "home-alice-relay: {text}");
+}

@@ -1,0 +1,298 @@
+//! The agent's link: who is let in, what is sent, and when it counts as over.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::time::Instant;
+
+use serde_json::json;
+use support::{Agent, KEY, PATIENCE, Relay, said, turn};
+use tungstenite::Message;
+
+/// The status and body that a handshake was refused with.
+fn refusal(result: Result<Agent, Box<tungstenite::Error>>) -> (u16, String) {
+    match result.err().map(|error| *error) {
+        Some(tungstenite::Error::Http(response)) => {
+            let body = response.body().clone().unwrap_or_default();
+            (response.status().as_u16(), String::from_utf8(body).unwrap())
+        }
+        other => panic!("not refused by HTTP: {other:?}"),
+    }
+}
+
+#[test]
+fn the_key_is_taken_from_the_query_or_from_the_authorization() {
+    let relay = Relay::start(&[]);
+    let bearer = format!("Bearer {KEY}");
+    assert!(Agent::with(relay.address(), "/ws", &[("Authorization", &bearer)]).is_ok());
+    let bearer = format!("bearer  {KEY}");
+    assert!(Agent::with(relay.address(), "/ws", &[("Authorization", &bearer)]).is_ok());
+    assert!(Agent::connect(relay.address(), KEY).is_ok());
+    assert!(Agent::connect(relay.address(), &KEY.replace('0', "%30")).is_ok());
+}
+
+#[test]
+fn a_wrong_or_missing_key_is_401_before_any_upgrade_and_told_in_the_log() {
+    let relay = Relay::start(&[]);
+    let _honest = relay.agent();
+    for target in ["/ws", "/ws?key=", "/ws?key=wrong", &format!("/ws?key={}", &KEY[1..]), "/ws?xkey=1"]
+    {
+        let (status, body) = refusal(Agent::with(relay.address(), target, &[]));
+        assert_eq!(status, 401, "{target}");
+        assert!(body.contains("API_KEY"), "{body}");
+    }
+    let basic = [("Authorization", KEY)];
+    assert_eq!(refusal(Agent::with(relay.address(), "/ws", &basic)).0, 401);
+    // Not even a request that is no WebSocket one learns more without the key.
+    assert_eq!(relay.get("/ws").status, 401);
+    let line = relay.line("Agent rejected from 127.0.0.1:");
+    assert!(line.contains("WARN") && line.contains("wrong or missing key"), "{line}");
+    assert!(relay.agent_connected());
+}
+
+#[test]
+fn what_is_no_websocket_request_is_426_and_names_the_likely_cause() {
+    let relay = Relay::start(&[]);
+    let response = relay.get(&format!("/ws?key={KEY}"));
+    assert_eq!(response.status, 426);
+    assert_eq!(response.field("Upgrade"), Some("websocket"));
+    assert_eq!(response.field("Connection"), Some("upgrade"));
+    assert!(response.json()["error"].as_str().unwrap().contains("Websockets Support"));
+    relay.line("Websockets Support");
+}
+
+#[test]
+fn another_version_of_the_protocol_is_426_and_told_which() {
+    let relay = Relay::start(&[]);
+    let mut http = relay.http();
+    http.send(format!(
+        "GET /ws?key={KEY} HTTP/1.1\r\nHost: r\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ));
+    let response = http.response();
+    assert_eq!((response.status, response.field("Sec-WebSocket-Version")), (426, Some("13")));
+    let mut http = relay.http();
+    http.send(format!(
+        "GET /ws?key={KEY} HTTP/1.1\r\nHost: r\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n"
+    ));
+    assert_eq!(http.response().status, 400);
+}
+
+#[test]
+fn the_claimed_address_is_logged_as_claimed_and_escaped() {
+    let relay = Relay::start(&[]);
+    let _ = Agent::with(relay.address(), "/ws", &[("X-Real-IP", "1.2.3.4\tevil \"quoted\"")]);
+    let line = relay.line("Agent rejected");
+    assert!(line.contains(r#"(claims to be "1.2.3.4\tevil \"quoted\"")"#), "{line}");
+}
+
+#[test]
+fn ids_begin_with_a_prefix_of_the_process_and_never_come_twice() {
+    let first = |relay: &Relay| {
+        let mut agent = relay.agent();
+        let mut http = relay.http();
+        http.send_post(&turn("раз").to_string());
+        let (one, _) = agent.command();
+        agent.answer(&one, "да");
+        http.response();
+        http.send_post(&turn("два").to_string());
+        let (two, _) = agent.command();
+        assert_eq!(one.split_once('-').unwrap().0, two.split_once('-').unwrap().0);
+        assert_ne!(one, two);
+        one
+    };
+    let (a, b) = (first(&Relay::start(&[])), first(&Relay::start(&[])));
+    assert_ne!(a, b);
+}
+
+#[test]
+fn an_answer_counts_only_on_the_link_its_command_was_sent_on_and_only_once() {
+    let relay = Relay::start(&[("LOG_LEVEL", "debug"), ("REPLY_TIMEOUT_MS", "30000")]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("считай").to_string());
+    let (id, _) = agent.command();
+    for wrong in ["", "1", "не тот", &format!("{id}0")] {
+        agent.answer(wrong, "подделка");
+        relay.line("no longer waits");
+    }
+    agent.answer(&id, "правда");
+    agent.answer(&id, "ещё раз");
+    relay.line("no longer waits");
+    assert_eq!(said(&http.response().json()), "правда");
+
+    http.send_post(&turn("считай дальше").to_string());
+    let (old_id, _) = agent.command();
+    let mut newer = relay.agent();
+    assert!(said(&http.response().json()).starts_with("Связь"));
+    newer.answer(&old_id, "чужой ответ");
+    relay.line("no longer waits");
+}
+
+#[test]
+fn what_is_no_answer_is_warned_of_once_and_the_link_stays() {
+    let relay = Relay::start(&[("LOG_LEVEL", "debug")]);
+    let mut agent = relay.agent();
+    for garbage in ["", "{}", "[1]", "{\"id\":1}", "не JSON", "{\"id\":\"x\",\"text\":5}"] {
+        agent.send(garbage);
+    }
+    agent.send(Message::Binary(vec![1, 2, 3].into()));
+    let line = relay.line("is not {\"id\",\"text\"}");
+    assert!(line.contains("WARN"), "{line}");
+    let mut http = relay.http();
+    http.send_post(&turn("ещё тут?").to_string());
+    agent.echo("");
+    assert_eq!(said(&http.response().json()), "ещё тут?");
+    drop(agent);
+    relay.line("7 messages that were no answers");
+}
+
+#[test]
+fn a_message_of_64_kib_is_taken_and_a_longer_one_closes_the_link() {
+    let relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("много").to_string());
+    let (id, _) = agent.command();
+    let mut message = json!({ "id": id, "text": "да" }).to_string();
+    message.insert_str(1, &" ".repeat(64 * 1024 - message.len()));
+    agent.send(message.clone());
+    assert_eq!(said(&http.response().json()), "да");
+
+    message.insert(1, ' ');
+    agent.send(message);
+    assert_eq!(agent.closed(), Some((1009, "message too long".into())));
+    relay.line("Agent disconnected");
+    assert!(!relay.agent_connected());
+}
+
+#[test]
+fn bytes_that_break_the_protocol_close_the_link_with_its_code() {
+    let relay = Relay::start(&[]);
+    for (frame, code) in [
+        (&b"\x81\x02{}"[..], 1002),                         // not masked
+        (&b"\x83\x80\0\0\0\0"[..], 1002),                   // an opcode that does not exist
+        (&b"\x81\x82\0\0\0\0\xff\xff"[..], 1007),           // not UTF-8
+        (&b"\x81\xff\x7f\0\0\0\0\0\0\0\0\0\0\0"[..], 1009), // 2^63 bytes announced
+    ] {
+        let mut agent = relay.agent();
+        agent.socket.get_mut().write_all(frame).unwrap();
+        assert_eq!(agent.closed().map(|(code, _)| code), Some(code), "{frame:?}");
+        relay.line("Agent disconnected");
+    }
+}
+
+#[test]
+fn a_newer_connection_replaces_the_older_one_and_its_commands_are_lost() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let mut old = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("считай").to_string());
+    old.command();
+    let mut new = relay.agent();
+    assert!(said(&http.response().json()).starts_with("Связь с компьютером прервалась"));
+    assert_eq!(old.closed(), Some((4001, "replaced".into())));
+    relay.line("Agent disconnected");
+    assert!(relay.agent_connected());
+    http.send_post(&turn("кто тут").to_string());
+    new.echo("новый: ");
+    assert_eq!(said(&http.response().json()), "новый: кто тут");
+}
+
+#[test]
+fn three_replacements_within_a_minute_are_told_as_two_agents_with_one_key() {
+    let relay = Relay::start(&[]);
+    let _agents: Vec<_> = (0..4).map(|_| relay.agent()).collect();
+    let line = relay.line("share one key");
+    assert!(line.contains("WARN"), "{line}");
+}
+
+#[test]
+fn an_agent_that_ignores_its_replacement_is_cut_off() {
+    let relay = Relay::start(&[]);
+    let mut deaf = relay.agent();
+    let _new = relay.agent();
+    // It reads, but never closes its side.
+    deaf.socket.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut rest = Vec::new();
+    deaf.socket.get_mut().read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"\x88\x0a\x0f\xa1replaced");
+}
+
+#[test]
+fn the_agents_own_close_and_ping_are_answered() {
+    let relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    agent.send(Message::Ping(vec![7, 7].into()));
+    assert_eq!(agent.read().unwrap(), Message::Pong(vec![7, 7].into()));
+    agent.socket.close(None).unwrap();
+    assert_eq!(agent.closed(), None);
+    let line = relay.line("Agent disconnected");
+    assert!(line.contains("it closed the link"), "{line}");
+}
+
+#[test]
+fn a_ping_comes_with_every_heartbeat_whatever_else_passes() {
+    let relay = Relay::start(&[("HEARTBEAT_SECS", "1")]);
+    let mut agent = relay.agent();
+    let mut pings = 0;
+    while pings < 2 {
+        match agent.read().unwrap() {
+            Message::Ping(_) => pings += 1,
+            other => panic!("{other:?}"),
+        }
+        agent.send("{}");
+    }
+}
+
+#[test]
+fn an_agent_that_has_gone_silent_is_not_connected_any_more() {
+    let relay = Relay::start(&[("HEARTBEAT_SECS", "1"), ("REPLY_TIMEOUT_MS", "30000")]);
+    let agent = relay.agent();
+    let begun = Instant::now();
+    let mut http = relay.http();
+    http.send_post(&turn("ты где").to_string());
+    // Nothing is read on its side: a line that is dead in the middle looks the same.
+    assert!(said(&http.response().json()).starts_with("Связь"));
+    assert!(begun.elapsed().as_millis() >= 2000, "it has twice the heartbeat");
+    let line = relay.line("Agent disconnected");
+    assert!(line.contains("nothing came from it for 3 s"), "{line}");
+    assert!(!relay.agent_connected());
+    drop(agent);
+}
+
+#[test]
+fn an_agent_that_takes_nothing_is_closed_and_nobody_waits_for_it() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let _agent = Agent::with_little_room(relay.address());
+    let body = turn(&"длинно ".repeat(900)).to_string();
+    let mut clients: Vec<_> = (0..200).map(|_| relay.http()).collect();
+    for client in &mut clients {
+        client.send_post(&body);
+        assert_eq!(relay.get("/health").status, 200);
+    }
+    for client in &mut clients {
+        let reply = said(&client.response().json());
+        assert!(reply.starts_with("Связь") || reply.starts_with("Компьютер не на связи"), "{reply}");
+    }
+    let line = relay.line("Agent disconnected");
+    assert!(line.contains("it took no byte for 2 s") || line.contains("too much waited"), "{line}");
+    assert!(!relay.agent_connected());
+}
+
+#[test]
+fn agents_leave_nothing_behind() {
+    let relay = Relay::start(&[]);
+    drop(relay.agent());
+    relay.line("Agent disconnected");
+    let (threads, descriptors) = (relay.figure("Threads"), relay.descriptors());
+    for _ in 0..100 {
+        drop(relay.agent());
+        let _ = Agent::connect(relay.address(), "wrong");
+    }
+    // tiny_http keeps idle threads for 5 s.
+    support::until("threads and descriptors are as before", || {
+        relay.figure("Threads") <= threads && relay.descriptors() <= descriptors
+    });
+}

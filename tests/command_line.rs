@@ -1,0 +1,220 @@
+//! The command line and the environment: what is understood, what is refused, and the exit codes.
+
+mod support;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::{Output, Stdio};
+
+use support::{Agent, KEY, Relay, command, said, turn};
+
+/// Runs the program to its end.
+fn run(settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    command(settings).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn version_and_help_are_told() {
+    let version = run(&[], &["--version"]);
+    assert_eq!(stdout(&version), format!("home-alice-relay {}\n", env!("CARGO_PKG_VERSION")));
+    let help = run(&[], &["--help"]);
+    assert!(stdout(&help).contains("healthcheck") && stdout(&help).contains("ask \"a command\""));
+    assert_eq!((version.status.code(), help.status.code()), (Some(0), Some(0)));
+}
+
+#[test]
+fn what_is_not_understood_is_told_with_the_help_and_code_2() {
+    for arguments in [&["serve"][..], &["ask"], &["ask", "a", "b"], &["healthcheck", "--url"], &["-x"]]
+    {
+        let output = run(&[], arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains("home-alice-relay healthcheck"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_bad_value_ends_it_with_code_2_and_one_line() {
+    for (variable, value, cure) in [
+        ("LISTEN_ADDR", "8080", "host:port"),
+        ("REPLY_TIMEOUT_MS", "5", "from 100 to 30000"),
+        ("HEARTBEAT_SECS", "61", "from 1 to 60"),
+        ("LOG_LEVEL", "loud", "off, error, warn, info, debug or trace"),
+        ("API_KEY", "", "openssl rand -hex 32"),
+        ("API_KEY_FILE", "/no/such/file", "name a file"),
+    ] {
+        let output = run(&[(variable, value)], &[]);
+        assert_eq!(output.status.code(), Some(2), "{variable}");
+        let line = stderr(&output);
+        assert!(line.contains(variable) && line.contains(value) && line.contains(cure), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_port_in_use_ends_it_with_code_1_and_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&[("LISTEN_ADDR", &address), ("API_KEY", KEY)], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let line = stderr(&output);
+    assert!(line.contains(&address) && line.contains("another program has this port"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+
+    let output = run(&[("LISTEN_ADDR", "192.0.2.1:0"), ("API_KEY", KEY)], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("192.0.2.1:0"));
+}
+
+#[test]
+fn every_interface_is_ipv4_and_where_there_is_any_ipv6_through_one_socket() {
+    let relay = Relay::start(&[("LISTEN_ADDR", ":0")]);
+    assert_eq!(relay.get("/health").status, 200);
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    let v6 = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, relay.port));
+    if has_ipv6 {
+        let mut http = support::Http::connect(v6);
+        http.send("GET /health HTTP/1.1\r\nHost: r\r\n\r\n");
+        assert_eq!(http.response().status, 200);
+        let mut agent = relay.agent_at(v6);
+        let mut http = support::Http::connect(v6);
+        http.send_post(&turn("по шестой версии").to_string());
+        agent.echo("");
+        assert_eq!(said(&http.response().json()), "по шестой версии");
+    } else {
+        assert!(std::net::TcpStream::connect(v6).is_err());
+    }
+}
+
+#[test]
+fn without_a_key_a_random_one_is_made_and_printed_for_the_agent() {
+    let mut program = command(&[("LISTEN_ADDR", "127.0.0.1:0")]);
+    let relay = Relay::spawn(&mut program);
+    let url = relay.line("server_url: ");
+    assert_eq!(url, format!("server_url: ws://127.0.0.1:{}/ws", relay.port));
+    let key = relay.line("api_key: ").split_off("api_key: ".len());
+    assert_eq!(key.len(), 64);
+    relay.line("changes at every start");
+    assert!(Agent::connect(relay.address(), &key).is_ok());
+}
+
+#[test]
+fn the_key_may_be_in_a_file() {
+    let path = std::env::temp_dir().join(format!("relay-key-{}", std::process::id()));
+    std::fs::File::create(&path).unwrap().write_all(format!("{KEY}\n").as_bytes()).unwrap();
+    let settings = [("LISTEN_ADDR", "127.0.0.1:0"), ("API_KEY_FILE", path.to_str().unwrap())];
+    let relay = Relay::spawn(&mut command(&settings));
+    assert!(Agent::connect(relay.address(), KEY).is_ok());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_short_key_is_warned_of() {
+    let relay = Relay::start(&[("API_KEY", "short")]);
+    assert!(relay.line("shorter than 16 characters").contains("WARN"));
+    assert!(Agent::connect(relay.address(), "short").is_ok());
+}
+
+#[test]
+fn neither_the_key_nor_at_info_a_command_is_ever_logged() {
+    for level in ["info", "trace"] {
+        let mut relay = Relay::start(&[("LOG_LEVEL", level)]);
+        let _agent = relay.agent().echo_for_ever("ответ: ");
+        let _ = Agent::connect(relay.address(), "a-wrong-key-of-somebody");
+        assert_eq!(relay.say("тайная команда"), "ответ: тайная команда");
+        relay.get(&format!("/nowhere?key={KEY}"));
+        assert_eq!(relay.stop().code(), Some(0));
+        let log = relay.rest_of_log();
+        assert!(log.contains("answered after"), "{log}");
+        for secret in [KEY, "a-wrong-key-of-somebody"] {
+            assert!(!log.contains(secret), "{log}");
+        }
+        assert!(level != "info" || !log.contains("тайная"), "{log}");
+    }
+}
+
+#[test]
+fn many_commands_are_summed_up_in_the_log() {
+    let relay = Relay::start(&[]);
+    let _agent = relay.agent().echo_for_ever("");
+    for _ in 0..200 {
+        relay.say("ещё");
+    }
+    relay.line("more commands within a second");
+}
+
+#[test]
+fn healthcheck_asks_the_relay_of_this_environment_or_url() {
+    let relay = Relay::start(&[]);
+    let address = relay.address().to_string();
+    assert_eq!(run(&[("LISTEN_ADDR", &address)], &["healthcheck"]).status.code(), Some(0));
+    let url = format!("http://{address}");
+    assert_eq!(run(&[], &["healthcheck", "--url", &url]).status.code(), Some(0));
+    drop(relay);
+    let output = run(&[("LISTEN_ADDR", &address)], &["healthcheck"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&address) && stderr(&output).contains("LISTEN_ADDR"));
+    assert_eq!(run(&[("LISTEN_ADDR", ":0")], &["healthcheck"]).status.code(), Some(2));
+}
+
+#[test]
+fn healthcheck_fails_on_what_is_silent_or_no_relay() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let output = run(&[], &["healthcheck", "--url", &url]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no answer in time"), "{}", stderr(&output));
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", other.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    });
+    let output = run(&[], &["healthcheck", "--url", &url]);
+    server.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is not the relay"), "{}", stderr(&output));
+}
+
+#[test]
+fn ask_prints_what_alice_would_say_and_fails_when_no_agent_answered() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "200")]);
+    let address = relay.address().to_string();
+    let settings = [("LISTEN_ADDR", address.as_str())];
+    let output = run(&settings, &["ask", "Громче"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).starts_with("Компьютер не на связи"));
+    assert!(stderr(&output).contains("no-agent"), "{}", stderr(&output));
+
+    let mut agent = relay.agent();
+    let asking = command(&settings)
+        .args(["ask", "Громче"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    agent.echo("сделано: ");
+    let output = asking.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "сделано: громче\n"));
+
+    let output = run(&settings, &["ask", "Громче"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("too-late"), "{}", stderr(&output));
+
+    let url = format!("http://{address}");
+    let output = run(&[], &["ask", "ping", "--url", &url]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), "pong\n"));
+    drop(relay);
+    let output = run(&[], &["ask", "Громче", "--url", &url]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    assert!(stderr(&output).contains("can't be reached"));
+}

@@ -1,0 +1,146 @@
+//! The end: asked for, twice asked for, and forced on the relay.
+
+mod support;
+
+use std::io::Write;
+use std::process::Stdio;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustix::process::Signal;
+use support::{KEY, Relay, said, turn};
+
+#[test]
+fn the_first_signal_ends_it_with_code_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut relay = Relay::start(&[]);
+        relay.signal(signal);
+        assert_eq!(relay.exit().code(), Some(0));
+        assert!(relay.rest_of_log().contains("Relay stopped"));
+    }
+}
+
+#[test]
+fn the_agent_is_told_that_the_relay_goes() {
+    let mut relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    relay.signal(Signal::TERM);
+    assert_eq!(agent.closed(), Some((1001, "going away".into())));
+    assert_eq!(relay.exit().code(), Some(0));
+}
+
+#[test]
+fn what_is_under_way_is_answered_and_nothing_new_is_taken() {
+    let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let mut agent = relay.agent();
+    let (mut waiting, mut other) = (relay.http(), relay.http());
+    other.send("GET /health HTTP/1.1\r\nHost: r\r\n\r\n");
+    assert_eq!(other.response().status, 200);
+    waiting.send_post(&turn("считай").to_string());
+    let (id, _) = agent.command();
+    relay.signal(Signal::TERM);
+    support::until("no new connection is taken", || {
+        std::net::TcpStream::connect(relay.address()).is_err()
+    });
+    assert!(
+        said(&other.post(&turn("ещё одну").to_string()).json()).starts_with("Сервер перезапускается")
+    );
+    agent.answer(&id, "успел");
+    assert_eq!(said(&waiting.response().json()), "успел");
+    assert_eq!(agent.closed().map(|(code, _)| code), Some(1001));
+    assert_eq!(relay.exit().code(), Some(0));
+}
+
+#[test]
+fn what_is_under_way_is_waited_for_until_its_deadline_and_no_longer() {
+    let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "500")]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("считай").to_string());
+    agent.command();
+    relay.signal(Signal::TERM);
+    assert!(said(&http.response().json()).starts_with("Компьютер не успел"));
+    assert_eq!(relay.exit().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("считай").to_string());
+    agent.command();
+    relay.signal(Signal::TERM);
+    support::until("the first signal has arrived", || {
+        std::net::TcpStream::connect(relay.address()).is_err()
+    });
+    relay.signal(Signal::TERM);
+    assert_eq!(relay.exit().code(), Some(128 + 15));
+}
+
+/// The relay under limits that only a shell can set.
+fn with_limit(limit: &str) -> Relay {
+    let mut shell = std::process::Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_home-alice-relay");
+    shell.args(["-c", &format!("{limit}; exec {program}")]);
+    shell.env_clear().env("API_KEY", KEY).env("LISTEN_ADDR", "127.0.0.1:0").stdin(Stdio::null());
+    Relay::spawn(&mut shell)
+}
+
+#[test]
+fn when_descriptors_run_out_it_says_so_and_ends_for_its_supervisor() {
+    let mut relay = with_limit("ulimit -n 256");
+    let crowd: Vec<_> =
+        (0..300).map_while(|_| std::net::TcpStream::connect(relay.address()).ok()).collect();
+    assert_eq!(relay.exit().code(), Some(1));
+    let log = relay.rest_of_log();
+    assert!(log.contains("ERROR"), "{log}");
+    assert!(log.contains("descriptors are open") || log.contains("accepted any more"), "{log}");
+    drop(crowd);
+}
+
+#[test]
+fn before_lost_descriptors_run_out_the_watchdog_speaks() {
+    // A limit that this can't reach, so that nothing but the watchdog can end it.
+    let mut relay = with_limit("ulimit -n 1000");
+    // tiny_http loses a thread and two descriptors for each of these, and 900 descriptors are allowed.
+    for _ in 0..490 {
+        let Ok(mut stream) = std::net::TcpStream::connect(relay.address()) else { break };
+        let _ = stream.write_all(b"GET / HTTP/2.0\r\n\r\n");
+        // The relay closes it only when it needs room; until then this is time to read it.
+        let _ = stream.set_read_timeout(Some(std::time::Duration::from_millis(2)));
+        let _ = std::io::Read::read(&mut stream, &mut [0]);
+    }
+    assert_eq!(relay.exit().code(), Some(1));
+    let log = relay.rest_of_log();
+    assert!(log.contains("descriptors are open, more than 900"), "{log}");
+}
+
+#[test]
+fn a_closed_log_disturbs_nothing() {
+    let mut relay = Relay::start(&[("LOG_LEVEL", "debug")]);
+    let _agent = relay.agent().echo_for_ever("");
+    relay.close_log.store(true, Relaxed);
+    for round in 0..100 {
+        assert_eq!(relay.say(&format!("раз {round}")), format!("раз {round}"));
+    }
+    assert_eq!(relay.stop().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_nobody_reads_disturbs_nothing_and_what_was_lost_is_counted() {
+    let mut relay = Relay::start(&[("LOG_LEVEL", "debug")]);
+    let mut agent = relay.agent();
+    let reading = relay.reading.clone();
+    let nobody_reads = reading.lock().unwrap();
+    // Far more lines than a pipe and the queue take.
+    for _ in 0..5000 {
+        agent.answer("никому", "ничего");
+    }
+    let _agent = agent.echo_for_ever("");
+    for round in 0..100 {
+        assert_eq!(relay.say(&format!("раз {round}")), format!("раз {round}"));
+    }
+    drop(nobody_reads);
+    relay.line("log lines were dropped");
+    assert_eq!(relay.stop().code(), Some(0));
+}
