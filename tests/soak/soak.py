@@ -1,0 +1,670 @@
+"""The long cases: each row of the README's table «What it withstands», measured and judged.
+
+    tests/soak/run              every case, the largest at a tenth of their size: about 5 minutes
+    tests/soak/run --full       at full size
+    tests/soak/run --only WORD  the cases whose name contains the word
+
+A case runs against a relay of its own, directly or through nginx, while a probe is an honest client and an
+honest agent. «calm» and «back» are those of the README. Exits with 1 when a "must" is missed.
+"""
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+import attacks
+from honest import GET, HOLD, KEY, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
+from world import World
+
+FORK = multiprocessing.get_context("fork")
+# An attack, and a whole run, that take longer than this have gone wrong: at full size, and in CI.
+LONGEST = {True: 900, False: 120}
+LONGEST_RUN = {True: 3600, False: 900}
+# How long a relay may take until it is calm again, and the agent's own wait on top of it.
+BACK = 10.0
+RETURN = 5.0 + 1.0
+
+
+class Task:
+    """A function in a process of its own, so that what it does costs the probe no time."""
+
+    # Seconds; what `main` found out to be the size decides.
+    longest = LONGEST[True]
+
+    def __init__(self, function, *arguments):
+        self.over = FORK.Event()
+        self.result, sender = FORK.Pipe(duplex=False)
+
+        def run():
+            try:
+                sender.send((True, function(*arguments)))
+            except BaseException:
+                sender.send((False, traceback.format_exc()))
+            sender.close()
+            os._exit(0)
+
+        self.process = FORK.Process(target=run, daemon=True)
+        self.process.start()
+        sender.close()
+
+    def wait(self):
+        if not self.result.poll(self.longest):
+            self.process.kill()
+            raise TimeoutError(f"an attack did not end within {self.longest} s")
+        fine, result = self.result.recv()
+        self.process.join()
+        if not fine:
+            raise RuntimeError(result)
+        return result or {}
+
+
+class Row:
+    """One line of the table."""
+
+    def __init__(self, name, via):
+        self.name, self.via = name, via
+        self.must, self.aim, self.notes = [], [], []
+        self.cells = {}
+
+    def judge(self, problems, aim=False):
+        (self.aim if aim else self.must).extend(problems)
+
+    def take(self, seen):
+        """The probe's figures."""
+        self.cells["health"] = f"{seen.median * 1000:.1f} / {seen.worst * 1000:.0f}"
+        self.cells["turns"] = "{} / {} / {} / {}".format(
+            *(seen.count(outcome) for outcome in ("own", "told", "lost", "crossed")))
+
+    def figures(self, before, peak, after):
+        after = after or {"memory": 0, "threads": 0, "descriptors": 0}
+        self.cells["memory"] = " / ".join(f"{x['memory'] / 1024:.1f}" for x in (before, peak, after))
+        for name in ("threads", "descriptors"):
+            self.cells[name] = " / ".join(str(x[name]) for x in (before, peak, after))
+
+    def line(self):
+        verdict = "MISSED" if self.must else "must" if self.aim else "aim"
+        cells = [self.cells.get(name, "–") for name in ("health", "turns", "memory", "threads", "descriptors")]
+        return "| " + " | ".join([self.name, self.via, *cells, "; ".join(self.notes) or "–", verdict]) + " |"
+
+
+HEAD = "| attack or fault | via | `/health` ms: median / worst | turns: own answer / told why not / lost / crossed | " \
+    "MB: before / peak / after | threads | descriptors | besides | reached |\n" + "| --- " * 9 + "|"
+
+
+class Soak:
+    """Runs cases, prints their rows, remembers what was missed."""
+
+    def __init__(self, options):
+        self.program, self.full, self.only = options.program, options.full, options.only
+        self.rows = []
+        self.printing = threading.Lock()
+        self.resting = []
+
+    def size(self, full, part=10):
+        """The full size, or in CI a part of it."""
+        return full if self.full else full // part
+
+    def wanted(self, name):
+        return not self.only or self.only in name
+
+    def world(self, via, **more):
+        return World(self.program, via, **more)
+
+    def case(self, name, via, must, attack, *arguments, aim=None, after=None, rest=8.0, **world):
+        """One attack while a probe watches. `must` and `aim` are "calm" or "back"."""
+        if not self.wanted(name):
+            return
+        self._guarded(name, via, lambda row: self._case(
+            row, via, must, attack, arguments, aim or must, after, rest, world))
+
+    def _guarded(self, name, via, run):
+        """A case that misses its must is run once more, and both rows are shown: the machine is shared, and
+        may have been somewhere else for a second. What misses it twice has failed."""
+        for last in (False, True):
+            row = Row(name, via)
+            try:
+                run(row)
+            except Exception as error:
+                traceback.print_exc()
+                row.judge([f"the case itself failed: {error}"])
+                self._tell(row)
+            if last or not row.must:
+                return
+            with self.printing:
+                self.rows.remove(row)
+                print(f"    once more: {name}, {via}", flush=True)
+
+    def _each(self, jobs, light=False):
+        """Runs the wanted ones of (name, via, run): in CI, where time is short, all at once; at full size
+        one by one, which gives better figures, unless they leave the machine most of its time."""
+        threads = [threading.Thread(target=self._guarded, args=job) for job in jobs if self.wanted(job[0])]
+        for thread in threads:
+            thread.start()
+            if self.full and not light:
+                thread.join()
+        for thread in threads:
+            thread.join()
+
+    def _case(self, row, via, must, attack, arguments, aim, after, rest, world_settings):
+        world = self.world(via, **world_settings)
+        probe = Probe(world.address)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the attack")
+            before = world.figures()
+            begun = time.monotonic()
+            measured = Task(attack, world.address, *arguments).wait()
+            ended = time.monotonic()
+            # Long enough for what the attack has left behind to show.
+            probe.wait_until_calm(3, in_a_row=10**9)
+            if must == "back":
+                probe.wait_until_calm(BACK + RETURN + 5, in_a_row=60)
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        calm = seen.is_calm() + ([f"{len(world.exits)} exits"] if world.exits else [])
+        if aim == "calm" and must == "back":
+            row.judge(calm, aim=True)
+        if must == "calm":
+            row.judge(calm)
+        else:
+            row.judge(seen.always())
+            last_fault = max([ended] + [moment for moment, _ in world.exits])
+            health, turns = seen.back_after(last_fault)
+            if health > BACK:
+                row.judge([f"/health back only {health:.1f} s after"])
+            if turns > BACK + RETURN:
+                row.judge([f"turns back only {turns:.1f} s after"])
+            row.notes.append("same process" if not world.exits else
+                             f"{len(world.exits)} restarts, back {health:.1f} s after the last")
+        for name, value in measured.items():
+            row.notes.append(f"{name} {value * 1000:.1f} ms" if isinstance(value, float) and name in
+                             ("median", "99 %", "worst") else f"{name} {value}")
+        if after:
+            after(row, world, seen, measured)
+        self._let_rest(row, world, before, rest)
+
+    def _let_rest(self, row, world, before, seconds, must=False):
+        """Measures the relay once it is at rest, while the next case runs already."""
+        def rest():
+            took = world.at_rest(before, seconds)
+            row.figures(before, world.peak, world.figures())
+            if must and took is None:
+                row.judge([f"not at rest {seconds:.0f} s after"])
+            if world.peak["memory"] > 128 * 1024 and not world.exits:
+                row.judge([f"{world.peak['memory'] / 1024:.0f} MB at the peak"])
+            world.stop()
+            self._tell(row)
+
+        thread = threading.Thread(target=rest)
+        thread.start()
+        self.resting.append(thread)
+
+    def _tell(self, row):
+        with self.printing:
+            self.rows.append(row)
+            print(row.line(), flush=True)
+            for problem in row.must:
+                print(f"    must: {problem}", flush=True)
+            for problem in row.aim:
+                print(f"    aim: {problem}", flush=True)
+
+    # The rows of the table.
+
+    def bodies(self):
+        for via in ("nginx", "directly"):
+            self.case("one of each bad length and body", via, "calm", attacks.bad_lengths, 1)
+        for via, must in (("nginx", "calm"), ("directly", "back")):
+            each = self.size(10_000, 50)
+            self.case(f"{each} of each bad length and body", via, must, attacks.bad_lengths, each, aim="calm")
+        for via in ("nginx", "directly"):
+            count = self.size(20_000, 5)
+            self.case(f"{count:,} bodies of 70 KB one after another", via, "calm", attacks.refused, count)
+        for via in ("nginx", "directly"):
+            self.case("a body of 1 GB", via, "calm", attacks.gigabyte, 1000)
+        for via in ("nginx", "directly"):
+            self.case("500 held with Connection: upgrade", via, "calm", attacks.upgrades, 500)
+
+    def heads(self):
+        for kind, what in (("one header", "one header of 200 MB"), ("headers", "100,000 headers"),
+                           ("request line", "a request line of 200 MB")):
+            amount = 200 if kind != "headers" else 1
+            for via, must in (("nginx", "calm"), ("directly", "back")):
+                self.case(what, via, must, attacks.endless, kind, amount, aim="calm")
+        for via, must in (("nginx", "calm"), ("directly", "back")):
+            self.case("HTTP/2.0 and 3.0, 5,000", via, must, attacks.versions, 5000, aim="calm")
+
+    def slow(self):
+        mixes = [(kind,) for kind in attacks.SLOW] if self.full else [attacks.SLOW]
+        for kinds in mixes:
+            name = "2,000 slow connections: " + (kinds[0] if len(kinds) == 1 else "every kind")
+            self._each([(name, via, lambda row, via=via: self._slow(row, via, attacks.slow, kinds, 2000, 20))
+                        for via in ("nginx", "directly")], light=True)
+        self._each([("slowhttptest -H -B -R -X, 2,000", via,
+                     lambda row, via=via: self._slow(row, via, attacks.slowhttptest, 2000, 16))
+                    for via in ("nginx", "directly")], light=True)
+
+    def _slow(self, row, via, attack, *arguments):
+        world = self.world(via)
+        probe = Probe(world.address)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the attack")
+            before = world.figures()
+            begun = time.monotonic()
+            Task(attack, world.address, *arguments).wait()
+            probe.wait_until_calm(2, in_a_row=10**9)
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge([f"{len(world.exits)} exits"] if world.exits else [])
+        throughout, later = seen.is_calm(), seen.only(begun + 12)
+        row.judge(later.is_calm() if via == "directly" else throughout)
+        row.judge(throughout, aim=True)
+        row.notes.append(f"from 12 s on {later.median * 1000:.1f} / {later.worst * 1000:.0f} ms")
+        self._let_rest(row, world, before, 30, must=True)
+
+    def bursts(self):
+        def within(row, _world, _seen, measured):
+            limit = [f"{measured['unanswered']} unanswered"] if measured["unanswered"] else []
+            row.judge(limit)
+            if row.via == "directly":
+                row.judge([f"the worst waited {measured['worst'] * 1000:.0f} ms"] if measured["worst"] > 0.1 else [])
+                row.judge([f"the worst waited {measured['worst'] * 1000:.0f} ms"] if measured["worst"] > 0.02 else [],
+                          aim=True)
+
+        for via in ("nginx", "directly"):
+            rounds = self.size(200, 2)
+            self.case(f"64 fresh keep-alive connections, {rounds} rounds", via, "calm", attacks.bursts, 64, rounds,
+                      after=within)
+
+    def pipelining(self):
+        for via in ("nginx", "directly"):
+            self.case("100,000 requests on one connection, never reading", via, "calm",
+                      attacks.never_reading, 100_000)
+        for via in ("nginx", "directly"):
+            self.case("a waiting turn with 50 requests behind it, 50 times", via, "calm",
+                      attacks.behind_a_turn, 50)
+
+    def descriptors(self):
+        self.case("descriptors used up (ulimit -n 256)", "directly", "back", attacks.descriptors, 600,
+                  aim="calm", descriptors=256)
+
+    def agents(self):
+        for via in ("nginx", "directly"):
+            self._each([
+                ("an agent that " + kind, via, lambda row, via=via, kind=kind: self._agent(row, via, kind))
+                for kind in attacks.HOSTILE_AGENTS
+            ], light=True)
+
+    def _agent(self, row, via, kind):
+        """The agent is the attacker; turns must be told so in time, and nobody else may notice."""
+        heartbeat = 2
+        world = self.world(via, settings={"HEARTBEAT_SECS": str(heartbeat)})
+        gone_within = 2 * heartbeat + 1 + 1
+        seconds = gone_within + 1.0 if attacks.HOSTILE_AGENTS[kind] == "cut" else 5.0
+        probe = Probe(world.address, with_agent=False, told_is_fine=True)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the attack")
+            before = world.figures()
+            begun = time.monotonic()
+            task = Task(attacks.hostile_agent, world.address, kind, seconds, 1_000_000)
+            measured = task.wait()
+            # It is gone now in any case, and that must be known.
+            connected = b'"agent_connected":true'
+            known = time.monotonic()
+            while connected in exchange(world.address, GET, 5)[1] and time.monotonic() < known + gone_within:
+                time.sleep(0.02)
+            if connected in exchange(world.address, GET, 5)[1]:
+                row.judge(["the agent is gone, but agent_connected stays true"])
+            probe.wait_until_calm(6, in_a_row=60)
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge([f"{len(world.exits)} exits"] if world.exits else [])
+        own = kind.startswith("answers twice")
+        row.judge([p for p in seen.is_calm() if "told" not in p or own and "own" not in p and not self._only_gone(seen)])
+        slowest = max((entry[1] for entry in seen.turns), default=0)
+        if slowest > 4.5:
+            row.judge([f"a turn waited {slowest:.1f} s"])
+        if own and not seen.count("own"):
+            row.judge(["no turn got the right answer"])
+        if measured["end"] == "closed" or measured["end"] != attacks.HOSTILE_AGENTS[kind]:
+            if not (measured["end"] == "closed" and attacks.HOSTILE_AGENTS[kind] == "cut"):
+                row.judge([f"the link is {measured['end']}, not {attacks.HOSTILE_AGENTS[kind]}"])
+        if attacks.HOSTILE_AGENTS[kind] == "cut" and measured["took"] > gone_within:
+            row.judge([f"known to be gone only after {measured['took']:.1f} s"])
+        row.notes.append(f"link {measured['end']}, slowest turn {slowest:.1f} s")
+        self._let_rest(row, world, before, 12)
+
+    @staticmethod
+    def _only_gone(seen):
+        """Whether turns were told only that there is no agent, which is so before it came and once it went."""
+        return all(entry[3].startswith(("Компьютер не на связи", "Связь")) for entry in seen.turns if entry[2] == "told")
+
+    def vanishing(self):
+        """Runs in network namespaces of its own: the driver starts itself again there."""
+        name = "an agent that vanishes without FIN (veth taken down)"
+        self._each([(name, via, lambda row, via=via: self._vanishing(row, via)) for via in ("nginx", "directly")])
+
+    def _vanishing(self, row, via):
+        done = subprocess.run(
+            ["unshare", "--net", sys.executable, __file__, "--program", self.program, "--inside", via],
+            stdout=subprocess.PIPE, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout)
+        result = json.loads(done.stdout)
+        row.must, row.notes, row.cells = result["must"], result["notes"], result["cells"]
+        self._tell(row)
+
+    def storm(self):
+        count = self.size(10_000)
+        for key, what in ((KEY, "the right key"), ("wrong-" + KEY, "a wrong key")):
+            for via in ("nginx", "directly"):
+                name = f"{count:,} agents one after another, {what}"
+                if self.wanted(name):
+                    self._guarded(name, via, lambda row: self._storm(row, via, key, count))
+
+    def _storm(self, row, via, key, count):
+        world = self.world(via)
+        probe = Probe(world.address, with_agent=False, told_is_fine=True)
+        try:
+            # What the first ones make it allocate stays allocated; from then on nothing may come on top.
+            Task(attacks.agents, world.address, count // 10, key).wait()
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the attack")
+            before = world.figures()
+            begun = time.monotonic()
+            measured = Task(attacks.agents, world.address, count, key).wait()
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge([problem for problem in seen.is_calm() if "told" not in problem])
+        if measured["let in"] != (count if key == KEY else 0):
+            row.judge([f"{measured['let in']} of {count} let in"])
+        took = world.at_rest(before, 12)
+        after = world.figures()
+        row.figures(before, world.peak, after)
+        more = {name: after[name] - before[name] for name in ("threads", "descriptors")}
+        if took is None or after["memory"] > before["memory"] + 256:
+            row.judge([f"left over: {more}, {after['memory'] - before['memory']} kB"])
+        row.notes.append(f"{after['memory'] - before['memory']:+} kB")
+        world.stop()
+        self._tell(row)
+
+    def corpus(self):
+        for via in ("nginx", "directly"):
+            self.case("the JSON corpus as bodies", via, "calm", attacks.json_corpus, self.size(10))
+
+    def million(self):
+        turns = self.size(1_000_000)
+        for via in ("nginx", "directly"):
+            name = f"{turns:,} turns from 64 clients, agents coming and going"
+            if self.wanted(name):
+                self._guarded(name, via, lambda row: self._million(row, via, turns))
+
+    def _million(self, row, via, turns):
+        world = self.world(via)
+        over = FORK.Event()
+        coming = Task(attacks.coming_and_going, world.address, over)
+        probe = Probe(world.address, with_agent=False, told_is_fine=True)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the load")
+            begun = time.monotonic()
+            first = Task(attacks.load, world.address, 64, turns // 10).wait()
+            before = world.figures()
+            second = Task(attacks.load, world.address, 64, turns - turns // 10).wait()
+            after = world.figures()
+            seen = Seen(probe.stop(), begun)
+            over.set()
+            agents = coming.wait()["agents"]
+        except BaseException:
+            probe.process.kill()
+            coming.process.kill()
+            world.stop()
+            raise
+        kinds = {name: first[name] + second[name] for name in
+                 ("own", "told", "crossed", "lost", "refused", "unanswered")}
+        row.take(seen)
+        row.judge([problem for problem in seen.is_calm() if "told" not in problem])
+        row.judge([f"{len(world.exits)} exits"] if world.exits else [])
+        for name in ("crossed", "lost", "refused", "unanswered"):
+            row.judge([f"{kinds[name]} turns {name}"] if kinds[name] else [])
+        if kinds["own"] + kinds["told"] != turns:
+            row.judge([f"{kinds['own'] + kinds['told']} answers for {turns} turns"])
+        if kinds["own"] < turns * 9 // 10:
+            row.judge([f"only {kinds['own']} turns got their own answer"])
+        if after["memory"] > before["memory"] + 1024:
+            row.judge([f"{after['memory'] - before['memory']} kB more than after the first tenth"])
+        row.figures(before, world.peak, after)
+        row.notes.append(f"own {kinds['own']}, told {kinds['told']}, {agents} agents, {second['a second']} a second, "
+                         f"{after['memory'] - before['memory']:+} kB since the first tenth")
+        world.stop()
+        self._tell(row)
+
+    def stdout(self):
+        for what in ("closed", "a pipe that nobody reads"):
+            self._each([(f"stdout {what}", via, lambda row, via=via: self._stdout(row, via, what))
+                        for via in ("nginx", "directly")])
+
+    def _stdout(self, row, via, what):
+        reading, writing = os.pipe()
+        if what == "closed":
+            os.close(reading)
+        world = self.world(via, settings={"LOG_LEVEL": "trace"}, stdout=writing)
+        # Far more lines than a pipe and the queue behind it hold: one for each answer that nobody waits for.
+        Task(attacks.hostile_agent, world.address, "floods 1,000,000 messages", 1, 20_000).wait()
+        probe = Probe(world.address)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the load")
+            before, begun = world.figures(), time.monotonic()
+            Task(attacks.load, world.address, 8, 5000).wait()
+            Task(attacks.agents, world.address, 300, "wrong-" + KEY).wait()
+            probe.wait_until_calm(2, in_a_row=10**9)
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        os.close(writing)
+        row.take(seen)
+        row.judge(seen.is_calm() + ([f"{len(world.exits)} exits"] if world.exits else []))
+        if what != "closed":
+            told = drain_pipe(reading, b"log lines were dropped")
+            row.judge([] if told else ["nobody was told how many lines were dropped"])
+            row.notes.append(told or "no count")
+        self._let_rest(row, world, before, 8)
+
+    def killed(self):
+        for via in ("nginx", "directly"):
+            self._each([("kill -9 and restart under load", via, lambda row: self._killed(row, via))])
+
+    def _killed(self, row, via):
+        # As soon as Docker restarts a container.
+        world = self.world(via, restart_after=0.1)
+        probe = Probe(world.address)
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the load")
+            before, begun = world.figures(), time.monotonic()
+            task = Task(attacks.load, world.address, 16, 10**9, 12)
+            probe.wait_until_calm(2, in_a_row=10**9)
+            killed = world.kill()
+            # The agent comes back after its 5 s.
+            probe.wait_until_calm(8, in_a_row=10**9)
+            load = task.wait()
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge(seen.always())
+        health, turns = seen.back_after(killed)
+        if len(world.exits) != 1:
+            row.judge([f"{len(world.exits)} exits"])
+        if health > 1:
+            row.judge([f"/health back only {health:.2f} s after"])
+        if turns > RETURN + 1:
+            row.judge([f"turns back only {turns:.1f} s after"])
+        row.judge([f"{load['crossed']} turns crossed"] if load["crossed"] else [])
+        if load["lost"] > 16:
+            row.judge([f"{load['lost']} turns lost, more than were under way"])
+        row.notes.append(f"/health back {health:.2f} s after, turns {turns:.1f} s; of the load own {load['own']}, "
+                         f"told {load['told']}, lost {load['lost']}, refused while it was down {load['refused']}")
+        self._let_rest(row, world, before, 8)
+
+
+def drain_pipe(reading, wanted):
+    """Reads a pipe until a line with `wanted` comes: the line's own words."""
+    os.set_blocking(reading, False)
+    end, text = time.monotonic() + 5, b""
+    while time.monotonic() < end:
+        try:
+            text += os.read(reading, 65536)
+        except BlockingIOError:
+            time.sleep(0.01)
+        for line in text.splitlines():
+            if wanted in line:
+                return line.split(b"] ")[-1].decode(errors="replace").split(":")[0]
+    return None
+
+
+def inside(program, via):
+    """An agent in a namespace of its own whose only way to the relay is taken down: no FIN, no RST."""
+    ip = lambda *words: subprocess.run(["ip", *words], check=True)
+    ip("link", "set", "lo", "up")
+    other = subprocess.Popen(["unshare", "--net", "sleep", "100"])
+    try:
+        # Until it is in its own namespace.
+        own = os.readlink("/proc/self/ns/net")
+        while os.readlink(f"/proc/{other.pid}/ns/net") == own:
+            time.sleep(0.01)
+        ip("link", "add", "relay-side", "type", "veth", "peer", "name", "agent-side", "netns", str(other.pid))
+        ip("address", "add", "10.77.0.1/24", "dev", "relay-side")
+        ip("link", "set", "relay-side", "up")
+        there = ["nsenter", "--target", str(other.pid), "--net"]
+        subprocess.run([*there, "ip", "address", "add", "10.77.0.2/24", "dev", "agent-side"], check=True)
+        subprocess.run([*there, "ip", "link", "set", "agent-side", "up"], check=True)
+        heartbeat = 2
+        world = World(program, via, settings={"HEARTBEAT_SECS": str(heartbeat)}, listen_everywhere=True)
+        row = Row("", via)
+        agent = subprocess.Popen([
+            *there, sys.executable, "-c",
+            "import sys; from honest import Agent\n"
+            "agent = Agent(('10.77.0.1', int(sys.argv[1])))\n"
+            "agent.socket.settimeout(60)\n"
+            "while agent.echo(): pass", str(world.address[1])], cwd=os.path.dirname(os.path.abspath(__file__)))
+        probe = Probe(world.address, with_agent=False, told_is_fine=True)
+        try:
+            state = lambda: b'"agent_connected":true' in exchange(world.address, GET, 5)[1]
+            end = time.monotonic() + 20
+            while not state():
+                assert time.monotonic() < end, "the agent does not come"
+                time.sleep(0.01)
+            assert probe.wait_until_calm(20), "not calm even before the fault"
+            before, begun = world.figures(), time.monotonic()
+            ip("link", "set", "relay-side", "down")
+            command = exchange_in_thread(world.address, "последняя")
+            while state() and time.monotonic() < begun + 20:
+                time.sleep(0.02)
+            gone = time.monotonic() - begun
+            text, took = command()
+            seen = Seen(probe.stop(), begun)
+        finally:
+            probe.process.kill()
+            agent.kill()
+            agent.wait()
+        row.take(seen)
+        row.judge([problem for problem in seen.is_calm() if "told" not in problem])
+        if gone > 2 * heartbeat + 1 + 1:
+            row.judge([f"agent_connected false only after {gone:.1f} s"])
+        if text != TOO_LATE and not text.startswith("Связь") or took > 4.5:
+            row.judge([f"a turn was told {text!r} after {took:.1f} s"])
+        row.notes.append(f"agent_connected false after {gone:.1f} s (heartbeat {heartbeat} s), a turn told so after "
+                         f"{took:.1f} s")
+        world.at_rest(before, 8)
+        row.figures(before, world.peak, world.figures())
+        world.stop()
+        print(json.dumps({"must": row.must, "notes": row.notes, "cells": row.cells}))
+    finally:
+        other.kill()
+        other.wait()
+
+
+def exchange_in_thread(address, command):
+    """Says a command without waiting; what gives its answer and how long it took."""
+    found = []
+
+    def run():
+        begun = time.monotonic()
+        status, body = exchange(address, post(turn(command, 300)), 10)
+        found.append((said(body) if status == 200 else str(status), time.monotonic() - begun))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def result():
+        thread.join()
+        return found[0] if found else ("no answer", 10.0)
+    return result
+
+
+def main():
+    driver = os.getpid()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--inside", choices=["nginx", "directly"])
+    options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    # Whatever ends the driver before its time ends all that it has started, too.
+    if os.getpgrp() != os.getpid() and not options.inside:
+        os.setpgrp()
+    for end in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(end, lambda *_: os.killpg(0, signal.SIGKILL) if os.getpid() == driver else os._exit(1))
+    signal.alarm(LONGEST_RUN[options.full])
+    Task.longest = LONGEST[options.full]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if options.inside:
+        return inside(options.program, options.inside)
+    soak = Soak(options)
+    begun = time.monotonic()
+    print(HEAD, flush=True)
+    for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.pipelining, soak.descriptors, soak.agents,
+                 soak.vanishing, soak.storm, soak.corpus, soak.million, soak.stdout, soak.killed):
+        part()
+    for thread in soak.resting:
+        thread.join()
+    missed = [row for row in soak.rows if row.must]
+    print(f"soak: {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{len(soak.rows) - len(missed)} passed, {len(missed)} failed", flush=True)
+    sys.exit(1 if missed or not soak.rows else 0)
+
+
+if __name__ == "__main__":
+    main()
