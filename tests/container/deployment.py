@@ -1,0 +1,80 @@
+"""The whole deployment on one Docker engine, from a fresh clone to torn down again. Started by `run`."""
+
+import signal
+import sys
+from pathlib import Path
+
+import option3
+import systemd
+import trouble
+from world import World
+
+
+def checks(world: World, tools: Path, agent_binary: Path):
+    report = world.report
+    with report.check("the compose file is sound, and says what is missing"):
+        option3.compose_file(world, str(tools / "check-jsonschema"))
+    with report.check("from nothing to a running relay"):
+        option3.build(world)
+    with report.check("what is in the image"):
+        option3.image(world)
+    proxy = world.proxy("proxy")
+    with report.check("up to the first healthy answer"):
+        begun = option3.first_answer(world, proxy)
+    idle = option3.idle_begins(world)
+    with report.check("what the process may do"):
+        option3.hardening(world)
+    with report.check("turns are answered through https and wss"):
+        option3.answers(world, proxy, agent_binary)
+    with report.check("healthy at the first probe"):
+        option3.first_probe(world, begun)
+    with report.check("docker stop"):
+        option3.stopping(world, proxy)
+    with report.check("it can't serve any more, and is back"):
+        option3.fault(world, proxy)
+    with report.check("nginx reloaded and restarted"):
+        option3.proxy_restarts(world, proxy)
+    with report.check("updating and rolling back under load"):
+        option3.update(world, proxy)
+    with report.check("the secrets are made as it is said"):
+        option3.secrets(world)
+    with report.check("only the owner"):
+        option3.only_the_owner(world, proxy)
+    with report.check("the key is changed under a connected agent"):
+        option3.key_change(world, proxy)
+    with report.check("the secrets in files of their own; backup"):
+        option3.secret_files(world, proxy)
+    with report.check("the table of errors"):
+        trouble.table(world, proxy)
+    with report.check("a machine with systemd"):
+        systemd.boot(world)
+    with report.check("option 1: built on the server, run by systemd"):
+        systemd.option1(world)
+    with report.check("option 2: a static binary, copied"):
+        systemd.option2(world)
+    with report.check("five minutes without a command"):
+        option3.idle_ends(world, idle)
+    with report.check("all that DEPLOYMENT.md says was run or seen"):
+        never = world.document.never_seen()
+        assert not never, never
+
+
+def main() -> int:
+    work, tools, agent_binary = (Path(argument) for argument in sys.argv[1:4])
+    # The time limit of `run` ends this with what has been made taken away again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("the time is over"))
+    world = World(work, str(tools / "python"))
+    try:
+        with world.report.check("the machine image, the network, an authority"):
+            world.prepare()
+        if not world.report.failed:
+            checks(world, tools, agent_binary)
+    finally:
+        with world.report.check("torn down: no container, network or image is left"):
+            left = world.clean()
+            assert not left, left
+    return world.report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,571 @@
+"""Docker behind the proxy, from a fresh clone: what DEPLOYMENT.md calls option 3."""
+
+import concurrent.futures
+import io
+import json
+import os
+import re
+import signal
+import tarfile
+import threading
+import time
+
+from harness import (
+    HERE, MACHINE, MARK, NETWORK, RELAY, SKILL, USER, Agent, Log, docker, inspect, log_of, moment, run,
+)  # fmt: skip
+from world import REPOSITORY, World
+
+# Bytes; what the issue of this deployment allows and aims at.
+IMAGE_LIMIT = 2_000_000
+IMAGE_AIM = 1_700_000
+
+
+def compose_file(world: World, schema_checker: str):
+    """The compose file is sound, and says what is missing."""
+    example = REPOSITORY / ".env.example"
+    sentence = world.document.rows.keys() & {
+        'API_KEY has no value. Copy .env.example to .env and put the output of "openssl rand -hex 32" there'
+    }
+    assert sentence, "the sentence about a missing key is not in DEPLOYMENT.md"
+    sentence = sentence.pop()
+    run("git", "clone", "-q", world.work / "origin.git", world.clone)
+    for content in (None, "", "API_KEY=\n"):
+        if content is not None:
+            (world.clone / ".env").write_text(content)
+        refused = world.compose("up", "-d", check=False)
+        assert refused.returncode != 0, refused.stdout
+        world.document.row_is_seen(sentence, refused.stdout)
+    assert not docker("ps", "-aq", "--filter", f"name=^{RELAY}$")
+    (world.clone / ".env").write_text(example.read_text())
+    config = world.compose("config").stdout
+    assert "WARN" not in config, config
+    run(schema_checker, "--builtin-schema", "vendor.compose-spec", world.clone / "docker-compose.yml")
+    run("rm", "-rf", world.clone)
+    world.report.figure("docker-compose config, published schema", "clean")
+    for name, command in (
+        ("BuildKit", ("docker", "buildx", "version")),
+        ("Compose v2", ("docker", "compose", "version")),
+    ):
+        present = run(*command, check=False).returncode == 0
+        world.report.figure(name, "present, tried below" if present else "not on this machine: not tried")
+
+
+def build(world: World):
+    """From nothing to a running relay, as the document says it."""
+    begun = time.monotonic()
+    printed = world.do("option 3 up", cwd=world.work, timeout=600).stdout
+    world.report.figure("clone, build and up, from nothing", f"{time.monotonic() - begun:.0f} s")
+    assert "WARN" not in printed, printed
+    assert (world.clone / ".env").stat().st_mode & 0o077 == 0, "others can read .env"
+    # A checkout with a full target/, and a change of the relay's own source.
+    (world.clone / "target").mkdir()
+    with open(world.clone / "target" / "full", "wb") as full:
+        os.posix_fallocate(full.fileno(), 0, 300_000_000)
+    with open(world.clone / "src" / "main.rs", "a") as source:
+        source.write("// A change of the source alone.\n")
+    begun = time.monotonic()
+    # The classic builder colours what Cargo says, in the middle of its words.
+    printed = re.sub(r"\x1b\[\d*m", "", world.compose("build", timeout=300).stdout)
+    seconds = time.monotonic() - begun
+    run("git", "checkout", "-q", "src/main.rs", cwd=world.clone)
+    (world.clone / "target" / "full").unlink()
+    context = re.search(r"Sending build context to Docker daemon\s+([\d.]+)kB", printed)
+    assert context, f"a context of 1 MB or more:\n{printed}"
+    assert "Compiling tungstenite" not in printed, "the dependencies were built again"
+    assert "Compiling home-alice-relay" in printed, printed
+    world.report.figure("build context beside a target/ of 300 MB (under 1 MB)", f"{context[1]} kB")
+    world.report.figure("rebuild after a change of the source", f"{seconds:.0f} s")
+    world.compose("build", timeout=300)
+    if run("docker", "buildx", "version", check=False).returncode == 0:
+        docker("buildx", "build", "--build-arg", f"RUST_IMAGE={MACHINE}", world.clone, timeout=600)
+    if run("docker", "compose", "version", check=False).returncode == 0:
+        run("docker", "compose", "config", "-q", cwd=world.clone, env=world.environment)
+
+
+def image(world: World):
+    """What is in the image, and nothing else."""
+    size = int(docker("image", "inspect", "--format", "{{.Size}}", RELAY))
+    musl = "musl" in run("rustc", "-vV").stdout
+    world.report.figure(
+        "image size, static, glibc (at most 2.0 MB; 1.7 MB the aim)",
+        f"{size / 1e6:.2f} MB{'' if size <= IMAGE_AIM else ', above the aim'}",
+    )
+    if not musl:
+        world.report.figure("image size as shipped, musl (1.2 MB the aim)", "unmeasured: no such builder here")
+    saved = run("docker", "save", "-o", world.work / "image.tar", RELAY) and (world.work / "image.tar")
+    files = set()
+    with tarfile.open(saved) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))
+        for layer in manifest[0]["Layers"]:
+            with tarfile.open(fileobj=io.BytesIO(archive.extractfile(layer).read())) as contents:
+                files |= {member.name for member in contents if not member.isdir()}
+    assert files == {"etc/passwd", "home-alice-relay"}, files
+    config = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", RELAY))
+    assert config["User"] == "relay", config["User"]
+    assert "8080/tcp" in config["ExposedPorts"] and "LISTEN_ADDR=:8080" in config["Env"]
+    assert config["Healthcheck"] == {
+        "Test": ["CMD", "/home-alice-relay", "healthcheck"],
+        "Interval": 30 * 10**9,
+        "Timeout": 3 * 10**9,
+        "StartPeriod": 5 * 10**9,
+        "Retries": 3,
+    }, config["Healthcheck"]
+    labels = [label for label in config["Labels"] if label.startswith("org.opencontainers.image.")]
+    assert len(labels) >= 4, labels
+    world.report.figure("in the image", f"{', '.join(sorted(files))}; user {config['User']}")
+    # Smaller is a matter of the relay's own build: the check comes last, so that the rest is said.
+    assert size <= IMAGE_LIMIT, f"the image has {size} bytes, more than {IMAGE_LIMIT}"
+
+
+def first_answer(world: World, proxy):
+    """`up` to the first healthy answer, and Docker's first probe."""
+    world.compose("down")
+    begun = time.time()
+    world.up()
+    proxy.healthy(connected=False)
+    seconds = time.time() - begun
+    world.report.figure("up to the first healthy answer (under 2 s)", f"{seconds:.2f} s")
+    assert seconds < 2
+    return begun
+
+
+def first_probe(world: World, begun: float):
+    """It is healthy at the first probe."""
+    started = moment(inspect(RELAY, "{{.State.StartedAt}}"))
+    world.events.of(RELAY, "health_status: healthy", timeout=40, after=begun)
+    probes = json.loads(inspect(RELAY, "{{json .State.Health}}"))["Log"]
+    assert len(probes) == 1 and probes[0]["ExitCode"] == 0, probes
+    after = moment(probes[0]["Start"]) - started
+    took = moment(probes[0]["End"]) - moment(probes[0]["Start"])
+    world.report.figure("healthy", f"at the first probe, {after:.0f} s after the start; it took {took:.2f} s")
+
+
+def hardening(world: World):
+    """What the kernel says of the running process."""
+    pid = inspect(RELAY, "{{.State.Pid}}")
+    status = dict(
+        line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line
+    )
+    assert status["Uid"].split() == ["10001"] * 4 and status["Gid"].split() == ["10001"] * 4, status
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, (name, status[name])
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    try:
+        open(f"/proc/{pid}/root/proof", "w").close()
+    except OSError as error:
+        assert "Read-only file system" in str(error), error
+    else:
+        raise AssertionError("the file system can be written")
+    limits = open(f"/proc/{pid}/limits").read()
+    assert re.search(r"Max open files\s+8192\s+8192", limits), limits
+    host = json.loads(inspect(RELAY, "{{json .HostConfig}}"))
+    assert host["Memory"] == 128 * 1024 * 1024 and host["PidsLimit"] == 3072, host
+    assert host["PortBindings"] in ({}, None) and list(
+        json.loads(inspect(RELAY, "{{json .NetworkSettings.Networks}}"))
+    ) == [NETWORK]
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    world.report.figure("in force", "uid 10001, no capability, read-only root, 128 MB, 3072 tasks, 8192 descriptors")
+
+
+def answers(world: World, proxy, agent_binary):
+    """Health and turns through https and wss, by two agents of different make."""
+    proxy.healthy(connected=False)
+    seen = world.do("option 3 verify", check=False)
+    assert seen.returncode == 1 and "Компьютер не на связи" in seen.stdout, seen.stdout
+    assert proxy.turn("системная информация")[2] == "no-agent"
+    agent = world.agent(proxy)
+    agent.expect("connected", 10)
+    proxy.healthy(connected=True)
+    status, said, outcome = proxy.turn("громкость на 50")
+    assert (status, said, outcome) == (200, "Сделано: громкость на 50", "answered"), (status, said)
+    assert agent.expect("command", 1)["text"] == "громкость на 50"
+    health = world.do("verify from outside", proxy).stdout
+    assert json.loads(health) == {"status": "ok", "agent_connected": True}, health
+    reply = json.loads(world.do("a turn", proxy).stdout)
+    assert reply["response"] == {"text": "Сделано: системная информация", "end_session": False}, reply
+    seen = world.do("option 3 verify")
+    assert seen.stdout == "Сделано: системная информация\n", seen.stdout
+    moved = run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}",
+                f"http://127.0.0.1:{proxy.plain_port}/health").stdout  # fmt: skip
+    assert moved.startswith("301 https://"), moved
+    # The Advanced tab: a body limit, and no key in the log.
+    status, _, body = proxy.request("POST", proxy.webhook(), b"x" * 70_000)
+    assert status == 413, (status, body)
+    nothing_leaks(world, proxy)
+    agent.end()
+    # The project's own example speaks plain ws only, so it runs beside the relay.
+    name = f"{MARK}-example"
+    log = Log(RELAY)
+    docker(
+        "run", "-d", "--name", name, "--network", NETWORK, "-v", f"{agent_binary}:/agent:ro",
+        "-e", f"RELAY_URL=ws://{RELAY}:8080/ws", "-e", f"API_KEY={world.key}", MACHINE, "/agent",
+    )  # fmt: skip
+    log.expect("Agent connected from", 10)
+    status, said, outcome = proxy.turn("системная информация")
+    assert (status, outcome) == (200, "answered"), (status, said, outcome)
+    docker("rm", "-f", name)
+    log.expect("Agent disconnected", 10)
+    log.end()
+    world.report.figure("answered", f"by the Python agent; by examples/agent.rs: {said!r}")
+
+
+def nothing_leaks(world: World, proxy):
+    """Neither secret is in the proxy's logs, nor in the relay's."""
+    for log in (log_of(proxy.name), log_of(RELAY)):
+        for name in ("WEBHOOK_SECRET", "API_KEY"):
+            assert world.setting(name) not in log, f"{name} is in a log"
+
+
+def stopping(world: World, proxy):
+    """`docker stop` with nothing under way, and with a command under way."""
+    agent = world.agent(proxy)
+    agent.expect("connected", 10)
+    begun = time.monotonic()
+    docker("stop", RELAY)
+    seconds = time.monotonic() - begun
+    code = inspect(RELAY, "{{.State.ExitCode}}")
+    assert code == "0" and seconds < 1, (code, seconds)
+    gone = agent.expect("disconnected", 5)
+    assert gone["code"] == 1001, gone
+    world.report.figure("docker stop, nothing under way (under 1 s)", f"{seconds:.2f} s, exit code {code}")
+    seen = len(agent.seen)
+    docker("start", RELAY)
+    agent.expect("connected", 10, seen)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        seen = len(agent.seen)
+        asked = time.time()
+        reply = pool.submit(lambda: (proxy.turn("подожди 2000"), time.time()))
+        agent.expect("command", 5, seen)
+        docker("stop", RELAY)
+        (status, said, outcome), answered = reply.result(timeout=10)
+    ended = world.events.of(RELAY, "die", 5, after=asked) - answered
+    code = inspect(RELAY, "{{.State.ExitCode}}")
+    assert (status, said, outcome) == (200, "Сделано: подожди 2000", "answered"), (status, said)
+    assert code == "0" and ended < 1, (code, ended)
+    world.report.figure(
+        "docker stop, a command of 2 s under way",
+        f"answered after {answered - asked:.2f} s; ended {ended:.2f} s after that (under 1 s); exit code {code}",
+    )
+    docker("start", RELAY)
+    agent.end()
+
+
+# Opens more connections than the process may have descriptors, and holds them until it ends.
+USE_UP = """
+import socket
+held = []
+try:
+    while len(held) < 200:
+        held.append(socket.create_connection(("127.0.0.1", 8080), timeout=2))
+except OSError:
+    pass
+print(len(held), flush=True)
+for one in held:
+    one.settimeout(20)
+    try:
+        one.recv(1)
+    except OSError:
+        pass
+"""
+
+
+def fault(world: World, proxy):
+    """Accepting ends for want of descriptors: the relay ends, and Docker brings it back."""
+    agent = world.agent(proxy)
+    agent.expect("connected", 10)
+    pid = inspect(RELAY, "{{.State.Pid}}")
+    # Only the process's own user may change its limits.
+    run("setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "prlimit", "--pid", pid, "--nofile=64:64")
+    seen = len(agent.seen)
+    begun = time.time()
+    # From inside the relay's own network namespace.
+    flood = run("nsenter", "--net", "--target", pid, world.python, "-c", USE_UP, timeout=90)
+    ended = world.events.of(RELAY, "die", 15, after=begun)
+    back = world.events.of(RELAY, "start", 15, after=begun)
+    agent_back = agent.expect("connected", 20, seen)["at"]
+    line = next(line for line in reversed(log_of(RELAY).splitlines()) if "ERROR" in line)
+    status, said, outcome = proxy.turn("громче")
+    assert outcome == "answered", (status, said)
+    world.report.figure(
+        "descriptors used up (back within 10 s and the agent's 5 s)",
+        f"{flood.stdout.strip()} connections; ended after {ended - begun:.1f} s, running again after "
+        f"{back - begun:.1f} s, the agent is back after {agent_back - begun:.1f} s",
+    )
+    world.report.figure("  its last line", line.split("] ", 1)[1])
+    assert agent_back - begun < 15
+    # Docker's delay grows while the process lives less than 10 s.
+    delays = []
+    for _ in range(6):
+        begun = time.time()
+        os.kill(int(inspect(RELAY, "{{.State.Pid}}")), signal.SIGKILL)
+        died = world.events.of(RELAY, "die", 10, after=begun)
+        delays.append(world.events.of(RELAY, "start", 20, after=died) - died)
+    world.report.figure("Docker's restart delay, end after end", ", ".join(f"{d:.1f}" for d in delays) + " s")
+    assert delays[-1] > 2 * delays[0], "it is said to grow"
+    agent.end()
+
+
+def proxy_restarts(world: World, proxy):
+    """nginx reloaded, then restarted: the agent is back, and the next turn is answered."""
+    agent = world.agent(proxy)
+    agent.expect("connected", 20)
+    log = Log(proxy.name)
+    docker("exec", proxy.name, "nginx", "-c", "/proxy/proxy.conf", "-s", "reload")
+    proxy.healthy(connected=True)
+    assert proxy.turn("громче")[2] == "answered"
+    log.end()
+    cut = agent.count("disconnected")
+    world.report.figure("nginx reloaded", "the agent was cut" if cut else "the agent stayed; answered")
+    agent.end()
+    # A restart gives the proxy another port on this machine, so this agent stands inside the network.
+    agent = agent_in_network(world, proxy, f"{MARK}-agent")
+    agent.expect("connected", 20)
+    seen = len(agent.seen)
+    begun = time.time()
+    docker("restart", "-t", "0", proxy.name)
+    restarted = time.time()
+    proxy.find(since=begun)
+    agent.expect("disconnected", 10, seen)
+    back = agent.expect("connected", 20, seen)["at"]
+    assert proxy.turn("громче")[2] == "answered"
+    world.report.figure(
+        "nginx restarted",
+        f"restart {restarted - begun:.1f} s; the agent is back {back - begun:.1f} s after its start; answered",
+    )
+    agent.end()
+    docker("rm", "-f", f"{MARK}-agent")
+
+
+def agent_in_network(world: World, proxy, name: str) -> Agent:
+    """agent.py in a container of its own, through the proxy all the same."""
+    settings = {
+        "SERVER_URL": "wss://your-domain.com/ws",
+        "API_KEY": world.key,
+        "CA_FILE": "/ca.pem",
+        "CONNECT_TO": f"{proxy.name}:443",
+    }
+    arguments = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
+    agent = Agent(
+        None,
+        {},
+        ["docker", "run", "--init", "--name", name, "--network", NETWORK, "-v", f"{HERE}/agent.py:/agent.py:ro",
+         "-v", f"{proxy.ca}:/ca.pem:ro", *arguments, MACHINE, "python3", "/agent.py"],
+    )  # fmt: skip
+    world.agents.append(agent)
+    return agent
+
+
+class Stream:
+    """Turns sent all the time, ten a second, each on a connection of its own; how each ended."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+        self.ended: list[tuple[float, str]] = []
+        self._stop = threading.Event()
+        self._pool = concurrent.futures.ThreadPoolExecutor(64)
+        self._pacer = threading.Thread(target=self._pace)
+        self._pacer.start()
+
+    def _pace(self):
+        while not self._stop.wait(0.1):
+            self._pool.submit(self._send, time.time())
+
+    def _send(self, at):
+        try:
+            status, _, outcome = self.proxy.turn("громче", timeout=20.0)
+            self.ended.append((at, outcome if status == 200 else str(status)))
+        except Exception as error:
+            self.ended.append((at, f"{type(error).__name__}: {error}"))
+
+    def end(self):
+        self._stop.set()
+        self._pacer.join()
+        self._pool.shutdown()
+        return sorted(self.ended)
+
+
+def span(ended, kind):
+    """How long turns of one kind went on, from the first to the last."""
+    at = [moment for moment, how in ended if how == kind]
+    return max(at) - min(at) if at else 0.0
+
+
+def update(world: World, proxy):
+    """`up -d --build` over a running relay, and back, with turns all the time."""
+    agent = world.agent(proxy)
+    agent.expect("connected", 20)
+    # A newer version, where the clone pulls it from.
+    newer = world.work / "newer"
+    run("git", "clone", "-q", world.work / "origin.git", newer)
+    said = newer / "src" / "relay.rs"
+    changed = said.read_text().replace('"Relay started on {address}"', '"A newer relay started on {address}"')
+    assert changed != said.read_text(), "the change of the newer version found nothing to change"
+    said.write_text(changed)
+    run("git", "commit", "-qam", "A newer version", cwd=newer, env=world.environment)
+    run("git", "push", "-q", cwd=newer, env=world.environment)
+    image_before = inspect(RELAY, "{{.Image}}")
+    for block, what in (("update", "up -d --build over a running relay"), ("roll back", "rolling back")):
+        stream = Stream(proxy)
+        seen = len(agent.seen)
+        world.do(block, timeout=300)
+        agent.expect("connected", 30, seen)
+        # The first answer after it; bounded by the proxy's and the test's own limits.
+        after = proxy.turn("громче")
+        ended = stream.end()
+        counts = {}
+        for _, how in ended:
+            counts[how] = counts.get(how, 0) + 1
+        strange = set(counts) - {"answered", "no-agent", "link-lost", "stopping", "502"}
+        text = ", ".join(f"{count} {how}" for how, count in sorted(counts.items()))
+        world.report.figure(
+            f"turns during {what}",
+            f"{text}; 502 for {span(ended, '502'):.1f} s, no agent for {span(ended, 'no-agent'):.1f} s",
+        )
+        assert after[2] == "answered" and not strange, (after, strange)
+        newer_runs = "A newer relay started" in log_of(RELAY)
+        assert newer_runs == (block == "update"), f"after {what!r} the wrong version runs"
+    assert inspect(RELAY, "{{.Image}}") == image_before, "rolling back left another image"
+    agent.end()
+
+
+def secrets(world: World):
+    """The line that makes them, and what `.env` was made with."""
+    made = world.do("secrets").stdout
+    assert re.fullmatch(r"WEBHOOK_SECRET=[0-9a-f]{64}\nAPI_KEY=[0-9a-f]{64}\n", made), made
+    values = re.findall(r"[0-9a-f]{64}", made) + [world.setting(name) for name in ("WEBHOOK_SECRET", "API_KEY")]
+    assert len(set(values)) == 4 and all(len(value) == 64 for value in values), "a secret was made twice"
+
+
+def only_the_owner(world: World, proxy):
+    """The ids are copied from the log; then nobody else is let in, but `ask` is."""
+    row = world.document.row_is_seen
+    env = world.clone / ".env"
+    before = env.read_text()
+    # A log of its own: the line is told once a run.
+    world.compose("up", "-d", "--no-build", "--force-recreate")
+    agent = world.agent(proxy)
+    agent.expect("connected", 20)
+    # The document's own turn names no user, so the log does not offer its skill.
+    world.do("a turn", proxy)
+    assert world.do("ids seen", check=False).stdout == ""
+    assert proxy.turn("громче")[2] == "answered"
+    assert f"ALICE_SKILL_ID={SKILL} ALICE_USER_IDS={USER}\n" in world.do("ids seen").stdout
+    row("Open: anyone may speak to the skill …", log_of(RELAY))
+    seen = len(agent.seen)
+    world.do("ids set")
+    assert env.read_text() == f"{before}ALICE_SKILL_ID={SKILL}\nALICE_USER_IDS={USER}\n"
+    agent.expect("connected", 20, seen)
+    heard = agent.count("command")
+    status, said, outcome = proxy.turn("громче", user="somebody-else")
+    assert (status, outcome) == (200, "refused"), (status, said, outcome)
+    row("Этот навык выполняет команды только своего владельца.", said)
+    row("A turn was refused; …", log_of(RELAY))
+    assert 'user "somebody-else" is not in ALICE_USER_IDS' in log_of(RELAY)
+    said = json.loads(world.do("a turn", proxy).stdout)["response"]["text"]
+    row("Этот навык выполняет команды только своего владельца.", said)
+    assert agent.count("command") == heard, "a stranger's turn reached the agent"
+    assert proxy.turn("громче")[2] == "answered"
+    assert world.do("option 3 verify").stdout == "Сделано: системная информация\n"
+    assert "Open:" not in log_of(RELAY)
+    # One more person.
+    env.write_text(env.read_text().replace(USER, f"{USER},somebody-else"))
+    seen = len(agent.seen)
+    world.up()
+    agent.expect("connected", 20, seen)
+    assert [proxy.turn("громче", user=user)[2] for user in (USER, "somebody-else")] == ["answered"] * 2
+    world.report.figure("ids copied from the log", "the owner and `ask` are answered, others refused")
+    nothing_leaks(world, proxy)
+    agent.end()
+    env.write_text(before)
+    world.up()
+
+
+def key_change(world: World, proxy):
+    """A new key beside the old one, then without it: the agent is let in all the time."""
+    old = world.key
+    before = (world.clone / ".env").read_text()
+    agent = world.agent(proxy)
+    agent.expect("connected", 20)
+    seen = len(agent.seen)
+    world.do("new key")
+    new, still = world.key.split(",")
+    assert still == old and re.fullmatch(r"[0-9a-f]{64}", new) and new != old
+    agent.expect("connected", 20, seen)
+    assert agent.count("refused") == agent.seen[:seen].count("refused")
+    assert re.search("Agent connected from .* with key 2 of 2", log_of(RELAY))
+    assert proxy.turn("громче")[2] == "answered"
+    agent.end()
+    log = Log(RELAY)
+    agent = world.agent(proxy, new)
+    agent.expect("connected", 20)
+    log.expect("with key 1 of 2", 5)
+    log.end()
+    seen = len(agent.seen)
+    world.do("old key")
+    assert world.key == new
+    agent.expect("connected", 20, seen)
+    assert proxy.turn("громче")[2] == "answered"
+    late = world.agent(proxy, old)
+    assert "HTTP 401" in late.expect("refused", 20)["reason"]
+    late.end()
+    agent.end()
+    for key in (new, old):
+        assert key not in log_of(RELAY) + log_of(proxy.name), "a key is in a log"
+    world.report.figure("API_KEY=new,old, then new", "each agent let in at its first try; the old key refused at the end")
+    (world.clone / ".env").write_text(before)
+    world.up()
+
+
+def secret_files(world: World, proxy):
+    """The secrets in files of their own, as the document says it; and a backup."""
+    world.do("backup")
+    backup = world.work / "home-alice-relay-backup.tar.gz"
+    assert run("tar", "-tzf", backup).stdout.split() == [".env", "docker-compose.yml"]
+    environment = (world.clone / ".env").read_text()
+    compose = world.clone / "docker-compose.yml"
+    webhook = proxy.webhook()
+    key = world.key
+    world.do("secret files")
+    text = compose.read_text()
+    lines = world.document.block("secret lines")
+    edited, times = re.subn(r"^      WEBHOOK_SECRET:.*\n      API_KEY:.*$", lambda _: lines, text, flags=re.M)
+    assert times == 1
+    compose.write_text(edited)
+    world.compose("up", "-d")
+    agent = world.agent(proxy, key)
+    agent.expect("connected", 20)
+    assert proxy.turn("громче", path=webhook)[2] == "answered"
+    assert world.do("option 3 verify").stdout == "Сделано: системная информация\n"
+    told = docker("inspect", RELAY) + (world.clone / ".env").read_text()
+    assert key not in told and webhook.rsplit("/", 1)[1] not in told, "a secret is still shown"
+    for file in (world.clone / "secrets").iterdir():
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (10001, 0o600), file
+    assert run("git", "status", "--porcelain", "secrets", cwd=world.clone).stdout == ""
+    agent.end()
+    compose.write_text(text)
+    (world.clone / ".env").write_text(environment)
+    run("rm", "-r", world.clone / "secrets")
+    world.up()
+
+
+def idle_begins(world: World):
+    """A second relay, whose agent will hear nothing but the relay's own pings for 5 minutes."""
+    override = world.work / "idle.yml"
+    override.write_text(f"services:\n  relay:\n    container_name: {MARK}-idle\n")
+    world.compose("-p", "idle", "-f", "docker-compose.yml", "-f", override, "up", "-d", "--no-build")
+    proxy = world.proxy("proxy-idle", relay=f"{MARK}-idle")
+    agent = world.idle_agent = world.agent(proxy, PINGS="off")
+    connected = agent.expect("connected", 20)["at"]
+    return proxy, agent, connected
+
+
+def idle_ends(world: World, idle):
+    """The link outlived 5 minutes without a command behind nginx."""
+    proxy, agent, connected = idle
+    cut = agent.wait(lambda one: one["event"] != "connected", max(0, connected + 300 - time.time()))
+    assert cut is None, f"the link ended: {cut}"
+    seconds = time.time() - connected
+    assert proxy.turn("громче")[2] == "answered"
+    assert agent.count("connected") == 1
+    assert log_of(f"{MARK}-idle").count("Agent connected") == 1
+    world.report.figure("no command, no pings of the agent's own", f"never cut in {seconds:.0f} s, then answered")
