@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use data_encoding::BASE64;
 use percent_encoding::percent_decode_str;
+use sha1::{Digest, Sha1};
 use tiny_http::{Header, Response, StatusCode};
-use tungstenite::handshake::derive_accept_key;
 
 use crate::agent::link::Link;
 use crate::agent::reader;
@@ -69,7 +70,7 @@ impl Handshake {
             return Err((upgrade_required(why), why));
         }
         match incoming.field("Sec-WebSocket-Key") {
-            Some(key) if is_nonce(key) => Ok((position, derive_accept_key(key.as_bytes()))),
+            Some(key) if is_nonce(key) => Ok((position, accept_of(key))),
             _ => {
                 let why = "Sec-WebSocket-Key is missing or malformed";
                 Err((Answer::error(400, why), why))
@@ -122,6 +123,12 @@ fn key_in_query(target: &str) -> Option<Vec<u8>> {
 
 fn has_token(value: Option<&str>, token: &str) -> bool {
     value.is_some_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+}
+
+/// What proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).
+fn accept_of(key: &str) -> String {
+    const PROTOCOL: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
 }
 
 /// 16 bytes in base64 (RFC 6455, 4.1).
@@ -178,6 +185,11 @@ mod tests {
         assert!(has_token(Some("keep-alive, Upgrade"), "upgrade"));
         assert!(!has_token(Some("upgraded"), "upgrade"));
         assert!(!has_token(None, "upgrade"));
+    }
+
+    #[test]
+    fn the_key_is_accepted_as_in_the_rfcs_own_example() {
+        assert_eq!(accept_of("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
