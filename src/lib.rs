@@ -34,5 +34,6 @@ pub mod server;
 pub mod tally;
 pub mod text;
 pub mod turns;
+pub mod unchecked;
 pub mod watchdog;
 pub mod webhook;

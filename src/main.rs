@@ -13,11 +13,10 @@ use home_alice_relay::config::{Config, ListenAddr};
 use home_alice_relay::credentials::{AgentKeys, Credentials};
 use home_alice_relay::logger;
 use home_alice_relay::relay::{End, Relay};
+use home_alice_relay::unchecked::heap::{self, Heap};
 
-/// One heap that gives memory back. glibc's keeps up to sixteen, 7 MB after a load where this one holds
-/// 3.4; musl's is slow when many threads allocate.
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: Heap = Heap::new();
 
 const HELP: &str = "\
 Carries a voice command from Yandex Alice to your own PC, and the PC's answer back.
@@ -37,6 +36,7 @@ Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be 
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
+    heap::one_arena();
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -1,15 +1,15 @@
 //! Finding the socket under a tiny_http request (T1): the library gives no access to it, but without
 //! it nothing can be cut, timed or sent without waiting.
-//!
-//! The one place with `unsafe`.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, Shutdown};
+
+use crate::unchecked::descriptor;
 
 /// The numbers of this process's open descriptors, standard streams left out.
 ///
@@ -50,45 +50,12 @@ pub struct Received {
 
 /// Asks the kernel what the connection under this number has received; none when it isn't `peer`'s.
 pub fn received(number: RawFd, peer: SocketAddr, port: u16) -> Option<Received> {
-    borrow(number, |fd| (remote(fd, port) == Some(peer)).then(|| tcp_info(fd)).flatten())
+    descriptor::borrow(number, |fd| (remote(fd, port) == Some(peer)).then(|| told(fd)).flatten())
 }
 
-#[allow(unsafe_code)]
-fn tcp_info(fd: BorrowedFd<'_>) -> Option<Received> {
-    // `struct tcp_info` of linux/tcp.h, up to tcpi_bytes_received; fields are only ever added behind.
-    const LAST_DATA_RECV: usize = 52; // u32, milliseconds
-    const BYTES_RECEIVED: usize = 128; // u64, since Linux 4.1
-    let mut info = [0u8; BYTES_RECEIVED + 8];
-    let mut length = info.len() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `info`, which has as many, and the count of
-    // those it wrote to `length`. Both live until the call returns.
-    let failed = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            info.as_mut_ptr().cast(),
-            &mut length,
-        )
-    };
-    if failed != 0 || (length as usize) < info.len() {
-        return None;
-    }
-    let last = u32::from_ne_bytes(info[LAST_DATA_RECV..][..4].try_into().ok()?);
-    let bytes = u64::from_ne_bytes(info[BYTES_RECEIVED..][..8].try_into().ok()?);
-    let unread = rustix::io::ioctl_fionread(fd).ok()?;
-    Some(Received { bytes, last: Duration::from_millis(last.into()), unread })
-}
-
-/// Runs `look` on a descriptor known only by its number.
-#[allow(unsafe_code)]
-fn borrow<T>(number: RawFd, look: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
-    // SAFETY: `borrow_raw` asks that the descriptor stays open and that it is not -1. The numbers come
-    // from /proc/self/fd, so they are not negative; one may be closed or reused by another thread at
-    // any moment. That can't break memory safety here, since what is done with it is only ever
-    // `getpeername`, `getsockname`, `getsockopt`, FIONREAD or a duplication: system calls that change
-    // nothing and fail with EBADF or ENOTSOCK. What is acted on is checked again on the duplicate, which is our own.
-    look(unsafe { BorrowedFd::borrow_raw(number) })
+fn told(fd: BorrowedFd<'_>) -> Option<Received> {
+    let (bytes, last) = descriptor::received(fd)?;
+    Some(Received { bytes, last, unread: rustix::io::ioctl_fionread(fd).ok()? })
 }
 
 fn remote(fd: BorrowedFd<'_>, port: u16) -> Option<SocketAddr> {
@@ -100,13 +67,14 @@ fn remote(fd: BorrowedFd<'_>, port: u16) -> Option<SocketAddr> {
 /// Who is connected to our `port` through the descriptor of this number; none when it is no such
 /// connection.
 pub fn peer_of(number: RawFd, port: u16) -> Option<SocketAddr> {
-    borrow(number, |fd| remote(fd, port))
+    descriptor::borrow(number, |fd| remote(fd, port))
 }
 
 /// A duplicate of the socket that connects `peer` to our `port`, and the number it was found under.
 /// `hint` is where it was found the last time.
 pub fn find(peer: SocketAddr, port: u16, hint: Option<RawFd>) -> Option<(TcpStream, RawFd)> {
-    let matching = |number| borrow(number, |fd| duplicate_of(fd, peer, port)).map(|s| (s, number));
+    let matching =
+        |number| descriptor::borrow(number, |fd| duplicate_of(fd, peer, port)).map(|s| (s, number));
     hint.and_then(matching).or_else(|| descriptors().ok()?.into_iter().find_map(matching))
 }
 
