@@ -20,7 +20,7 @@ use crate::http::lingering::dispose;
 use crate::http::patience::{Patience, Verdict};
 use crate::http::slow::Waiter;
 use crate::http::socket;
-use crate::limits::{CONDEMNED, MAX_PIPELINED, MAX_READY, MAX_REMEMBERED};
+use crate::limits::{CONDEMNED, LOOK_ON, MAX_PIPELINED, MAX_READY, MAX_REMEMBERED};
 
 thread_local! {
     /// Whether this thread is the one that receives.
@@ -128,14 +128,17 @@ impl Connections {
             // It fails only without senders, and one is in `self`.
             let _ = self.reception.1.recv();
         }
-        if let Some(request) = self.server.try_recv()? {
-            return Ok(self.admit(request).map(Work::Request));
-        }
-        // What came here may have come with a wake-up that `try_recv` has swallowed.
-        if let Ok(work) = self.work.1.try_recv() {
-            return Ok(Some(*work));
+        if let Some(work) = self.look()? {
+            return Ok(Some(work));
         }
         (self.before_waiting)();
+        let until = Instant::now() + LOOK_ON;
+        while Instant::now() < until {
+            std::thread::yield_now();
+            if let Some(work) = self.look()? {
+                return Ok(Some(work));
+            }
+        }
         match self.server.recv() {
             Ok(request) => Ok(self.admit(request).map(Work::Request)),
             // What `unblock` makes has no code of the system's.
@@ -144,6 +147,17 @@ impl Connections {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Something to do, if it is there already.
+    fn look(self: &Arc<Self>) -> io::Result<Option<Work>> {
+        if let Some(request) = self.server.try_recv()?
+            && let Some(incoming) = self.admit(request)
+        {
+            return Ok(Some(Work::Request(incoming)));
+        }
+        // What is handed over comes with a wake-up, which `try_recv` may have swallowed.
+        Ok(self.work.1.try_recv().ok().map(|work| *work))
     }
 
     /// Lets another worker receive, if this one does: it may wait from now on.
