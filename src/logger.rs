@@ -22,7 +22,8 @@ struct Line {
 }
 
 enum Entry {
-    Line(Line),
+    /// Boxed, since the channel makes room for all of [`LOG_QUEUE`] at once.
+    Line(Box<Line>),
     Flush(Sender<()>),
 }
 
@@ -68,7 +69,7 @@ impl Log for Logger {
         }
         let line =
             Line { at: SystemTime::now(), level: record.level(), text: record.args().to_string() };
-        if self.queue.try_send(Entry::Line(line)).is_err() {
+        if self.queue.try_send(Entry::Line(Box::new(line))).is_err() {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -91,7 +92,7 @@ fn write(lines: &Receiver<Entry>, secrets: &[Secret], dropped: &AtomicU64) {
         }
         match entry {
             Entry::Line(line) => {
-                print(&out, &Line { text: hide(line.text, secrets), ..line }, dropped);
+                print(&out, &Line { text: hide(line.text, secrets), ..*line }, dropped);
             }
             Entry::Flush(done) => {
                 let _ = done.try_send(());
