@@ -25,8 +25,8 @@ pub const MAX_PIPELINED: usize = 64;
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the
 /// agent's socket then wakes another one. Under load this is a fifth of the throughput; a relay at rest
-/// looks on once every [`LOOK_EVERY`], for 0.005 % of a processor.
-pub const LOOK_ON: Duration = Duration::from_micros(100);
+/// looks on once every [`LOOK_EVERY`], for 0.0075 % of a processor.
+pub const LOOK_ON: Duration = Duration::from_micros(150);
 
 /// Requests and bodies on their way to a worker. One connection has at most one.
 pub const MAX_READY: usize = 1024;
