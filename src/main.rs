@@ -13,10 +13,7 @@ use home_alice_relay::config::{Config, ListenAddr};
 use home_alice_relay::credentials::{AgentKeys, Credentials};
 use home_alice_relay::logger;
 use home_alice_relay::relay::{End, Relay};
-use home_alice_relay::unchecked::heap::{self, Heap};
-
-#[global_allocator]
-static HEAP: Heap = Heap::new();
+use home_alice_relay::unchecked::heap;
 
 const HELP: &str = "\
 Carries a voice command from Yandex Alice to your own PC, and the PC's answer back.

@@ -16,6 +16,7 @@ use crate::limits::{
     LOOK_AGAIN, LOOK_EVERY, LOOK_TIMEOUT, LOOKS_FAILED, MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS,
 };
 use crate::relay::End;
+use crate::unchecked::heap;
 
 /// Allows as many descriptors as the watchdog does, where the system lets us; how many may be open.
 pub fn allow_descriptors() -> usize {
@@ -52,7 +53,10 @@ pub fn start(
                 return;
             }
             match look(address, &connections) {
-                Ok(()) => failed = 0,
+                Ok(()) => {
+                    failed = 0;
+                    heap::trim();
+                }
                 Err(cause) => {
                     failed += 1;
                     log::warn!(
