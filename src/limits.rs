@@ -24,8 +24,8 @@ pub const MAX_PIPELINED: usize = 64;
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the
-/// agent's socket then wakes another one. Under load this is a fifth of the throughput; a relay at rest
-/// looks on once every [`LOOK_EVERY`], for 0.0075 % of a processor.
+/// agent's socket then wakes another one. Under load this is a fifth of the throughput; at rest
+/// workers look on after each look of the watchdog, for 0.01 % of a processor.
 pub const LOOK_ON: Duration = Duration::from_micros(150);
 
 /// Requests and bodies on their way to a worker. One connection has at most one.
@@ -170,6 +170,10 @@ pub const MAX_DESCRIPTORS: usize = 6000;
 
 /// Resident bytes past which it ends; the container and the unit allow 128 MB.
 pub const MAX_RESIDENT: usize = 96 * 1024 * 1024;
+
+/// How often unused memory is given back. Each time a little of it is soon taken again, which costs more than
+/// the rest of a look.
+pub const TRIM_EVERY: Duration = Duration::from_secs(20);
 
 /// Log lines that may wait to be written; one more is dropped and counted.
 pub const LOG_QUEUE: usize = 256;

@@ -1,10 +1,11 @@
 //! The watchdog: asks its own `/health` through the real listener, and looks at what tiny_http can make
 //! grow (T3, T4, T5, T12). A relay that can't serve must end, since only that makes its supervisor start
-//! it again (facts/docker.md).
+//! it again (facts/docker.md). Whoever looks at the memory also gives back what is not used.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,6 +15,7 @@ use crate::http::connections::Connections;
 use crate::http::socket;
 use crate::limits::{
     LOOK_AGAIN, LOOK_EVERY, LOOK_TIMEOUT, LOOKS_FAILED, MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS,
+    TRIM_EVERY,
 };
 use crate::relay::End;
 use crate::unchecked::heap;
@@ -46,17 +48,19 @@ pub fn start(
 ) -> io::Result<()> {
     let watch = move || {
         let mut failed = 0;
+        let mut trimmed = Instant::now();
         let next_look = |failed| if failed == 0 { LOOK_EVERY } else { LOOK_AGAIN };
         while stop.recv_timeout(next_look(failed)) == Err(RecvTimeoutError::Timeout) {
+            if trimmed.elapsed() >= TRIM_EVERY {
+                heap::trim();
+                trimmed = Instant::now();
+            }
             if let Err(cause) = within_limits(max_descriptors) {
                 let _ = ends.try_send(End::Failed(cause));
                 return;
             }
             match look(address, &connections) {
-                Ok(()) => {
-                    failed = 0;
-                    heap::trim();
-                }
+                Ok(()) => failed = 0,
                 Err(cause) => {
                     failed += 1;
                     log::warn!(
