@@ -37,6 +37,14 @@ def send(connection, data):
         return False
 
 
+def end_of_sending(connection):
+    """Tells the other side that nothing more comes, if it is still there."""
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
 def drain(connection, seconds):
     """Reads until the connection ends, but not longer; what came."""
     end = time.monotonic() + seconds
@@ -82,9 +90,8 @@ def bad_lengths(address, each):
                     time.sleep(0.01)  # Nobody listens just now; the count goes on, so this ends.
             left -= 200
             for connection in batch:
-                send(connection, data)
-                if kind == "cut short":
-                    connection.shutdown(socket.SHUT_WR) if connection.fileno() >= 0 else None
+                if send(connection, data) and kind == "cut short":
+                    end_of_sending(connection)
             wait = time.monotonic() + (2 if each == 1 else 0.1)
             for connection in batch:
                 drain(connection, max(wait - time.monotonic(), 0.001))
@@ -353,7 +360,7 @@ def load(address, clients, turns, seconds=600):
         try:
             say(client)
         except OSError:
-            kinds["lost"] += 1
+            kinds["refused"] += 1
             close(client)
 
     def close(client):
