@@ -4,23 +4,34 @@
 //! RELAY_URL=ws://127.0.0.1:8080/ws API_KEY=… cargo run --example agent
 //! ```
 //!
-//! It speaks plain `ws://`. For `wss://`, give tungstenite one of its TLS features and use
-//! `tungstenite::connect`.
+//! One thread reads, and so answers the relay's pings at once, however long a command takes; another
+//! carries the commands out, one after another. It speaks plain `ws://`; `wss://` needs a TLS stream in
+//! `Line` that one thread can read while another writes.
 
 use std::error::Error;
-use std::net::TcpStream;
-use std::thread::sleep;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::panic::catch_unwind;
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::{Builder, sleep};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
-use tungstenite::{Message, client};
+use tungstenite::{Message, WebSocket, client, protocol::Role};
 
 /// How long to wait before connecting again, whatever ended the connection.
 const RECONNECT_AFTER: Duration = Duration::from_secs(5);
 
 /// The relay pings every 20 s; when nothing came for so long, the line is dead.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Commands that may wait for the one at work; one more is refused at once.
+const MAX_WAITING: usize = 64;
+
+/// Held while a command is carried out: one of the last link may still be at work on the next.
+static AT_WORK: Mutex<()> = Mutex::new(());
 
 #[allow(dead_code, reason = "examples/demo.rs uses this file without it")]
 fn main() {
@@ -45,44 +56,111 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     request.headers_mut().insert("Authorization", format!("Bearer {key}").parse()?);
     let stream = TcpStream::connect(if host.contains(':') { host } else { host + ":80" })?;
     stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
     stream.set_nodelay(true)?;
-    let (mut socket, _) = client(request, stream)?;
+    let line = Arc::new(Line(stream, Mutex::new(())));
+    let (mut socket, _) = client(request, &*line).map_err(|error| error.to_string())?;
+    let (queue, commands) = sync_channel(MAX_WAITING);
+    // The line ends with this function, and the worker finds it gone.
+    let link = Arc::downgrade(&line);
+    Builder::new().name("worker".into()).spawn(move || work(&commands, &link))?;
     connected();
     loop {
         match socket.read() {
-            Ok(Message::Text(message)) => {
-                let command: Value = serde_json::from_str(&message)?;
-                let text = carry_out(command["text"].as_str().unwrap_or_default());
-                let answer = json!({ "id": command["id"], "text": text });
-                socket.send(answer.to_string().into())?;
+            Ok(Message::Text(message)) => match queue.try_send(serde_json::from_str(&message)?) {
+                Ok(()) => {}
+                Err(TrySendError::Full(command)) => {
+                    socket.send(answer(&command, "Слишком много команд сразу."))?;
+                }
+                Err(TrySendError::Disconnected(_)) => return Err("an answer was not taken".into()),
+            },
+            Ok(Message::Close(_)) => {
+                // Confirms it. Should that fail, the link is over all the same.
+                let _ = socket.flush();
+                return Ok(());
             }
-            // tungstenite answers the relay's pings by itself.
+            // tungstenite answers the relay's pings by itself, at the next `read`.
             Ok(_) => {}
-            Err(tungstenite::Error::ConnectionClosed) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
     }
 }
 
+/// Carries out one command after another. What still waits when the link ends is dropped: whoever said it
+/// is told that it is lost, so it must not happen later.
+fn work(commands: &Receiver<Value>, link: &Weak<Line>) {
+    for command in commands {
+        let at_work = AT_WORK.lock();
+        if link.strong_count() == 0 {
+            return;
+        }
+        let text = command["text"].as_str().unwrap_or_default();
+        // A command that fails must not end the agent: don't build yours with panic = "abort".
+        let said = catch_unwind(|| carry_out(text)).unwrap_or_else(|panic| {
+            let why = panic.downcast_ref::<String>().map(String::as_str);
+            let why = why.or(panic.downcast_ref().copied()).unwrap_or("команда не удалась");
+            format!("Ошибка: {why}")
+        });
+        drop(at_work);
+        let Some(line) = link.upgrade() else { return };
+        let mut socket = WebSocket::from_raw_socket(&*line, Role::Client, None);
+        if socket.send(answer(&command, &said)).is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(command: &Value, text: &str) -> Message {
+    json!({ "id": command["id"], "text": text }).to_string().into()
+}
+
+/// The connection, shared by the WebSocket that reads and those that answer. The one that reads writes,
+/// too (pongs, and the confirmation of a close), so frames go out whole, under one lock.
+struct Line(TcpStream, Mutex<()>);
+
+impl Read for &Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.0).read(buffer)
+    }
+}
+
+impl Write for &Line {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        let _alone = self.1.lock();
+        let sent = (&self.0).write_all(frames);
+        // Half a frame may be out then: nothing may follow it, and the reader must find the end.
+        sent.inspect_err(|_| self.0.shutdown(Shutdown::Both).unwrap_or_default())?;
+        Ok(frames.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What this agent can do. Put your own commands here.
 fn carry_out(command: &str) -> String {
-    match command {
-        "системная информация" => system_information(),
-        other => format!("Вы сказали: {other}"),
+    if command == "системная информация" {
+        return system_information();
     }
+    // «думай 45» takes 45 s, to try what Alice says meanwhile.
+    let seconds = command.strip_prefix("думай ").and_then(|word| word.parse::<u64>().ok());
+    if let Some(seconds) = seconds.map(|seconds| seconds.min(120)) {
+        sleep(Duration::from_secs(seconds));
+        return format!("Думал {seconds} секунд.");
+    }
+    format!("Вы сказали: {command}")
 }
 
 fn system_information() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let memory = read("/proc/meminfo");
-    let megabytes = |name: &str| -> u64 {
-        let line = memory.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        line.split_whitespace().next().and_then(|kb| kb.parse().ok()).unwrap_or(0u64) / 1024
+    let number_behind = |name: &str, path: &str| -> f64 {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let behind = text.split_once(name).map_or("", |(_, behind)| behind);
+        behind.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
     };
+    let megabytes = |name| number_behind(name, "/proc/meminfo") / 1024.0;
     let (all, free) = (megabytes("MemTotal:"), megabytes("MemAvailable:"));
-    let uptime = read("/proc/uptime");
-    let seconds: f64 = uptime.split(' ').next().and_then(|s| s.parse().ok()).unwrap_or(0.0);
-    let hours = seconds / 3600.0;
-    format!("Ядер: {cores}. Памяти свободно {free} из {all} мегабайт. Работает {hours:.1} ч.")
+    let hours = number_behind("", "/proc/uptime") / 3600.0;
+    format!("Ядер: {cores}. Памяти свободно {free:.0} из {all:.0} мегабайт. Работает {hours:.1} ч.")
 }

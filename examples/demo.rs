@@ -4,17 +4,15 @@ use std::error::Error;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use home_alice_relay::ask::{Target, ask, healthcheck};
-use home_alice_relay::config::Config;
-use home_alice_relay::relay::Relay;
+use home_alice_relay::{Config, Ends, Relay, Target, ask, healthcheck};
 
 #[path = "agent.rs"]
 mod agent;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::read(|name| (name == "LISTEN_ADDR").then(|| "127.0.0.1:0".into()))?;
-    let (ends, _ended) = bounded(1);
-    let relay = Relay::start(&config, ends)?;
+    let (ends, _ended) = Ends::new();
+    let relay = Relay::start(&config, &ends)?;
     let address = relay.address();
     println!("1. The relay listens on {address}, with a key made for this run.");
 

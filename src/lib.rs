@@ -1,39 +1,42 @@
 //! Home Alice Relay: a voice command said to Yandex Alice reaches the speaker's own PC, and the PC's
 //! answer is spoken back.
-//!
-//! ```text
-//!  Alice --POST /alice/webhook-->  http  -->  webhook  -->  turns  -->  agent::link  --{"id","text"}-->  PC
-//!                                   ^                         |
-//!        reply  <-------------------+------ answer, deadline, or loss of the link  <-- agent::reader <-- PC
-//! ```
-//!
-//! Data flows one way. `http` hands over one sound request of a connection at a time, with its whole body.
-//! `webhook` answers it, or registers it in `turns` and sends the command on the agent's link. From then
-//! on no thread belongs to it: whoever takes it out of `turns` again answers it, be it the agent's
-//! reader, the clock, or the registry that lost the link. What the agent answers later than that is kept
-//! in `late` for whoever asked.
 
-pub mod access;
-pub mod agent;
-pub mod alice;
-pub mod ask;
-pub mod client;
-pub mod clock;
-pub mod config;
-pub mod credentials;
-pub mod exchange;
-pub mod http;
-pub mod late;
-pub mod limits;
-pub mod logger;
-pub mod phrases;
-pub mod relay;
-pub mod repeats;
-pub mod secret;
-pub mod server;
-pub mod tally;
-pub mod text;
-pub mod turns;
-pub mod unchecked;
-pub mod watchdog;
-pub mod webhook;
+mod agents;
+mod commands;
+mod config;
+mod dialogs;
+mod http;
+mod net;
+mod owner;
+mod relay;
+mod routes;
+mod speech;
+mod text;
+mod unchecked;
+mod upkeep;
+
+pub use config::Config;
+pub use config::credentials::{AgentKeys, Credentials};
+pub use config::error::ConfigError;
+pub use config::listen::ListenAddr;
+pub use owner::ask::{MAX_WAIT, Said, ask, wait};
+pub use owner::healthcheck::healthcheck;
+pub use owner::target::{AskError, Target};
+pub use relay::{Relay, StartError};
+pub use unchecked::heap::one_arena;
+pub use upkeep::ends::{End, Ends, start_vital};
+pub use upkeep::log::{flush as flush_log, init as start_log};
+
+/// What comes in and goes out, for tests and fuzz targets.
+pub mod wire {
+    pub use crate::agents::message::{Answer, command};
+    pub use crate::dialogs::reply::json as reply;
+    pub use crate::dialogs::turn::{Turn, TurnError};
+    pub use crate::speech::{Button, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_TEXT, Speech};
+}
+
+/// What the files of the deployment must agree with, for tests.
+pub mod limits {
+    pub use crate::config::credentials::PLACEHOLDER;
+    pub use crate::upkeep::watchdog::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS};
+}

@@ -4,16 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use home_alice_relay::ask::{self, AskError, Target};
-use home_alice_relay::config::{Config, ListenAddr};
-use home_alice_relay::credentials::{AgentKeys, Credentials};
-use home_alice_relay::logger;
-use home_alice_relay::relay::{End, Relay};
-use home_alice_relay::unchecked::heap;
+use home_alice_relay::{
+    AgentKeys, AskError, Config, Credentials, End, Ends, ListenAddr, MAX_WAIT, Relay, Target,
+    flush_log, one_arena, start_log, start_vital,
+};
 
 const HELP: &str = "\
 Carries a voice command from Yandex Alice to your own PC, and the PC's answer back.
@@ -33,19 +30,21 @@ Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be 
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    heap::one_arena();
+    one_arena();
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => serve(),
         ["healthcheck", options @ ..] => match Options::read(options) {
-            Some(Options { phrase: None, url, wait: None }) => healthcheck(url),
-            _ => not_understood(),
+            Ok(Options { phrase: None, url, wait: None }) => healthcheck(url),
+            Ok(_) => not_understood(),
+            Err(unusable) => unusable.tell(),
         },
         ["ask", options @ ..] => match Options::read(options) {
-            Some(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
-            _ => not_understood(),
+            Ok(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
+            Ok(_) => not_understood(),
+            Err(unusable) => unusable.tell(),
         },
         ["--version" | "-V"] => print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n")),
         ["--help" | "-h" | "help"] => print(HELP),
@@ -66,8 +65,25 @@ struct Options<'a> {
     wait: Option<Duration>,
 }
 
+/// Why a command line can't be used.
+enum Unusable {
+    /// It is none of those that there are.
+    NotUnderstood,
+    /// What `--wait` holds.
+    Wait(String),
+}
+
+impl Unusable {
+    fn tell(self) -> ExitCode {
+        let Self::Wait(value) = self else { return not_understood() };
+        let most = MAX_WAIT.as_secs();
+        eprint(&format!("--wait is {value:?}: it may be a whole number of seconds from 0 to {most}"));
+        ExitCode::from(UNUSABLE)
+    }
+}
+
 impl<'a> Options<'a> {
-    fn read(mut arguments: &[&'a str]) -> Option<Self> {
+    fn read(mut arguments: &[&'a str]) -> Result<Self, Unusable> {
         let mut options = Self::default();
         while let [first, rest @ ..] = arguments {
             arguments = match (*first, rest) {
@@ -76,17 +92,19 @@ impl<'a> Options<'a> {
                     rest
                 }
                 ("--wait", [seconds, rest @ ..]) if options.wait.is_none() => {
-                    options.wait = Some(Duration::from_secs(seconds.parse().ok()?));
+                    let wait = seconds.parse().map(Duration::from_secs);
+                    let wait = wait.ok().filter(|wait| *wait <= MAX_WAIT);
+                    options.wait = Some(wait.ok_or_else(|| Unusable::Wait((*seconds).to_owned()))?);
                     rest
                 }
                 (phrase, rest) if options.phrase.is_none() && !phrase.starts_with("--") => {
                     options.phrase = Some(phrase);
                     rest
                 }
-                _ => return None,
+                _ => return Err(Unusable::NotUnderstood),
             };
         }
-        Some(options)
+        Ok(options)
     }
 }
 
@@ -100,12 +118,12 @@ fn serve() -> ExitCode {
     };
     // Before anything else: a signal that comes now must not find the default, which PID 1 lacks.
     let signals = Signals::new([SIGTERM, SIGINT]);
-    let (ends, ended) = bounded(4);
-    let relay = logger::init(config.log_level, config.credentials.secrets())
+    let (ends, ended) = Ends::new();
+    let relay = start_log(config.log_level, config.credentials.secrets(), &ends)
         .and(signals)
-        .and_then(|signals| handle_signals(signals, ends.clone()))
+        .and_then(|signals| handle_signals(signals, &ends))
         .map_err(|error| format!("the system refuses: {error}"))
-        .and_then(|()| Relay::start(&config, ends).map_err(|error| error.to_string()));
+        .and_then(|()| Relay::start(&config, &ends).map_err(|error| error.to_string()));
     let relay = match relay {
         Ok(relay) => relay,
         Err(problem) => {
@@ -120,11 +138,16 @@ fn serve() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(End::Failed(cause)) => {
-            log::error!("{cause}; ending, for the supervisor to start the relay again");
+            let last_words = format!("{cause}; ending, for the supervisor to start the relay again");
+            log::error!("{last_words}");
+            if !flush_log() {
+                // It may be the log that has failed.
+                eprint(&last_words);
+            }
             ExitCode::FAILURE
         }
     };
-    logger::flush();
+    flush_log();
     code
 }
 
@@ -132,7 +155,7 @@ fn serve() -> ExitCode {
 fn introduce(credentials: &Credentials, relay: &Relay) {
     if let AgentKeys::Generated(key) = &credentials.keys {
         // Behind what the log has said, though it is not a part of it.
-        logger::flush();
+        flush_log();
         print(&format!(
             "No API_KEY is set, so this run has a random one. For the agent's config:\n\
              server_url: ws://{}/ws\n\
@@ -148,18 +171,18 @@ fn introduce(credentials: &Credentials, relay: &Relay) {
 }
 
 /// The first signal asks the relay to end, a second one ends it at once.
-fn handle_signals(mut signals: Signals, ends: Sender<End>) -> io::Result<()> {
-    let handle = move || {
+fn handle_signals(mut signals: Signals, ends: &Ends) -> io::Result<()> {
+    let asks = ends.clone();
+    start_vital(ends, "signals", move || {
         let mut signals = signals.forever();
         if signals.next().is_some() {
-            let _ = ends.try_send(End::Asked);
+            asks.ask();
         }
         if let Some(signal) = signals.next() {
             std::process::exit(128 + signal);
         }
-    };
-    std::thread::Builder::new().name("signals".into()).spawn(handle)?;
-    Ok(())
+        Err("no signal can come any more".into())
+    })
 }
 
 fn target(url: Option<&str>) -> Result<Target, AskError> {
@@ -171,7 +194,7 @@ fn target(url: Option<&str>) -> Result<Target, AskError> {
 }
 
 fn healthcheck(url: Option<&str>) -> ExitCode {
-    match target(url).and_then(ask::healthcheck) {
+    match target(url).and_then(home_alice_relay::healthcheck) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error),
     }
@@ -180,11 +203,11 @@ fn healthcheck(url: Option<&str>) -> ExitCode {
 fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
     let said = target(url).and_then(|target| {
         let credentials = Config::from_env()?.credentials;
-        let said = ask::ask(target, &credentials, phrase)?;
+        let said = home_alice_relay::ask(target, &credentials, phrase)?;
         match wait {
             Some(patience) if said.is_late() => {
                 print(&format!("{}\n", said.text));
-                ask::wait(target, &credentials, patience)
+                home_alice_relay::wait(target, &credentials, &said, patience)
             }
             _ => Ok(said),
         }

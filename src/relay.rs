@@ -5,36 +5,31 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::access::Access;
-use crate::agent::handshake::Handshake;
-use crate::agent::registry::Registry;
-use crate::clock::{self, alarm};
-use crate::config::{Config, ListenAddr};
-use crate::http::connections::Connections;
-use crate::http::kick::Kicks;
-use crate::http::patience::Sweeper;
-use crate::http::{listener, slow};
-use crate::limits::LINGER;
-use crate::repeats::Repeats;
-use crate::secret::random_bytes;
-use crate::server::{self, Server};
-use crate::tally::Tally;
-use crate::turns::Turns;
-use crate::watchdog;
-use crate::webhook::Webhook;
-
-/// Why a relay ends.
-#[derive(Debug, PartialEq, Eq)]
-pub enum End {
-    /// Somebody asked for it.
-    Asked,
-    /// It can't serve any more; the cause.
-    Failed(String),
-}
+use crate::agents::handshake::Handshake;
+use crate::agents::registry::Registry;
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::config::listen::ListenAddr;
+use crate::config::secret::random_bytes;
+use crate::dialogs::access::Access;
+use crate::dialogs::webhook::Webhook;
+use crate::http::connections::{Calls, Connections};
+use crate::http::lingering::LINGER;
+use crate::http::reception::Reception;
+use crate::http::sweep::Sweeper;
+use crate::net::sockets::Accepted;
+use crate::net::{listener, slow};
+use crate::routes::{self, Routes};
+use crate::upkeep::clock::{self, alarm};
+use crate::upkeep::ends::{Ends, start_vital};
+use crate::upkeep::log::count_panics_of_tiny_http;
+use crate::upkeep::repeats::Repeats;
+use crate::upkeep::tally::Tally;
+use crate::upkeep::watchdog;
 
 /// Why a relay could not start.
 #[derive(Debug)]
@@ -73,14 +68,13 @@ impl From<io::Error> for StartError {
 
 /// A running relay.
 pub struct Relay {
-    address: ListenAddr,
     reachable: SocketAddr,
     listener: TcpListener,
-    server: Arc<Server>,
-    turns: Arc<Turns>,
+    routes: Arc<Routes>,
+    commands: Arc<Commands>,
     reply_timeout: Duration,
     /// Closed to end the watchdog.
-    _watchdog: Sender<()>,
+    watched: Sender<()>,
 }
 
 impl Relay {
@@ -88,7 +82,7 @@ impl Relay {
     ///
     /// # Errors
     /// The address can't be listened on, or the system refuses what is needed.
-    pub fn start(config: &Config, ends: Sender<End>) -> Result<Self, StartError> {
+    pub fn start(config: &Config, ends: &Ends) -> Result<Self, StartError> {
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
@@ -97,76 +91,88 @@ impl Relay {
         let reachable = listener::reachable(bound);
 
         let (alarm, rung) = alarm();
-        let commands = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
+        let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
         let repeats = |what| Arc::new(Repeats::new(what, log::Level::Warn, alarm.clone()));
         let (rejected, turned_away) = (repeats("agents rejected"), repeats("turns turned away"));
+        let failed = repeats("failures of tiny_http");
+        count_panics_of_tiny_http(failed.clone());
         let prefix = random_bytes::<4>()?.map(|byte| format!("{byte:02x}")).concat();
-        let turns = Arc::new(Turns::new(prefix, config.reply_timeout, commands.clone(), alarm.clone()));
-        let registry = Arc::new(Registry::new(config.heartbeat, turns.clone(), alarm.clone()));
-        let kicks = Kicks::new(reachable, alarm.clone());
-        let (waiter, inbox) = slow::channel()?;
-        slow::start(inbox)?;
+        let commands = Arc::new(Commands::new(prefix, lines.clone(), alarm.clone()));
+        let registry = Arc::new(Registry::new(config.heartbeat, commands.clone(), alarm.clone()));
+
+        let (waiter, inbox) = slow::channel(slow::MAX_SLOW)?;
+        start_vital(ends, "slow", move || slow::run(&inbox))?;
         let tiny = tiny_http::Server::from_listener(listener.try_clone()?, None)
             .map_err(|error| StartError::System(io::Error::other(error)))?;
-        let flush = {
-            let registry = registry.clone();
-            move || registry.flush()
+        let tiny = Arc::new(tiny);
+        let calls = Calls {
+            now: Instant::now,
+            wake: {
+                let tiny = tiny.clone();
+                Box::new(move || tiny.unblock())
+            },
+            before_waiting: {
+                let registry = registry.clone();
+                Box::new(move || registry.flush())
+            },
         };
-        let connections = Arc::new(Connections::new(tiny, bound.port(), waiter, kicks, flush));
-        let mut sweeper = Sweeper::new(connections.clone(), max_descriptors);
-        clock::start(rung, {
-            let (turns, registry, connections) = (turns.clone(), registry.clone(), connections.clone());
+        let sockets = Box::new(Accepted::on(bound.port()));
+        let connections = Arc::new(Connections::new(sockets, waiter, calls));
+        let sweeper =
+            Arc::new(Sweeper::new(connections.clone(), reachable, max_descriptors, alarm.clone()));
+        start_vital(ends, "clock", {
+            let (commands, registry, sweeper) = (commands.clone(), registry.clone(), sweeper.clone());
             let (rejected, turned_away) = (rejected.clone(), turned_away.clone());
-            move |now| {
-                let due = [
-                    turns.tend(now),
-                    registry.tend(now),
-                    connections.free_stranded(now),
-                    Some(sweeper.tend(now)),
-                    commands.tend(now),
-                    rejected.tend(now),
-                    turned_away.tend(now),
-                ];
-                due.into_iter().flatten().min()
+            move || {
+                clock::run(&rung, |now| {
+                    let due = [
+                        commands.tend(now),
+                        registry.tend(now),
+                        sweeper.tend(now),
+                        lines.tend(now),
+                        rejected.tend(now),
+                        turned_away.tend(now),
+                        failed.tend(now),
+                    ];
+                    due.into_iter().flatten().min()
+                });
+                Err("nobody needs the clock any more".into())
             }
         })?;
 
         let access = Arc::new(Access::new(&config.credentials, turned_away));
         let keys = config.credentials.keys.clone();
-        let server = Arc::new(Server {
-            connections: connections.clone(),
-            webhook: Webhook::new(access.clone(), registry.clone(), turns.clone()),
+        let reply_timeout = config.reply_timeout;
+        let routes = Arc::new(Routes {
+            reception: Reception::new(tiny, connections, sweeper.clone()),
+            webhook: Webhook::new(access.clone(), registry.clone(), commands.clone(), reply_timeout),
             access,
-            handshake: Handshake::new(keys, registry.clone(), turns.clone(), rejected),
+            handshake: Handshake::new(keys, registry.clone(), commands.clone(), rejected),
             registry,
-            ends: ends.clone(),
             stopping: AtomicBool::new(false),
         });
-        server::start(&server)?;
-        let (guard, stop) = bounded(0);
-        watchdog::start(reachable, connections, max_descriptors, ends, stop)?;
+        routes::start(&routes, ends)?;
+        let (watched, stop) = bounded(0);
+        start_vital(ends, "watchdog", move || {
+            watchdog::run(&stop, max_descriptors, || routes::look(reachable, &sweeper))
+        })?;
         log::info!("Relay started on {address}");
-        let reply_timeout = config.reply_timeout;
-        Ok(Self { address, reachable, listener, server, turns, reply_timeout, _watchdog: guard })
+        Ok(Self { reachable, listener, routes, commands, reply_timeout, watched })
     }
 
-    /// Where it listens, as configured but with the port that was picked.
-    pub fn listens_on(&self) -> &ListenAddr {
-        &self.address
-    }
-
-    /// Where this machine reaches it.
+    /// Returns where this machine reaches it.
     pub fn address(&self) -> SocketAddr {
         self.reachable
     }
 
     /// Stops: no new connections, replies to what is under way, a goodbye to the agent.
     pub fn stop(self) {
-        self.server.stopping.store(true, Relaxed);
+        drop(self.watched);
+        self.routes.stopping.store(true, Relaxed);
         listener::close(&self.listener);
-        self.server.webhook.stop(self.reply_timeout + LINGER);
-        self.server.registry.stop();
-        self.turns.sum_up();
+        self.routes.webhook.stop(self.reply_timeout + LINGER);
+        self.routes.registry.stop(Instant::now());
+        self.commands.sum_up();
         log::info!("Relay stopped");
     }
 }

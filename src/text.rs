@@ -1,6 +1,7 @@
 //! Text from outside, made fit for a place: cut to a length, or escaped for one line of a log.
 
-use crate::limits::MAX_QUOTED;
+/// Characters of outside text that a log line or an error may repeat.
+pub const MAX_QUOTED: usize = 120;
 
 /// Cuts `text` to at most `limit` Unicode scalar values, the last one «…» when something was cut.
 pub fn cut(text: &str, limit: usize) -> String {

@@ -233,6 +233,29 @@ fn the_agents_own_close_and_ping_are_answered() {
 }
 
 #[test]
+fn a_close_right_behind_the_handshake_is_answered_with_a_close() {
+    let relay = Relay::start(&[]);
+    for round in 0..300 {
+        let mut http = relay.http();
+        http.send(
+            [
+                format!(
+                    "GET /ws?key={KEY} HTTP/1.1\r\nHost: r\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                )
+                .as_bytes(),
+                b"\x88\x82\0\0\0\0\x03\xe8",
+            ]
+            .concat(),
+        );
+        let mut all = Vec::new();
+        http.stream.read_to_end(&mut all).unwrap();
+        assert!(all.starts_with(b"HTTP/1.1 101"), "round {round}");
+        assert!(all.ends_with(b"\r\n\r\n\x88\x02\x03\xe8"), "round {round}: {all:?}");
+    }
+}
+
+#[test]
 fn a_ping_comes_with_every_heartbeat_whatever_else_passes() {
     let relay = Relay::start(&[("HEARTBEAT_SECS", "1")]);
     let mut agent = relay.agent();

@@ -218,3 +218,41 @@ fn ask_prints_what_alice_would_say_and_fails_when_no_agent_answered() {
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
     assert!(stderr(&output).contains("can't be reached"));
 }
+
+#[test]
+fn ask_hands_a_phrase_over_as_yandex_does() {
+    let relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    let address = relay.address().to_string();
+    let settings = [("LISTEN_ADDR", address.as_str()), ("API_KEY", KEY)];
+    // The relay's own words, however they are written, never reach the agent.
+    for (phrase, said) in [
+        ("готово?", "Новых ответов нет.\n"),
+        ("  Что   там?! ", "Новых ответов нет.\n"),
+        ("Помощь!", "Скажите команду, и я передам её на компьютер"),
+    ] {
+        let output = run(&settings, &["ask", phrase]);
+        assert!(stdout(&output).starts_with(said), "{phrase}: {output:?}");
+        assert!(stderr(&output).contains("own-words"), "{phrase}: {output:?}");
+    }
+    let asking = command(&settings)
+        .args(["ask", " Открой  «Блокнот», громкость 2.5! "])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(agent.command().1, "открой блокнот громкость 2.5");
+    drop(agent);
+    assert_eq!(asking.wait_with_output().unwrap().status.code(), Some(1));
+}
+
+#[test]
+fn a_time_to_wait_that_is_none_is_told_with_what_it_may_be() {
+    for wait in ["18446744073709551615", "601", "-1", "4s", "", "1.5"] {
+        let output = run(&[("API_KEY", KEY)], &["ask", "громче", "--wait", wait]);
+        assert_eq!(output.status.code(), Some(2), "{wait}");
+        let line = stderr(&output);
+        let cure = "it may be a whole number of seconds from 0 to 600";
+        assert!(line.contains(&format!("--wait is {wait:?}")) && line.contains(cure), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}

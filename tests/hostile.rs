@@ -177,20 +177,14 @@ fn lengths_that_no_memory_has_harm_nobody() {
 
 #[test]
 fn who_gets_the_port_of_a_connection_that_was_cut_is_served() {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
     let served = Served::start();
     let mut port = 0;
     for request in
         ["POST /alice/webhook HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}", "GET /health HTTP/1.1\r\n\r\n"]
     {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-        sockopt::set_socket_reuseaddr(&socket, true).unwrap();
-        bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
-        connect(&socket, &served.relay.address()).unwrap();
-        let mut stream = TcpStream::from(socket);
+        let mut stream = connect_from(port, served.relay.address());
         port = stream.local_addr().unwrap().port();
         stream.write_all(request.as_bytes()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut status = [0; 12];
         stream.read_exact(&mut status).unwrap();
         let expected = if request.starts_with("GET") { b"HTTP/1.1 200" } else { b"HTTP/1.1 400" };
@@ -200,6 +194,99 @@ fn who_gets_the_port_of_a_connection_that_was_cut_is_served() {
             is_cut(&mut stream);
         }
     }
+}
+
+/// Connects from this port of the loopback's; 0 picks one.
+fn connect_from(port: u16, to: std::net::SocketAddr) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    bind(&socket, &std::net::SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    connect(&socket, &to).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Ends a connection by a reset.
+fn reset(stream: TcpStream) {
+    let at_once = Some(Duration::ZERO);
+    rustix::net::sockopt::set_socket_linger(&stream, at_once).unwrap();
+}
+
+#[test]
+fn who_gets_the_port_of_a_connection_that_was_reset_while_its_turn_waits_is_another_connection() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "3000")]);
+    let mut agent = relay.agent();
+    for body in ["коротко".to_owned(), "длинно ".repeat(200)] {
+        let mut first = connect_from(0, relay.address());
+        let port = first.local_addr().unwrap().port();
+        let turn = turn(body.trim()).to_string();
+        let head = format!(
+            "POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: {}\r\n\r\n",
+            turn.len()
+        );
+        first.write_all(format!("{head}{turn}").as_bytes()).unwrap();
+        let (id, _) = agent.command();
+        reset(first);
+        let mut second = Http::over(connect_from(port, relay.address()));
+        for _ in 0..2 {
+            second.send("GET /health HTTP/1.1\r\nHost: r\r\n\r\n");
+            assert_eq!(second.response().status, 200, "it does not wait for the other's turn");
+        }
+        agent.answer(&id, "никому");
+        relay.line("answered after");
+        for _ in 0..20 {
+            second.send("GET /health HTTP/1.1\r\nHost: r\r\n\r\n");
+            assert_eq!(second.response().status, 200, "it is not cut with the other");
+        }
+    }
+}
+
+#[test]
+fn early_resets_are_counted_in_the_log() {
+    let mut relay = Relay::start(&[]);
+    for _ in 0..3000 {
+        let mut stream = TcpStream::connect(relay.address()).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: r\r\n\r\n").unwrap();
+        reset(stream);
+    }
+    assert_eq!(relay.get("/health").status, 200);
+    assert_eq!(relay.stop().code(), Some(0));
+    let log = relay.rest_of_log();
+    assert!(log.lines().count() < 10, "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// Throw-away connections to this port so far, by the kernel's memory of who closed first.
+fn thrown_away(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let remote = format!(":{port:04X}");
+    let was_ours = |line: &&str| {
+        let mut words = line.split_whitespace().skip(2);
+        words.next().is_some_and(|peer| peer.ends_with(&remote)) && words.next() == Some("06")
+    };
+    table.lines().filter(was_ours).count()
+}
+
+#[test]
+fn what_only_looks_stranded_costs_no_storm_of_throw_away_connections() {
+    let served = Served::start();
+    let begun = std::time::Instant::now();
+    let mut crowd = Vec::new();
+    let request = format!("GET /health HTTP/2.0\r\n\r\n{}", "x".repeat(6000));
+    // Two a second. Each read that times out is the time between two.
+    while begun.elapsed() < Duration::from_secs(6) {
+        let mut stream = TcpStream::connect(served.relay.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        let _ = stream.read(&mut [0]);
+        crowd.push(stream);
+    }
+    let (kicks, seconds) = (thrown_away(served.relay.port), begun.elapsed().as_secs() as usize + 1);
+    let others = 2 * seconds;
+    assert!(kicks <= 8 + seconds * (32 + 3) + others, "{kicks} in {seconds} s");
+    served.check();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use support::{Agent, Http, Relay, said, turn};
 
 const SETTINGS: [(&str, &str); 1] = [("REPLY_TIMEOUT_MS", "400")];
-const AT_WORK: &str = "Компьютер ещё работает. Спросите: «готово?»";
+const AT_WORK: &str = "Компьютер ещё выполняет команду. Спросите: «готово?»";
 const NO_NEWS: &str = "Новых ответов нет.";
 
 /// A turn of this account (none: not logged in) on this device.
@@ -42,6 +42,17 @@ fn miss(relay: &Relay, agent: &mut Agent, account: &str, command: &str) -> Strin
 fn answer_late(relay: &Relay, agent: &mut Agent, id: &str, text: &str) {
     agent.answer(id, text);
     relay.line(&format!("Command {id}: answered late"));
+}
+
+/// Misses so many turns and answers each late. Waits until the relay, which logs at debug, has all of them.
+fn answer_many_late(relay: &Relay, agent: &mut Agent, count: usize) {
+    for number in 0..count {
+        let id = miss(relay, agent, "я", "команда");
+        agent.answer(&id, &format!("ответ {number}"));
+    }
+    // What is answered behind them is met behind them.
+    agent.answer("nobody's", "");
+    relay.line("no longer waits");
 }
 
 #[test]
@@ -83,7 +94,7 @@ fn an_answer_in_time_is_heard_at_once_and_a_late_one_on_the_next_turn() {
         assert_eq!(late["response"]["end_session"], false);
     }
     let working = say_of(&relay, Some("г"), "speaker", "готово");
-    assert!(working.starts_with("Ещё работает, уже "), "{working}");
+    assert!(working.starts_with("Команда выполняется уже "), "{working}");
     (0..4).for_each(|_| is_done.recv().unwrap());
     relay.line("answered late");
     relay.line("answered late");
@@ -163,6 +174,84 @@ fn tts_is_kept_and_buttons_and_the_end_of_the_session_are_not() {
     let reply = relay.turn(&turn_of(Some("я"), "speaker", "готово"));
     let response = json!({ "text": "замок", "tts": "зам+ок", "end_session": false });
     assert_eq!(reply["response"], response);
+}
+
+#[test]
+fn an_answer_is_made_to_fit_before_a_kept_one_goes_before_it() {
+    let relay = Relay::start(&SETTINGS);
+    let mut agent = relay.agent();
+    for (answer, own) in [
+        (json!({ "text": "Громкость 60", "tts": "" }), "Громкость 60"),
+        (json!({ "text": "Громкость 60", "tts": " \n" }), "Громкость 60"),
+        (json!({ "text": "" }), "Готово."),
+        (json!({ "text": " ", "tts": "сделано" }), "Готово."),
+    ] {
+        let id = miss(&relay, &mut agent, "я", "первая");
+        answer_late(&relay, &mut agent, &id, "первый");
+        let mut http = relay.http();
+        http.send_post(&turn_of(Some("я"), "speaker", "вторая").to_string());
+        let mut message = answer.clone();
+        message["id"] = json!(agent.command().0);
+        agent.send(message.to_string());
+        let response = http.response().json();
+        assert_eq!(said(&response), format!("первый\n{own}"), "{answer}");
+        let spoken = response["response"]["tts"].as_str();
+        let right = (answer["tts"] == "сделано").then_some("первый\nсделано");
+        assert_eq!(spoken, right, "{answer}: what is shown is spoken, unless something else is");
+    }
+}
+
+#[test]
+fn commands_that_a_link_took_along_are_one_sentence() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "100")]);
+    let mut agent = relay.agent();
+    for number in 0..5 {
+        miss(&relay, &mut agent, "я", &format!("команда {number}"));
+    }
+    drop(agent);
+    relay.line("Agent disconnected");
+    let lost = "Связь с компьютером прервалась, пока он выполнял команду.";
+    assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), lost);
+    assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), NO_NEWS);
+}
+
+#[test]
+fn who_has_too_many_late_answers_is_told_that_some_are_lost() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "100"), ("LOG_LEVEL", "debug")]);
+    let mut agent = relay.agent();
+    answer_many_late(&relay, &mut agent, 17);
+    let answers: Vec<_> = (1..17).map(|number| format!("ответ {number}")).collect();
+    let lost = "Часть ответов пропала: их накопилось слишком много.";
+    let all = format!("{}\n{lost}", answers.join("\n"));
+    assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), all);
+    assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), NO_NEWS);
+}
+
+#[test]
+fn a_command_that_is_given_up_pushes_no_answer_out() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "100"), ("LOG_LEVEL", "debug")]);
+    let mut agent = relay.agent();
+    answer_many_late(&relay, &mut agent, 16);
+    for _ in 0..17 {
+        miss(&relay, &mut agent, "я", "команда");
+    }
+    let heard = say_of(&relay, Some("я"), "speaker", "готово");
+    assert!(heard.starts_with("ответ 0\nответ 1\n") && heard.contains("ответ 15"), "{heard}");
+    assert!(heard.ends_with("На одну из команд компьютер так и не ответил."), "{heard}");
+}
+
+#[test]
+fn every_way_to_ask_for_late_answers_is_the_relays_own() {
+    let relay = Relay::start(&SETTINGS);
+    let mut agent = relay.agent();
+    let own =
+        ["готово", "готова", "готово ли", "что там", "ну что", "ну что там", "ответ", "что с ответом"];
+    for words in own {
+        let id = miss(&relay, &mut agent, "я", "команда");
+        answer_late(&relay, &mut agent, &id, "ответ");
+        assert_eq!(say_of(&relay, Some("я"), "speaker", words), "ответ", "{words}");
+    }
+    assert!(relay.say("помощь").contains("готово"), "help names one of them");
 }
 
 #[test]
@@ -251,6 +340,49 @@ fn ask_waits_on_and_shows_the_late_answer() {
     let output = asking.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{AT_WORK}\nнадумал\n"));
+}
+
+#[test]
+fn ask_waits_for_its_own_command_and_leaves_the_others_alone() {
+    let relay = Relay::start(&SETTINGS);
+    let mut agent = relay.agent();
+    let address = relay.address().to_string();
+    let settings = [("LISTEN_ADDR", address.as_str()), ("API_KEY", support::KEY)];
+    let ask = |arguments: &[&str]| {
+        support::command(&settings)
+            .args([&["ask"], arguments].concat())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let words = |asking: std::process::Child| {
+        let output = asking.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let slow = ask(&["медленная", "--wait", "20"]);
+    let (slow_id, _) = agent.command();
+    relay.line("too-late");
+    let other = ask(&["другая"]);
+    let (other_id, _) = agent.command();
+    assert_eq!(words(other), (Some(1), format!("{AT_WORK}\n")));
+    relay.line("too-late");
+    answer_late(&relay, &mut agent, &other_id, "ответ на другую");
+    // Whoever asks meanwhile hears neither before its own answer.
+    let quick = ask(&["быстрая"]);
+    agent.echo("");
+    assert_eq!(words(quick), (Some(0), "быстрая\n".into()));
+    answer_late(&relay, &mut agent, &slow_id, "ответ на медленную");
+    assert_eq!(words(slow), (Some(0), format!("{AT_WORK}\nответ на медленную\n")));
+    assert_eq!(words(ask(&["Готово?"])), (Some(0), "ответ на другую\n".into()));
+    // A command that is lost is no answer.
+    let lost = ask(&["медленная", "--wait", "20"]);
+    agent.command();
+    relay.line("too-late");
+    drop(agent);
+    relay.line("Agent disconnected");
+    let (code, said) = words(lost);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("Связь с компьютером прервалась, пока он выполнял команду."), "{said}");
 }
 
 #[test]

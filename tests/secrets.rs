@@ -6,8 +6,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::process::Command;
 
-use home_alice_relay::config::Config;
-use home_alice_relay::logger;
+use home_alice_relay::{Config, Ends, flush_log, start_log};
 use serde_json::json;
 use support::{Agent, Relay, command, said, turn};
 use tungstenite::Message;
@@ -159,13 +158,13 @@ fn ask_does_not_repeat_what_a_strange_server_repeats() {
 #[ignore = "a part of the next one"]
 fn panics_and_prints_debug_output() {
     let config = config();
-    logger::init(log::LevelFilter::Trace, config.credentials.secrets()).unwrap();
+    start_log(log::LevelFilter::Trace, config.credentials.secrets(), &Ends::new().0).unwrap();
     let debug = format!("{config:?} {config:#?} {:?}", config.credentials.secrets());
     println!("{debug}");
     let bug = std::thread::Builder::new().name("worker 1".into());
     let bug = bug.spawn(move || panic!("{debug} {NEW} {OLD} {WEBHOOK}")).unwrap();
     assert!(bug.join().is_err());
-    logger::flush();
+    flush_log();
 }
 
 #[test]

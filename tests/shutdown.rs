@@ -63,6 +63,21 @@ fn what_is_under_way_is_waited_for_until_its_deadline_and_no_longer() {
 }
 
 #[test]
+fn the_watchdog_is_silent_about_a_relay_that_is_being_stopped() {
+    // Longer than it takes the watchdog to fail three times.
+    let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "6000"), ("LOG_LEVEL", "debug")]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("считай").to_string());
+    agent.command();
+    relay.signal(Signal::TERM);
+    assert!(said(&http.response().json()).starts_with("Компьютер не успел"));
+    assert_eq!(relay.exit().code(), Some(0));
+    let log = relay.rest_of_log();
+    assert!(log.contains("Relay stopped") && !log.contains("does not answer itself"), "{log}");
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
     let mut agent = relay.agent();

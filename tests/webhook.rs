@@ -198,7 +198,7 @@ fn each_command_has_its_own_deadline() {
     assert_ne!(first_id, second_id);
     agent.answer(&second_id, "ответ");
     assert_eq!(said(&second.response().json()), "ответ");
-    assert!(said(&first.response().json()).starts_with("Компьютер ещё работает"));
+    assert!(said(&first.response().json()).starts_with("Компьютер ещё выполняет команду"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Written by the relay itself, since tiny_http's own responses can carry neither `Connection: close`
 //! nor `Upgrade` (T9), and go out in several packets above 1 KiB (T10).
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 /// A status, a JSON body, and what else must be in the head.
@@ -10,16 +11,16 @@ use std::time::SystemTime;
 pub struct Answer {
     status: u16,
     body: Vec<u8>,
-    fields: Vec<(&'static str, &'static str)>,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Answer {
-    /// 200 with a JSON body.
+    /// Returns 200 with a JSON body.
     pub fn json(body: Vec<u8>) -> Self {
         Self { status: 200, body, fields: Vec::new() }
     }
 
-    /// An error whose body is `{"error": message}`.
+    /// Returns an error whose body is `{"error": message}`.
     pub fn error(status: u16, message: &str) -> Self {
         // Not serde_json's `Value`: it would bring 60 KB of number formatting along.
         #[derive(serde::Serialize)]
@@ -31,12 +32,12 @@ impl Answer {
     }
 
     /// Adds a header field.
-    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
-        self.fields.push((name, value));
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.fields.push((name, value.into()));
         self
     }
 
-    /// The bytes that go over the wire. `close` tells the client that the connection ends with them;
+    /// Returns the bytes that go over the wire. `close` tells the client that the connection ends with them;
     /// the answer to a HEAD request has no body, but says its length.
     pub fn into_bytes(self, close: bool, head_only: bool) -> Vec<u8> {
         let reason = tiny_http::StatusCode(self.status).default_reason_phrase();

@@ -1,29 +1,33 @@
 //! Getting a request's body without a thread that waits for it (T6): what has arrived is read at once,
-//! what is missing is waited for in [`crate::http::slow`].
+//! what is missing is waited for in [`crate::net::slow`].
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
 use crate::http::answer::Answer;
-use crate::http::connections::Work;
 use crate::http::head::{Head, Reader};
-use crate::http::incoming::Incoming;
-use crate::http::slow::Slow;
-use crate::limits::BODY_TIMEOUT;
+use crate::http::incoming::Work;
+use crate::http::lingering::refuse;
+use crate::http::reception::Incoming;
+use crate::http::request::read_on;
+use crate::net::slow::Slow;
 
-/// Reads the body that `head` announces. None when it isn't all there yet, or never will be: then the
-/// request comes back as [`Work::Body`], or has ended.
+/// How long a request may take to bring its body (T6).
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the body that `head` announces. Returns none when it isn't all there yet, or never will be:
+/// then the request comes back as [`Work::Body`], or has ended.
 pub fn read(mut incoming: Incoming, head: Head) -> Option<(Incoming, Vec<u8>)> {
     let mut body = vec![0; head.length];
     if head.length == 0 {
         return Some((incoming, body));
     }
     if head.reader == Reader::InMemory {
-        return match incoming.reader().read_exact(&mut body) {
+        return match incoming.request_mut().as_reader().read_exact(&mut body) {
             Ok(()) => Some((incoming, body)),
             Err(_) => {
                 incoming.cut();
@@ -46,9 +50,9 @@ pub fn read(mut incoming: Incoming, head: Head) -> Option<(Incoming, Vec<u8>)> {
     match part.more() {
         Progress::Complete(incoming, body) => Some((incoming, body)),
         Progress::Missing(part) => {
-            let waiter = part.incoming.connections().waiter.clone();
+            let waiter = part.incoming.home().waiter().clone();
             if let Err(part) = waiter.wait(Box::new(part)) {
-                part.give_up();
+                part.time_out();
             }
             None
         }
@@ -75,13 +79,13 @@ enum Progress {
 impl Part {
     fn more(mut self) -> Progress {
         while self.filled < self.body.len() {
-            match self.incoming.reader().read(&mut self.body[self.filled..]) {
+            let reader = self.incoming.request_mut().as_reader();
+            match read_on(reader, &mut self.body[self.filled..]) {
                 Ok(0) => break,
                 Ok(taken) => self.filled += taken,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Progress::Missing(self);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
@@ -92,7 +96,7 @@ impl Part {
         if self.reader == Reader::Socket {
             // Finding the body's end lets tiny_http go on with the connection, which it would else do at
             // the moment of the answer, when time counts.
-            let _ = self.incoming.reader().read(&mut [0]);
+            let _ = self.incoming.request_mut().as_reader().read(&mut [0]);
         }
         Progress::Complete(self.incoming, self.body)
     }
@@ -113,21 +117,21 @@ impl Slow for Part {
 
     fn go_on(self: Box<Self>) -> Option<Box<dyn Slow>> {
         if Instant::now() >= self.until {
-            self.give_up();
+            self.time_out();
             return None;
         }
         match self.more() {
             Progress::Missing(part) => return Some(Box::new(part)),
             Progress::Complete(incoming, body) => {
-                let connections = incoming.connections().clone();
-                connections.hand_over(Work::Body(incoming, body));
+                let home = incoming.home().clone();
+                home.hand_over(Work::Body(incoming, body));
             }
             Progress::Over => {}
         }
         None
     }
 
-    fn give_up(self: Box<Self>) {
-        self.incoming.refuse(Answer::error(408, "the body did not come in time"));
+    fn time_out(self: Box<Self>) {
+        refuse(self.incoming, Answer::error(408, "the body did not come in time"));
     }
 }

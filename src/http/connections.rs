@@ -1,377 +1,194 @@
-//! The connections that requests come from: one request of each at a time, in order (T13), and none
-//! at all once it was cut.
+//! The connections of one listener: the lock around their order, the queue of work, and who receives.
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
-use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use tiny_http::{Request, Server};
 
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
-use crate::http::kick::Kicks;
-use crate::http::lingering::dispose;
-use crate::http::patience::{Patience, Verdict};
-use crate::http::slow::Waiter;
-use crate::http::socket;
-use crate::limits::{CONDEMNED, LOOK_ON, MAX_PIPELINED, MAX_READY, MAX_REMEMBERED};
+use crate::http::incoming::{Home, Incoming, Work};
+use crate::http::order::{Admitted, ConnectionId, Finished, Order, Sweep, Target};
+use crate::http::request::Request;
+use crate::net::slow::Waiter;
+use crate::net::sockets::Sockets;
+
+/// Requests and bodies on their way to a worker. One connection has at most one.
+pub const MAX_READY: usize = 1024;
 
 thread_local! {
     /// Whether this thread is the one that receives.
     static RECEIVING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a worker is given to do.
-pub enum Work {
-    /// A request whose turn has come.
-    Request(Incoming),
-    /// A request whose body came slowly and is complete now.
-    Body(Incoming, Vec<u8>),
-    /// An answer that somebody without time to spare has decided on.
-    Answer(Incoming, Answer),
+/// What the connections need of whoever put them together.
+pub struct Calls {
+    /// What time it is.
+    pub now: fn() -> Instant,
+    /// Wakes the worker that waits for a request, since there is other work.
+    pub wake: Box<dyn Fn() + Send + Sync>,
+    /// What a worker has put off while there was more to do, and does before it may wait.
+    pub before_waiting: Box<dyn Fn() + Send + Sync>,
 }
 
-/// All connections that were heard of lately.
-pub struct Connections {
-    server: Server,
-    port: u16,
-    table: Mutex<Table>,
+type Queue<T> = (Sender<T>, Receiver<T>);
+
+/// All connections of one listener.
+pub struct Connections<R: Request> {
+    order: Mutex<Order<R>>,
+    sockets: Box<dyn Sockets>,
     /// Boxed, since the channel makes room for all of [`MAX_READY`] at once.
-    work: (Sender<Box<Work>>, Receiver<Box<Work>>),
+    ready: Queue<Box<Work<R>>>,
     /// Holds one token: whoever has taken it receives.
-    reception: (Sender<()>, Receiver<()>),
-    kicks: Kicks,
-    /// What a worker does before it waits: what it has put off while there was more to do.
-    before_waiting: Box<dyn Fn() + Send + Sync>,
-    /// The port that the watchdog asks `/health` from, whose connections need no kick. 0 is none.
-    own_port: AtomicU16,
-    /// Takes what must wait for a socket.
-    pub waiter: Waiter,
+    reception: Queue<()>,
+    calls: Calls,
+    waiter: Waiter,
 }
 
-struct Table {
-    by_peer: HashMap<SocketAddr, Connection>,
-    /// When so many are remembered, those that are gone are forgotten without waiting for the next sweep.
-    crowded: usize,
+/// What became of a request that has come.
+pub enum Received<R: Request> {
+    /// It is its turn. Whether its connection has brought none before.
+    Ready(Incoming<R>, bool),
+    /// It waits, or does not count.
+    Nothing,
 }
 
-struct Connection {
-    /// Where its descriptor was found the last time.
-    descriptor: Option<RawFd>,
-    /// Whether it has brought a request yet.
-    heard: bool,
-    /// Whether one of its requests is being served.
-    busy: bool,
-    /// Those that came after it.
-    waiting: VecDeque<Request>,
-    /// Since when nothing that comes from it counts.
-    condemned: Option<Instant>,
-    /// What the guard knows of it.
-    patience: Patience,
-}
-
-impl Connection {
-    fn new(patience: Patience) -> Self {
-        let (descriptor, waiting, condemned) = (None, VecDeque::new(), None);
-        Self { descriptor, heard: false, busy: false, waiting, condemned, patience }
-    }
-
-    /// One that brings its first request before any sweep has found it.
-    fn fresh() -> Self {
-        Self::new(Patience::new(Instant::now()))
-    }
-}
-
-impl Connections {
-    /// The connections of `server`, which listens on `port`. Workers call `before_waiting` before they
-    /// wait for anything.
-    pub fn new(
-        server: Server,
-        port: u16,
-        waiter: Waiter,
-        kicks: Kicks,
-        before_waiting: impl Fn() + Send + Sync + 'static,
-    ) -> Self {
-        let table = Table { by_peer: HashMap::new(), crowded: MAX_REMEMBERED };
+impl<R: Request> Connections<R> {
+    /// No connections yet. `sockets` finds those that there are.
+    pub fn new(sockets: Box<dyn Sockets>, waiter: Waiter, calls: Calls) -> Self {
         let reception = bounded(1);
         reception.0.try_send(()).expect("the channel was made for one token, and is empty");
-        Self {
-            server,
-            port,
-            table: Mutex::new(table),
-            work: bounded(MAX_READY),
-            reception,
-            before_waiting: Box::new(before_waiting),
-            kicks,
-            own_port: AtomicU16::new(0),
-            waiter,
-        }
+        let (order, ready) = (Mutex::default(), bounded(MAX_READY));
+        Self { order, sockets, ready, reception, calls, waiter }
     }
 
-    /// Waits for something to do. None when what came must wait for its turn.
-    ///
-    /// One worker at a time receives, since two could take two requests of one connection and find
-    /// their turns in the wrong order. It goes on receiving until it calls
-    /// [`Connections::let_others_receive`], which it must before it does anything that may wait: so no
-    /// other thread need be woken for a command that just goes to the agent.
-    ///
-    /// # Errors
-    /// tiny_http accepts no connections any more (T3).
-    pub fn next(self: &Arc<Self>) -> io::Result<Option<Work>> {
+    /// Takes a request of this peer. It comes back if it is its turn.
+    pub fn admit(self: &Arc<Self>, peer: SocketAddr, request: R, now: Instant) -> Received<R> {
+        let (needs_socket, known) = {
+            let order = self.lock();
+            (order.needs_socket(peer), order.known_socket(peer))
+        };
+        let socket = if needs_socket { self.sockets.find(peer, known) } else { None };
+        let admitted = self.lock().admit(peer, socket, request, now);
+        match admitted {
+            Admitted::Serve { id, request, is_first } => {
+                return Received::Ready(self.incoming(request, id, peer), is_first);
+            }
+            Admitted::Waits => {}
+            Admitted::Drop(request) => request.let_go(0),
+            Admitted::Cut(target) => self.shut(&target),
+        }
+        Received::Nothing
+    }
+
+    /// Whether more connections are remembered than there may be without a sweep.
+    pub fn is_crowded(&self) -> bool {
+        self.lock().is_crowded()
+    }
+
+    /// Goes through the connections there are, as [`Order::sweep`], and shuts those that are condemned.
+    /// Returns what else it has found.
+    pub fn sweep(&self, now: Instant, room: usize) -> Sweep {
+        // Before the lock: what comes meanwhile is known to the order, and what is judged there is
+        // condemned there and then, so that no request can come between the verdict and the cut.
+        let Some(live) = self.sockets.live() else { return Sweep::default() };
+        let sweep = self.lock().sweep(now, room, &live);
+        if !sweep.cut.is_empty() {
+            log::debug!("{} connections were cut that kept the relay waiting", sweep.cut.len());
+        }
+        sweep.cut.iter().for_each(|target| self.shut(target));
+        sweep
+    }
+
+    /// Takes what was handed over, if there is something.
+    pub fn ready(&self) -> Option<Work<R>> {
+        self.ready.1.try_recv().ok().map(|work| *work)
+    }
+
+    /// Makes this thread the one that receives, once the one that does lets others.
+    pub fn receive(&self) {
         if !RECEIVING.replace(true) {
             // It fails only without senders, and one is in `self`.
             let _ = self.reception.1.recv();
         }
-        if let Some(work) = self.look()? {
-            return Ok(Some(work));
-        }
-        (self.before_waiting)();
-        let until = Instant::now() + LOOK_ON;
-        while Instant::now() < until {
-            std::thread::yield_now();
-            if let Some(work) = self.look()? {
-                return Ok(Some(work));
+    }
+
+    /// Does what was put off while there was more to do.
+    pub fn before_waiting(&self) {
+        (self.calls.before_waiting)();
+    }
+
+    fn incoming(self: &Arc<Self>, request: R, id: ConnectionId, peer: SocketAddr) -> Incoming<R> {
+        Incoming::new(request, id, peer, self.clone())
+    }
+
+    fn shut(&self, target: &Target) {
+        self.sockets.shut(target.peer, target.socket);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Order<R>> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Order::sizes`].
+    #[cfg(test)]
+    pub fn sizes(&self) -> [usize; 2] {
+        self.lock().sizes()
+    }
+}
+
+impl<R: Request> Home<R> for Connections<R> {
+    fn finish(self: Arc<Self>, id: ConnectionId) {
+        let finished = self.lock().finish(id, (self.calls.now)());
+        match finished {
+            Finished::Rest => {}
+            Finished::Serve(request, peer) => {
+                let incoming = self.incoming(request, id, peer);
+                self.hand_over(Work::Request(incoming));
             }
-        }
-        match self.server.recv() {
-            Ok(request) => Ok(self.admit(request).map(Work::Request)),
-            // What `unblock` makes has no code of the system's.
-            Err(error) if error.raw_os_error().is_none() => {
-                Ok(self.work.1.try_recv().ok().map(|work| *work))
-            }
-            Err(error) => Err(error),
+            Finished::Drop(requests) => requests.into_iter().for_each(|request| request.let_go(0)),
         }
     }
 
-    /// Something to do, if it is there already.
-    fn look(self: &Arc<Self>) -> io::Result<Option<Work>> {
-        if let Some(request) = self.server.try_recv()?
-            && let Some(incoming) = self.admit(request)
-        {
-            return Ok(Some(Work::Request(incoming)));
-        }
-        // What is handed over comes with a wake-up, which `try_recv` may have swallowed.
-        Ok(self.work.1.try_recv().ok().map(|work| *work))
+    fn condemn(&self, id: ConnectionId) {
+        self.lock().condemn(id, (self.calls.now)());
     }
 
-    /// Lets another worker receive, if this one does: it may wait from now on.
-    pub fn let_others_receive(&self) {
+    fn cut(&self, id: ConnectionId) {
+        let target = self.lock().condemn(id, (self.calls.now)());
+        target.iter().for_each(|target| self.shut(target));
+    }
+
+    fn upgraded(&self, id: ConnectionId) {
+        self.lock().upgraded(id);
+    }
+
+    fn socket(&self, id: ConnectionId, peer: SocketAddr) -> Option<TcpStream> {
+        let known = self.lock().socket(id);
+        self.sockets.duplicate(peer, known)
+    }
+
+    fn hand_over(&self, work: Work<R>) {
+        match self.ready.0.try_send(Box::new(work)) {
+            Ok(()) => (self.calls.wake)(),
+            Err(full) => match *full.into_inner() {
+                Work::Request(incoming)
+                | Work::Body(incoming, _)
+                | Work::Answer(incoming, _)
+                | Work::Dropped(incoming) => incoming.cut(),
+            },
+        }
+    }
+
+    fn let_others_receive(&self) {
         if RECEIVING.replace(false) {
-            (self.before_waiting)();
+            self.before_waiting();
             // There is room: the token that was in it is the one that this thread holds.
             let _ = self.reception.0.try_send(());
         }
     }
 
-    /// Gives work to the next free worker. When too much waits, the connection is cut instead.
-    pub fn hand_over(&self, work: Work) {
-        match self.work.0.try_send(Box::new(work)) {
-            Ok(()) => self.server.unblock(),
-            Err(full) => match *full.into_inner() {
-                Work::Request(incoming) | Work::Body(incoming, _) | Work::Answer(incoming, _) => {
-                    incoming.cut();
-                }
-            },
-        }
-    }
-
-    /// Tells from which port the watchdog asks.
-    pub fn set_own_port(&self, port: u16) {
-        self.own_port.store(port, Relaxed);
-    }
-
-    /// Takes a request from tiny_http: its turn has come, or it waits for those before it, or its
-    /// connection was cut.
-    fn admit(self: &Arc<Self>, request: Request) -> Option<Incoming> {
-        let peer = *request.remote_addr()?;
-        self.forget_if_replaced(peer);
-        let mut table = self.lock();
-        let connection = table.by_peer.entry(peer).or_insert_with(Connection::fresh);
-        let busy = connection.busy;
-        if connection.condemned.is_some_and(|since| busy || since.elapsed() < CONDEMNED) {
-            if busy {
-                // It can't be dropped before those in front of it are answered. No more of these can
-                // come than stood in tiny_http's buffer of 1 KiB.
-                connection.waiting.push_back(request);
-            } else {
-                drop(table);
-                dispose(request, 0);
-            }
-            return None;
-        }
-        connection.condemned = None;
-        if connection.busy {
-            connection.waiting.push_back(request);
-            if connection.waiting.len() > MAX_PIPELINED {
-                drop(table);
-                self.cut(peer);
-            }
-            return None;
-        }
-        connection.busy = true;
-        let is_new = !std::mem::replace(&mut connection.heard, true);
-        let crowded = table.by_peer.len() > table.crowded;
-        drop(table);
-        if crowded {
-            self.sweep(Instant::now(), usize::MAX);
-        }
-        if is_new && peer.port() != self.own_port.load(Relaxed) {
-            self.kicks.notice();
-        }
-        Some(Incoming::new(request, peer, self.clone()))
-    }
-
-    /// A client may get the port of a connection that was cut a moment ago. Both can't be open at once, and
-    /// what is cut was shut, so one that is open is another: what was held against the old one doesn't count.
-    fn forget_if_replaced(&self, peer: SocketAddr) {
-        let was_cut = |c: &Connection| c.condemned.is_some() && !c.busy;
-        if self.lock().by_peer.get(&peer).is_some_and(was_cut)
-            && self.socket(peer).is_some_and(|socket| socket::is_open(&socket))
-        {
-            self.lock().by_peer.insert(peer, Connection::fresh());
-        }
-    }
-
-    /// The request that was being served is done with: the next one of its connection has its turn.
-    pub fn finish(self: &Arc<Self>, peer: SocketAddr) {
-        let mut table = self.lock();
-        let Some(connection) = table.by_peer.get_mut(&peer) else { return };
-        if connection.condemned.is_some() {
-            connection.busy = false;
-            let dropped = std::mem::take(&mut connection.waiting);
-            drop(table);
-            // In order: tiny_http holds a later answer back until the earlier ones are out.
-            dropped.into_iter().for_each(|request| dispose(request, 0));
-            return;
-        }
-        match connection.waiting.pop_front() {
-            None => {
-                connection.busy = false;
-                connection.patience.rest(Instant::now());
-            }
-            Some(request) => {
-                drop(table);
-                self.hand_over(Work::Request(Incoming::new(request, peer, self.clone())));
-            }
-        }
-    }
-
-    /// Ends a connection. Nothing that still comes from it counts.
-    pub fn cut(&self, peer: SocketAddr) {
-        self.condemn(peer);
-        if let Some(socket) = self.socket(peer) {
-            socket::shut(&socket);
-        }
-    }
-
-    /// From now on nothing that comes from this connection counts.
-    pub fn condemn(&self, peer: SocketAddr) {
-        let mut table = self.lock();
-        let connection = table.by_peer.entry(peer).or_insert_with(Connection::fresh);
-        connection.condemned = Some(Instant::now());
-    }
-
-    /// A duplicate of a connection's socket.
-    pub fn socket(&self, peer: SocketAddr) -> Option<TcpStream> {
-        let hint = self.lock().by_peer.get(&peer).and_then(|connection| connection.descriptor);
-        let (socket, descriptor) = socket::find(peer, self.port, hint)?;
-        if hint != Some(descriptor)
-            && let Some(connection) = self.lock().by_peer.get_mut(&peer)
-        {
-            connection.descriptor = Some(descriptor);
-        }
-        Some(socket)
-    }
-
-    /// The connection has become one of another protocol: no request will come from it any more.
-    pub fn upgraded(self: &Arc<Self>, peer: SocketAddr) {
-        if let Some(connection) = self.lock().by_peer.get_mut(&peer) {
-            connection.patience.end();
-        }
-        self.finish(peer);
-    }
-
-    /// Goes through the connections there are: forgets those that are gone, frees those that are
-    /// stranded, cuts those that let us wait too long, and, when there are more than `room`, those that
-    /// have let us wait the longest. Whether any let us wait.
-    pub fn sweep(&self, now: Instant, room: usize) -> bool {
-        let verdicts = self.judge(now);
-        let mut waiting = Vec::new();
-        let mut cut = Vec::new();
-        let mut stranded = 0;
-        for (peer, verdict) in verdicts {
-            match verdict {
-                Verdict::Cut => cut.push(peer),
-                Verdict::Waiting(since) => waiting.push((since, peer)),
-                // It waits for us as much as we for it, so it is no candidate for making room.
-                Verdict::Stranded => stranded += 1,
-                Verdict::Fine => {}
-            }
-        }
-        let any_wait = stranded > 0 || !waiting.is_empty();
-        let too_many = waiting.len().saturating_sub(room);
-        if too_many > 0 {
-            waiting.sort_unstable();
-            // Whoever has brought a request meanwhile is none of them any more.
-            let table = self.lock();
-            let still_waits = |peer: &SocketAddr| table.by_peer.get(peer).is_none_or(|c| !c.busy);
-            let longest = waiting.into_iter().take(too_many).map(|(_, peer)| peer);
-            cut.extend(longest.filter(still_waits));
-        }
-        if !cut.is_empty() {
-            log::debug!("{} connections were cut that let us wait", cut.len());
-        }
-        cut.into_iter().for_each(|peer| self.cut(peer));
-        self.kicks.kick(now, stranded);
-        any_wait
-    }
-
-    /// Frees the stranded connections when a kick is due; when the next one is.
-    pub fn free_stranded(&self, now: Instant) -> Option<Instant> {
-        let (due, next) = self.kicks.due(now);
-        if due {
-            let verdicts = self.judge(now).into_iter();
-            self.kicks.kick(now, verdicts.filter(|(_, v)| matches!(v, Verdict::Stranded)).count());
-        }
-        next
-    }
-
-    /// Judges every connection there is that was not cut, and forgets those that are gone.
-    fn judge(&self, now: Instant) -> Vec<(SocketAddr, Verdict)> {
-        let Ok(live) = socket::connections(self.port) else { return Vec::new() };
-        let ask = |(peer, number)| (peer, (number, socket::received(number, peer, self.port)));
-        let live: HashMap<SocketAddr, _> = live.into_iter().map(ask).collect();
-        let mut verdicts = Vec::with_capacity(live.len());
-        let mut table = self.lock();
-        for (peer, (number, received)) in &live {
-            let found = || Connection::new(Patience::found(now, *received));
-            let connection = table.by_peer.entry(*peer).or_insert_with(found);
-            connection.descriptor = Some(*number);
-            let verdict = connection.patience.judge(now, connection.busy, *received);
-            if connection.condemned.is_none() {
-                verdicts.push((*peer, verdict));
-            }
-        }
-        table.by_peer.retain(|peer, connection| {
-            connection.busy
-                || live.contains_key(peer)
-                || connection.condemned.is_some_and(|since| since.elapsed() < CONDEMNED)
-        });
-        table.crowded = MAX_REMEMBERED.max(2 * table.by_peer.len());
-        if table.by_peer.capacity() > 4 * table.crowded {
-            let enough = table.crowded;
-            table.by_peer.shrink_to(enough);
-        }
-        verdicts
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiter(&self) -> &Waiter {
+        &self.waiter
     }
 }

@@ -4,7 +4,15 @@
 use tiny_http::{HTTPVersion, Request};
 
 use crate::http::answer::Answer;
-use crate::limits::{MAX_BODY, MAX_HEADERS, MAX_TARGET};
+
+/// Bytes of one request body. A turn is 0.9 to 1.6 KB (facts/alice.md); this is forty times that.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// Header fields of one request; nginx sends about a dozen.
+pub const MAX_HEADERS: usize = 100;
+
+/// Bytes of one request target.
+pub const MAX_TARGET: usize = 8 * 1024;
 
 /// How tiny_http will read a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +36,8 @@ pub struct Head {
     pub reader: Reader,
 }
 
-/// How tiny_http 0.12 will read the body of `request`, sound or not: the same choice as in its own
-/// `new_request`.
+/// Returns how tiny_http 0.12 will read the body of `request`, sound or not: the same choice as in its
+/// own `new_request`.
 pub fn reader(request: &Request) -> Reader {
     let has = |name: &'static str| request.headers().iter().any(|h| h.field.equiv(name));
     if connection(request).is_some_and(|value| value.contains("upgrade")) {
@@ -43,7 +51,7 @@ pub fn reader(request: &Request) -> Reader {
     }
 }
 
-/// The first `Connection` field, in lower case; tiny_http looks at no other.
+/// Returns the first `Connection` field, in lower case; tiny_http looks at no other (T19).
 fn connection(request: &Request) -> Option<String> {
     let field = request.headers().iter().find(|h| h.field.equiv("Connection"))?;
     Some(field.value.as_str().to_ascii_lowercase())
@@ -101,7 +109,7 @@ pub fn is_last(request: &Request) -> bool {
     }
 }
 
-/// The number that `digits` writes; [`u64::MAX`] for one that is larger still.
+/// Returns the number that `digits` writes; [`u64::MAX`] for one that is larger still.
 fn plain_number(digits: &str) -> Option<u64> {
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().unwrap_or(u64::MAX))

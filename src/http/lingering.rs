@@ -1,29 +1,51 @@
-//! Ending a connection on which something is unread, without losing the answer, the process or too much
-//! of tiny_http's (T4).
+//! Refusing a request: its connection ends, though something on it is unread, without losing the answer,
+//! the process or too much of tiny_http's (T4).
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use tiny_http::Request;
 
+use crate::http::answer::Answer;
 use crate::http::head::{self, Reader};
-use crate::http::incoming::Incoming;
-use crate::http::slow::Slow;
-use crate::http::socket;
-use crate::limits::{BODY_TIMEOUT, LINGER, MAX_UNREAD};
-use crate::logger;
+use crate::http::reception::Incoming;
+use crate::http::request::{Request, read_on};
+use crate::net::slow::Slow;
+use crate::net::sockets;
+
+/// How long nothing may come on the connection of a refused request, while what comes is thrown away so
+/// that the client finds the answer and not a reset.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// How long that may go on in all, whatever comes.
+pub const LINGER_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Answers a request whose end is in doubt or whose body won't be used, and closes its connection:
+/// nothing further from it counts.
+pub fn refuse(incoming: Incoming, answer: Answer) {
+    incoming.home().let_others_receive();
+    incoming.condemn();
+    let Some(mut socket) = incoming.socket() else { return incoming.cut() };
+    let answer = answer.into_bytes(true, incoming.request().is_head());
+    if head::reader(incoming.request()) != Reader::InMemory {
+        // tiny_http takes nothing further until the body is let go of, so there is time to be polite.
+        return Lingering::begin(incoming, socket, answer);
+    }
+    // Past tiny_http's own writer, which would let go of the body first (T4). It is this request's turn,
+    // so nothing else is written meanwhile. A client that doesn't take it is closed anyway.
+    let _ = socket.write_all(&answer);
+    sockets::shut(&socket);
+    incoming.let_go(0);
+}
 
 /// A connection whose request is refused: what still comes is thrown away for a while, since closing with
 /// bytes unread would reset the connection and could lose the answer.
 ///
 /// A body of known length is read to its end before the answer goes out: a proxy that has the answer sends
-/// no more, and what is left of a large body can't be let go (see [`dispose`]).
-pub struct Lingering {
+/// no more, and what is left of a large body can't be let go of (T4).
+struct Lingering {
     incoming: Incoming,
     socket: TcpStream,
     /// What the client is told when its body has been read; none once it was told.
@@ -40,7 +62,7 @@ pub struct Lingering {
 
 impl Lingering {
     /// Begins now.
-    pub fn begin(incoming: Incoming, socket: TcpStream, answer: Vec<u8>) {
+    fn begin(incoming: Incoming, socket: TcpStream, answer: Vec<u8>) {
         let request = incoming.request();
         let length = request.body_length().filter(|_| head::reader(request) == Reader::Socket);
         let waits_for_permission = incoming.field("Expect").is_some();
@@ -50,19 +72,19 @@ impl Lingering {
             _ => 0,
         };
         let now = Instant::now();
-        let waiter = incoming.connections().waiter.clone();
+        let waiter = incoming.home().waiter().clone();
         let mut lingering = Self {
             incoming,
             socket,
             answer: Some(answer),
             announced,
             read: 0,
-            end: now + BODY_TIMEOUT,
+            end: now + LINGER_AT_MOST,
             until: now + LINGER,
         };
         lingering.tell_when_read();
         if let Err(lingering) = waiter.wait(Box::new(lingering)) {
-            lingering.give_up();
+            lingering.time_out();
         }
     }
 
@@ -82,17 +104,17 @@ impl Lingering {
         }
     }
 
-    /// Reads what has come; 0 at the end.
+    /// Reads what has come. Returns how many bytes; 0 at the end.
     fn some(&mut self) -> io::Result<usize> {
         if self.answer.is_none() {
-            return Ok(socket::discard(&self.socket)?);
+            return Ok(sockets::discard(&self.socket)?);
         }
         // tiny_http lets go of a body at the first end it meets, and must not meet a client's here.
         if self.socket.peek(&mut [0])? == 0 {
             return Ok(0);
         }
         let mut nowhere = [0; 16 * 1024];
-        let read = self.incoming.reader().read(&mut nowhere)?;
+        let read = read_on(self.incoming.request_mut().as_reader(), &mut nowhere)?;
         self.read += read;
         self.tell_when_read();
         Ok(read)
@@ -118,9 +140,8 @@ impl Slow for Lingering {
             match self.some() {
                 Ok(1..) => self.until = Instant::now() + LINGER,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => {
-                    self.give_up();
+                    self.time_out();
                     return None;
                 }
             }
@@ -128,39 +149,13 @@ impl Slow for Lingering {
         if Instant::now() < self.end {
             return Some(self);
         }
-        self.give_up();
+        self.time_out();
         None
     }
 
-    fn give_up(mut self: Box<Self>) {
+    fn time_out(mut self: Box<Self>) {
         self.tell();
-        socket::shut(&self.socket);
+        sockets::shut(&self.socket);
         self.incoming.let_go(self.read);
-    }
-}
-
-/// Requests that could not be let go without ending the process. Each holds a thread and two
-/// descriptors of tiny_http's for good, so the watchdog's limits end the process before they add up.
-static LEAKED: AtomicU64 = AtomicU64::new(0);
-
-/// Lets go of a request whose connection was shut, and of whose body so much was read.
-///
-/// tiny_http makes room for all that is left of a body in order to read it to its end (T4). What is too
-/// much of it would fill the memory or abort the process, so such a request is never let go; but a length
-/// that no `Vec` may have makes tiny_http panic, which frees everything.
-pub fn dispose(request: Request, read: usize) {
-    let announced = match head::reader(&request) {
-        Reader::Socket => request.body_length().unwrap_or(0),
-        Reader::InMemory | Reader::Connection => 0,
-    };
-    let left = announced - read.min(announced);
-    if left <= MAX_UNREAD || isize::try_from(left).is_err() {
-        logger::quietly(|| {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(request)));
-        });
-    } else {
-        let leaked = LEAKED.fetch_add(1, Relaxed) + 1;
-        log::warn!("a request announced {announced} bytes and can't be let go; {leaked} so far");
-        std::mem::forget(request);
     }
 }

@@ -1,15 +1,22 @@
-//! How long a connection may let us wait (T5, T6): tiny_http has no limit of its own, and holds a thread
-//! and two descriptors for each.
+//! How long a connection may keep us waiting (T5, T6): tiny_http has no limit of its own, and holds a
+//! thread and two descriptors for each. Plain data.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http::connections::Connections;
-use crate::http::socket::Received;
-use crate::limits::{
-    HEAD_TIMEOUT, MAX_BEHIND, MAX_CONNECTIONS, MAX_HEAD, REST_TIMEOUT, SPARE_DESCRIPTORS, SWEEP_EVERY,
-    SWEEP_IDLE,
-};
+use crate::net::sockets::Received;
+
+/// How long a connection may take to bring its first request's head, or any head that it has begun (T6).
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may rest between two requests.
+pub const REST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes that a connection may bring without a request coming of them (T5): a head, of which nginx sends
+/// at most 32 KiB, and a body behind it that nobody has begun to read yet.
+pub const MAX_HEAD: u64 = 128 * 1024;
+
+/// Bytes that may come on a connection behind a request under way: its body, and pipelined ones.
+pub const MAX_BEHIND: u64 = 1024 * 1024;
 
 /// The kernel counts in ticks of up to 10 ms: what seems to have come so shortly after the last answer
 /// may have come before it.
@@ -28,6 +35,8 @@ pub struct Patience {
     bytes: Option<u64>,
     /// It is no HTTP connection any more.
     ended: bool,
+    /// How many kicks it asks for the next time that it is stranded.
+    kicks: usize,
 }
 
 /// What becomes of a connection.
@@ -40,14 +49,14 @@ pub enum Verdict {
     /// It has waited since then, too, but it is new and nobody reads what it has brought: tiny_http has left it
     /// without a thread (T2).
     Stranded,
-    /// It has let us wait too long, or brings too much.
+    /// It has kept us waiting for too long, or brings too much.
     Cut,
 }
 
 impl Patience {
     /// A connection that was first seen now.
     pub fn new(now: Instant) -> Self {
-        Self { since: now, rested: false, head_since: None, bytes: Some(0), ended: false }
+        Self { since: now, rested: false, head_since: None, bytes: Some(0), ended: false, kicks: 1 }
     }
 
     /// A connection that a sweep has found: it was opened, or brought something, so long ago.
@@ -94,30 +103,13 @@ impl Patience {
             Verdict::Waiting(since)
         }
     }
-}
 
-/// Sweeps through the connections every [`SWEEP_EVERY`], and while none waits, every [`SWEEP_IDLE`].
-pub struct Sweeper {
-    connections: Arc<Connections>,
-    room: usize,
-    next: Instant,
-}
-
-impl Sweeper {
-    /// Leaves room for as many connections as `descriptors` allow.
-    pub fn new(connections: Arc<Connections>, descriptors: usize) -> Self {
-        // tiny_http takes two descriptors for a connection.
-        let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
-        Self { connections, room, next: Instant::now() }
-    }
-
-    /// Sweeps when it is time to; when it is again.
-    pub fn tend(&mut self, now: Instant) -> Instant {
-        if now >= self.next {
-            let any_wait = self.connections.sweep(now, self.room);
-            self.next = now + if any_wait { SWEEP_EVERY } else { SWEEP_IDLE };
-        }
-        self.next
+    /// It is stranded. Returns how many kicks it asks for: one frees one connection, and silent ones may
+    /// stand in front of this one, so it asks for twice as many each time.
+    pub fn kicks(&mut self) -> usize {
+        let kicks = self.kicks;
+        self.kicks = kicks.saturating_mul(2);
+        kicks
     }
 }
 

@@ -81,7 +81,7 @@ def table(world: World, proxy):
     agent = world.agent(proxy)
     agent.expect("connected", 20)
     status, said, _ = proxy.turn("подожди 4500")
-    row("Компьютер ещё работает. Спросите: «готово?»", said)
+    row("Компьютер ещё выполняет команду. Спросите: «готово?»", said)
     row("Command …: too-late after … ms", log.expect("too-late", 5)["line"])
     # The agent takes the next one when it is through with this one, whose answer is told first.
     status, said, outcome = proxy.turn("громче")

@@ -262,7 +262,11 @@ impl Response {
 
 impl Http {
     pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("nobody listens");
+        Self::over(TcpStream::connect(address).expect("nobody listens"))
+    }
+
+    /// Over a connection that is there.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, unread: Vec::new() }

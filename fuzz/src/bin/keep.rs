@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use home_alice_relay::agent::message::AgentAnswer;
-use home_alice_relay::alice::Turn;
+use home_alice_relay::wire::{Answer, Turn};
 
 fn main() -> std::io::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_default();
@@ -59,16 +58,12 @@ fn of_turn(input: &[u8]) -> String {
 
 fn of_answer(input: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(input) else { return "not UTF-8".into() };
-    match AgentAnswer::parse(text) {
-        Ok(answer) => {
-            let buttons = answer.buttons.as_deref().map(|buttons| match buttons {
-                [] => "none".into(),
-                [first, ..] => {
-                    format!("{:?} {:?} {}", first.url.is_some(), first.payload.is_some(), first.hide)
-                }
+    match Answer::parse(text) {
+        Ok(Answer { speech, .. }) => {
+            let button = speech.buttons().first().map(|first| {
+                (first.url.is_some(), first.payload.is_some(), first.hide)
             });
-            let some = (answer.text.trim().is_empty(), answer.tts.is_some(), answer.end_session);
-            format!("{some:?} {buttons:?}")
+            format!("{} {:?} {button:?}", speech.tts().is_some(), speech.end_session())
         }
         Err(error) => words(&error),
     }

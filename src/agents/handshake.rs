@@ -1,0 +1,209 @@
+//! `GET /ws`: the key first, then the WebSocket handshake (RFC 6455, 4.2), then the link.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use data_encoding::BASE64;
+use percent_encoding::percent_decode_str;
+use sha1::{Digest, Sha1};
+use tiny_http::{Header, Response, StatusCode};
+
+use crate::agents::link::Link;
+use crate::agents::reader::Reader;
+use crate::agents::registry::Registry;
+use crate::agents::wire::SocketWire;
+use crate::commands::Commands;
+use crate::commands::under_way::LinkId;
+use crate::config::credentials::AgentKeys;
+use crate::http::answer::Answer;
+use crate::http::reception::Incoming;
+use crate::text::origin;
+use crate::upkeep::repeats::Repeats;
+
+/// Lets agents in.
+pub struct Handshake {
+    keys: AgentKeys,
+    registry: Arc<Registry>,
+    commands: Arc<Commands>,
+    links: AtomicU64,
+    rejected: Arc<Repeats>,
+}
+
+impl Handshake {
+    /// Lets in who shows one of `keys`; tells `rejected` of the others.
+    pub fn new(
+        keys: AgentKeys,
+        registry: Arc<Registry>,
+        commands: Arc<Commands>,
+        rejected: Arc<Repeats>,
+    ) -> Self {
+        Self { keys, registry, commands, links: AtomicU64::new(0), rejected }
+    }
+
+    /// Answers one request for `/ws`.
+    pub fn serve(&self, incoming: Incoming) {
+        match self.check(&incoming) {
+            Ok((key, accept)) => self.upgrade(incoming, key, &accept),
+            Err((answer, why)) => {
+                // Every connection has another port, so it is not what they are counted by.
+                let origin = origin(incoming.peer().ip(), incoming.field("X-Real-IP"));
+                self.rejected.say(format!("Agent rejected from {origin}: {why}"));
+                incoming.answer(answer);
+            }
+        }
+    }
+
+    /// Returns the position of the key that was shown, and the value for `Sec-WebSocket-Accept`.
+    fn check(&self, incoming: &Incoming) -> Result<(usize, String), (Answer, &'static str)> {
+        let Some(position) = self.key_shown(incoming) else {
+            let why = "wrong or missing key; it must be the relay's API_KEY";
+            return Err((Answer::error(401, why), why));
+        };
+        if !has_token(incoming.field("Upgrade"), "websocket")
+            || !has_token(incoming.field("Connection"), "upgrade")
+        {
+            let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
+                       \"Websockets Support\" for this proxy host";
+            return Err((upgrade_required(why), why));
+        }
+        if incoming.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
+            let why = "the WebSocket version must be 13";
+            return Err((upgrade_required(why), why));
+        }
+        match incoming.field("Sec-WebSocket-Key") {
+            Some(key) if is_nonce(key) => Ok((position, accept_of(key))),
+            _ => {
+                let why = "Sec-WebSocket-Key is missing or malformed";
+                Err((Answer::error(400, why), why))
+            }
+        }
+    }
+
+    fn key_shown(&self, incoming: &Incoming) -> Option<usize> {
+        let bearer = incoming.field("Authorization").and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        });
+        bearer
+            .and_then(|key| self.keys.position(key.as_bytes()))
+            .or_else(|| self.keys.position(&key_in_query(incoming.request().url())?))
+    }
+
+    fn upgrade(&self, incoming: Incoming, key: usize, accept: &str) {
+        let peer = origin(incoming.peer(), incoming.field("X-Real-IP"));
+        let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
+        let Some(socket) = incoming.socket() else { return incoming.cut() };
+        let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
+        let id = LinkId(self.links.fetch_add(1, Relaxed));
+        let link = Arc::new(Link::new(id, peer, wire, Instant::now()));
+        // Before the agent is told, so that no turn misses an agent that believes itself connected.
+        let keys = self.keys.all().len();
+        let Some(running) = self.registry.join(link.clone(), key, keys, Instant::now()) else {
+            return incoming.answer(Answer::error(503, "the relay is stopping"));
+        };
+        let switching = Response::empty(StatusCode(101)).with_header(accept);
+        let switch = |request: tiny_http::Request| request.upgrade("websocket", switching);
+        let Some(stream) = incoming.upgrade(switch) else { return };
+        // Before anything is read: what the agent sends first may be a Close, and its confirmation must
+        // find the link open.
+        link.open();
+        let reader = Reader::new(link.clone(), self.registry.clone(), self.commands.clone());
+        if let Err(error) = reader.start(stream, running) {
+            log::error!("no thread for the agent: {error}");
+            link.cut("the relay has no thread for it");
+            self.registry.leave(&link, "", Instant::now());
+        }
+    }
+}
+
+fn upgrade_required(why: &str) -> Answer {
+    Answer::error(426, why).with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+}
+
+/// Returns the value of `key` in a request target's query, percent-decoded.
+fn key_in_query(target: &str) -> Option<Vec<u8>> {
+    let (_, query) = target.split_once('?')?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+    Some(percent_decode_str(value).collect())
+}
+
+fn has_token(value: Option<&str>, token: &str) -> bool {
+    value.is_some_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
+}
+
+/// Returns what proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).
+fn accept_of(key: &str) -> String {
+    const PROTOCOL: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
+}
+
+/// 16 bytes in base64 (RFC 6455, 4.1).
+fn is_nonce(key: &str) -> bool {
+    key.len() == 24
+        && key.ends_with("==")
+        && key[..22].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_found_anywhere_in_the_query_and_decoded() {
+        assert_eq!(key_in_query("/ws?key=abc").unwrap(), b"abc");
+        assert_eq!(key_in_query("/ws?a=1&key=a%20b%2b&key=c").unwrap(), b"a b+");
+        assert_eq!(key_in_query("/ws?key=").unwrap(), b"");
+        assert_eq!(key_in_query("/ws?key=%d1%8").unwrap(), b"\xd1%8");
+        assert!(key_in_query("/ws").is_none());
+        assert!(key_in_query("/ws?monkey=abc").is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_key_comes_through_a_query_and_no_target_makes_it_panic(
+            key in "\\PC{0,40}",
+            target in "\\PC{0,60}",
+        ) {
+            let _ = key_in_query(&target);
+            let encoded = percent_encode(key.as_bytes(), NON_ALPHANUMERIC).to_string();
+            for target in [
+                format!("/ws?key={encoded}"),
+                format!("/ws?a=1&key={encoded}&key=other"),
+                format!("/ws?monkey=no&key={encoded}"),
+            ] {
+                proptest::prop_assert_eq!(key_in_query(&target).unwrap(), key.as_bytes());
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_come_through_a_query_too(
+            key in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+        ) {
+            let encoded = percent_encode(&key, NON_ALPHANUMERIC);
+            proptest::prop_assert_eq!(key_in_query(&format!("/ws?key={encoded}")).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn tokens_are_found_in_lists_whatever_their_case() {
+        assert!(has_token(Some("keep-alive, Upgrade"), "upgrade"));
+        assert!(!has_token(Some("upgraded"), "upgrade"));
+        assert!(!has_token(None, "upgrade"));
+    }
+
+    #[test]
+    fn the_key_is_accepted_as_in_the_rfcs_own_example() {
+        assert_eq!(accept_of("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn only_sixteen_bytes_of_base64_are_a_nonce() {
+        assert!(is_nonce("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert!(!is_nonce("dGhlIHNhbXBsZSBub25jZQ="));
+        assert!(!is_nonce("dGhlIHNhbXBsZSBub25jZ***"));
+        assert!(!is_nonce(""));
+    }
+}

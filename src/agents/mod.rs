@@ -1,0 +1,10 @@
+//! The agents on the PCs: who they are, what they say, and the links to them (facts/agent.md).
+
+pub mod handshake;
+pub mod link;
+pub mod message;
+pub mod outbox;
+pub mod reader;
+pub mod registry;
+pub mod roster;
+pub mod wire;

@@ -1,0 +1,180 @@
+//! The thread that reads one link with tungstenite.
+
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::agents::link::Link;
+use crate::agents::message::Answer;
+use crate::agents::registry::Registry;
+use crate::commands::Commands;
+use crate::http::request::read_on;
+use crate::text::quoted;
+use crate::upkeep::ends::fault;
+
+/// Bytes of one message from the agent; a longer one closes the link with 1009.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// tungstenite's read buffer for one link, in bytes; its default of 128 KiB is allocated at once.
+pub const READ_BUFFER: usize = 4 * 1024;
+
+/// What reads one link.
+pub struct Reader {
+    pub link: Arc<Link>,
+    pub registry: Arc<Registry>,
+    pub commands: Arc<Commands>,
+    /// Messages that were no answers, so far.
+    garbage: u64,
+}
+
+impl Reader {
+    /// Reads `link`.
+    pub fn new(link: Arc<Link>, registry: Arc<Registry>, commands: Arc<Commands>) -> Self {
+        Self { link, registry, commands, garbage: 0 }
+    }
+
+    /// Starts the thread on `stream`, which the link was upgraded from. It ends when the connection does,
+    /// and holds `running` until then.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(mut self, stream: impl Read + Send + 'static, running: Sender<()>) -> io::Result<()> {
+        let name = format!("agent {}", self.link.id.0);
+        std::thread::Builder::new().name(name).spawn(move || {
+            // A bug must cost its own link alone; the panic hook has told of it.
+            if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
+                self.link.cut("the relay failed on it; see above");
+                self.registry.leave(&self.link, "", Instant::now());
+            }
+            self.registry.gone(&self.link);
+            drop(running);
+        })?;
+        Ok(())
+    }
+
+    /// Reads until the connection ends.
+    fn read(&mut self, stream: impl Read) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let line = Line { stream, link: self.link.clone() };
+        let mut socket = WebSocket::from_raw_socket(line, Role::Server, Some(config));
+        let why = loop {
+            match socket.read() {
+                Ok(message) => {
+                    if let Some(farewell) = self.take(message, Instant::now()) {
+                        break farewell;
+                    }
+                }
+                Err(error) => break self.refuse(&error),
+            }
+        };
+        // Confirms the agent's close; an error only says that the connection is over.
+        let _ = socket.flush();
+        self.leave(&why, Instant::now());
+        if self.link.why().is_some() {
+            // The relay closed it: what is still under way is read to the end, or closing would reset the
+            // connection and could lose the close frame. The clock ends it if the agent doesn't.
+            let _ = io::copy(&mut socket.into_inner(), &mut io::sink());
+        }
+    }
+
+    /// Takes one message. Returns why the link is over, if the agent closes it.
+    pub fn take(&mut self, message: Message, now: Instant) -> Option<String> {
+        // A test's fault must be one of this message's own.
+        fault("message").unwrap_or_else(|fault| panic!("{fault}"));
+        match message {
+            Message::Text(text) => match Answer::parse(&text) {
+                Ok(Answer { id, speech }) => self.commands.answer(self.link.id, &id, speech, now),
+                Err(error) => self.warn_once(&quoted(&error.to_string())),
+            },
+            Message::Binary(_) => self.warn_once("it is binary"),
+            Message::Close(frame) => return Some(farewell(frame)),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+        None
+    }
+
+    /// The link is over.
+    pub fn leave(&mut self, why: &str, now: Instant) {
+        if self.garbage > 1 {
+            log::debug!("agent {}: {} messages that were no answers", self.link.peer, self.garbage);
+        }
+        self.registry.leave(&self.link, why, now);
+    }
+
+    fn warn_once(&mut self, problem: &str) {
+        self.garbage += 1;
+        if self.garbage == 1 {
+            log::warn!(
+                "agent {} sent a message that is not {{\"id\",\"text\"}}: {problem}; no more is said \
+                 of this link",
+                self.link.peer
+            );
+        }
+    }
+
+    /// Closes the link with the code that fits the error (RFC 6455, 7.4.1). Returns why it is over.
+    fn refuse(&self, error: &Error) -> String {
+        let (code, reason) = match error {
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                (CloseCode::Size, "message too long")
+            }
+            Error::Utf8(_) => (CloseCode::Invalid, "text is not UTF-8"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::ConnectionClosed => {
+                return "its connection ended".into();
+            }
+            Error::Protocol(_) => (CloseCode::Protocol, "protocol error"),
+            _ => return format!("its connection broke: {error}"),
+        };
+        let why = format!("its message was refused: {error}");
+        self.link.close(code, reason, &why);
+        why
+    }
+}
+
+/// The connection as tungstenite sees it: read from tiny_http's stream, written through the link.
+struct Line<S> {
+    stream: S,
+    link: Arc<Link>,
+}
+
+impl<S: Read> Read for Line<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // tungstenite would take an interruption for the end of the link.
+        let taken = read_on(&mut self.stream, buffer)?;
+        if taken > 0 {
+            self.link.hear(Instant::now());
+        }
+        Ok(taken)
+    }
+}
+
+impl<S> Write for Line<S> {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        // A pong or the confirmation of a close. On a link that sends nothing any more it is nobody's
+        // loss, and reading goes on until the agent has closed its side.
+        let _ = self.link.send(frames);
+        Ok(frames.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn farewell(frame: Option<CloseFrame>) -> String {
+    match frame {
+        Some(frame) => format!("it closed the link with {} {}", frame.code, quoted(&frame.reason)),
+        None => "it closed the link".into(),
+    }
+}

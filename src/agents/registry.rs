@@ -1,0 +1,191 @@
+//! The agents' links, with their sockets: lets the newest in, ends the others, and keeps them alive.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::agents::link::Link;
+use crate::agents::roster::{Bounds, Joined, Roster};
+use crate::commands::Commands;
+use crate::upkeep::clock::Alarm;
+
+/// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
+pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
+
+/// How long a link may take over its closing handshake before its socket is shut.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Links that may be closing at once; past it the oldest is shut without waiting for the agent.
+pub const MAX_CLOSING: usize = 4;
+
+/// Replacements within [`REPLACED_WINDOW`] that mean two agents share one key.
+pub const REPLACED_OFTEN: usize = 3;
+
+/// How far back replacements are counted.
+pub const REPLACED_WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a stopping relay waits for its agents to confirm the close.
+pub const STOP_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// The close code for a link that a newer one replaces (RFC 6455, 7.4.2: private use).
+const REPLACED: u16 = 4001;
+
+/// The name of the one agent there is.
+pub const THE_AGENT: &str = "компьютер";
+
+impl PartialEq for Link {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+/// The links of the agents.
+pub struct Registry {
+    silence: Duration,
+    commands: Arc<Commands>,
+    alarm: Alarm,
+    state: Mutex<State>,
+    /// Ends when every reader thread has.
+    readers: Receiver<()>,
+}
+
+struct State {
+    roster: Roster<Arc<Link>>,
+    /// Cloned into every reader thread; gone once the relay stops.
+    running: Option<Sender<()>>,
+}
+
+impl Registry {
+    /// No agent yet. It will be pinged every `heartbeat`.
+    pub fn new(heartbeat: Duration, commands: Arc<Commands>, alarm: Alarm) -> Self {
+        let (running, readers) = bounded(0);
+        let silence = 2 * heartbeat + HEARTBEAT_GRACE;
+        let bounds = Bounds {
+            heartbeat,
+            silence,
+            closing: CLOSE_TIMEOUT,
+            most_closing: MAX_CLOSING,
+            often: (REPLACED_OFTEN, REPLACED_WINDOW),
+        };
+        let state = State { roster: Roster::new(bounds), running: Some(running) };
+        Self { silence, commands, alarm, state: Mutex::new(state), readers }
+    }
+
+    /// Returns the agent's link.
+    pub fn current(&self) -> Option<Arc<Link>> {
+        self.lock().roster.current(THE_AGENT).cloned()
+    }
+
+    /// Whether an agent is connected.
+    pub fn is_connected(&self) -> bool {
+        self.lock().roster.is_any_connected()
+    }
+
+    /// Sends the commands that wait to go to the agents together.
+    pub fn flush(&self) {
+        let links: Vec<_> = self.lock().roster.all().cloned().collect();
+        for link in links {
+            // A link that is down loses its commands, which is told to each of them elsewhere.
+            let _ = link.flush();
+        }
+    }
+
+    /// Makes `link` the agent's, which came with the key at `position` of `keys`, and closes the one it
+    /// replaces. Returns what its reader thread must hold while it runs; none when the relay is stopping.
+    pub fn join(
+        &self,
+        link: Arc<Link>,
+        position: usize,
+        keys: usize,
+        now: Instant,
+    ) -> Option<Sender<()>> {
+        let mut state = self.lock();
+        let running = state.running.clone()?;
+        log::info!("Agent connected from {} with key {position} of {keys}", link.peer);
+        let Joined { replaced, often } = state.roster.join(THE_AGENT, link, now);
+        drop(state);
+        if let Some(old) = replaced {
+            old.close(CloseCode::from(REPLACED), "replaced", "a newer connection replaced it");
+            self.await_close(old.clone(), now);
+            self.commands.lose(old.id, now);
+        }
+        if often {
+            log::warn!(
+                "The agent was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
+                 share one key. Stop one of them"
+            );
+        }
+        self.alarm.ring();
+        Some(running)
+    }
+
+    /// Gives a link that was told to close a moment for it.
+    fn await_close(&self, link: Arc<Link>, now: Instant) {
+        let one_too_many = self.lock().roster.await_close(link, now);
+        if let Some(link) = one_too_many {
+            link.cut("too many links are closing");
+        }
+        self.alarm.ring();
+    }
+
+    /// The link is over: its commands are lost. `why` is for the log, unless the relay knows better.
+    pub fn leave(&self, link: &Arc<Link>, why: &str, now: Instant) {
+        let was_an_agents = self.lock().roster.leave(link);
+        link.end();
+        self.commands.lose(link.id, now);
+        let ended_by_relay = link.why();
+        log::info!("Agent disconnected ({}): {}", link.peer, ended_by_relay.as_deref().unwrap_or(why));
+        if was_an_agents && ended_by_relay.is_some() {
+            self.await_close(link.clone(), now);
+        }
+    }
+
+    /// The reader of a link is done with it.
+    pub fn gone(&self, link: &Arc<Link>) {
+        self.lock().roster.closed(link);
+    }
+
+    /// Pings the agents when it is time, ends links that are silent or take too long to close. Returns
+    /// when to look again.
+    pub fn tend(&self, now: Instant) -> Option<Instant> {
+        let due = self.lock().roster.tend(now, |link| link.heard());
+        for link in due.overdue {
+            link.cut("it took too long to close");
+        }
+        for link in due.silent {
+            link.cut(&format!("nothing came from it for {} s", self.silence.as_secs()));
+            self.commands.lose(link.id, now);
+        }
+        for link in due.ping {
+            // A link that is down is on its way out.
+            let _ = link.ping();
+        }
+        due.next
+    }
+
+    /// Says goodbye to the agents and lets no other in. Waits for their confirmation, but not for long.
+    pub fn stop(&self, now: Instant) {
+        let mut state = self.lock();
+        state.running = None;
+        let links = state.roster.leave_all();
+        drop(state);
+        for link in links {
+            link.close(CloseCode::Away, "going away", "the relay is stopping");
+            self.await_close(link.clone(), now);
+            self.commands.lose(link.id, now);
+        }
+        let _ = self.readers.recv_timeout(STOP_TIMEOUT);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Roster::sizes`].
+    #[cfg(test)]
+    pub fn sizes(&self) -> [usize; 2] {
+        self.lock().roster.sizes()
+    }
+}

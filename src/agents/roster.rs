@@ -1,0 +1,228 @@
+//! Which link is whose: the newest of each agent. Plain data; `L` is a link.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// How often and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How often an agent is pinged.
+    pub heartbeat: Duration,
+    /// How long nothing may come on a link.
+    pub silence: Duration,
+    /// How long a link may take over its closing handshake.
+    pub closing: Duration,
+    /// How many links may be closing at once.
+    pub most_closing: usize,
+    /// So many replacements of one agent within so long mean that two share one key.
+    pub often: (usize, Duration),
+}
+
+/// The links of all agents.
+#[derive(Debug)]
+pub struct Roster<L> {
+    bounds: Bounds,
+    agents: BTreeMap<String, Agent<L>>,
+    /// Links that were told to close, and when their time for it is over; the oldest first.
+    closing: VecDeque<(L, Instant)>,
+}
+
+#[derive(Debug)]
+struct Agent<L> {
+    current: Option<(L, Instant)>,
+    /// When its links were replaced lately.
+    replaced: VecDeque<Instant>,
+}
+
+/// What a new link has changed.
+#[derive(Debug)]
+pub struct Joined<L> {
+    /// The link that it replaces.
+    pub replaced: Option<L>,
+    /// Whether this agent's links replace each other often.
+    pub often: bool,
+}
+
+/// What is due.
+#[derive(Debug)]
+pub struct Due<L> {
+    /// Links to be pinged.
+    pub ping: Vec<L>,
+    /// Links on which nothing came for too long; they are nobody's any more.
+    pub silent: Vec<L>,
+    /// Links that took too long to close.
+    pub overdue: Vec<L>,
+    /// When to look again.
+    pub next: Option<Instant>,
+}
+
+impl<L: Clone + PartialEq> Roster<L> {
+    /// Nobody is connected yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, agents: BTreeMap::new(), closing: VecDeque::new() }
+    }
+
+    /// Returns the link of the agent with this name.
+    pub fn current(&self, name: &str) -> Option<&L> {
+        self.agents.get(name)?.current.as_ref().map(|(link, _)| link)
+    }
+
+    /// Whether any agent is connected.
+    pub fn is_any_connected(&self) -> bool {
+        self.agents.values().any(|agent| agent.current.is_some())
+    }
+
+    /// Returns every agent's link.
+    pub fn all(&self) -> impl Iterator<Item = &L> {
+        self.agents.values().filter_map(|agent| agent.current.as_ref()).map(|(link, _)| link)
+    }
+
+    /// Makes `link` the agent's.
+    pub fn join(&mut self, name: &str, link: L, now: Instant) -> Joined<L> {
+        let (often, window) = self.bounds.often;
+        let agent = self
+            .agents
+            .entry(name.to_owned())
+            .or_insert_with(|| Agent { current: None, replaced: VecDeque::new() });
+        let old = agent.current.replace((link, now + self.bounds.heartbeat)).map(|(old, _)| old);
+        let mut is_often = false;
+        if old.is_some() {
+            agent.replaced.push_back(now);
+            agent.replaced.retain(|at| now.saturating_duration_since(*at) < window);
+            if agent.replaced.len() >= often {
+                agent.replaced.clear();
+                is_often = true;
+            }
+        }
+        Joined { replaced: old, often: is_often }
+    }
+
+    /// The link is nobody's any more. Returns whether it was an agent's until now.
+    pub fn leave(&mut self, link: &L) -> bool {
+        self.agents
+            .values_mut()
+            .any(|agent| agent.current.take_if(|(current, _)| current == link).is_some())
+    }
+
+    /// No link is anybody's any more. Returns those that were.
+    pub fn leave_all(&mut self) -> Vec<L> {
+        let taken = self.agents.values_mut().filter_map(|agent| agent.current.take());
+        taken.map(|(link, _)| link).collect()
+    }
+
+    /// The link was told to close, and has a moment for it. Returns one whose moment is over early,
+    /// since too many are closing.
+    pub fn await_close(&mut self, link: L, now: Instant) -> Option<L> {
+        self.closing.push_back((link, now + self.bounds.closing));
+        let too_many = self.closing.len() > self.bounds.most_closing;
+        too_many.then(|| self.closing.pop_front())?.map(|(link, _)| link)
+    }
+
+    /// The link has closed.
+    pub fn closed(&mut self, link: &L) {
+        self.closing.retain(|(closing, _)| closing != link);
+    }
+
+    /// Returns what is due. `heard` tells when something last came on a link.
+    pub fn tend(&mut self, now: Instant, heard: impl Fn(&L) -> Instant) -> Due<L> {
+        let mut due = Due { ping: Vec::new(), silent: Vec::new(), overdue: Vec::new(), next: None };
+        let overdue = self.closing.partition_point(|(_, until)| *until <= now);
+        due.overdue.extend(self.closing.drain(..overdue).map(|(link, _)| link));
+        let Bounds { heartbeat, silence, .. } = self.bounds;
+        let mut next: Vec<_> = self.closing.front().map(|(_, until)| *until).into_iter().collect();
+        for agent in self.agents.values_mut() {
+            if let Some((link, _)) = agent.current.take_if(|(link, _)| now >= heard(link) + silence) {
+                due.silent.push(link);
+            } else if let Some((link, next_ping)) = &mut agent.current {
+                if now >= *next_ping {
+                    *next_ping = now + heartbeat;
+                    due.ping.push(link.clone());
+                }
+                next.extend([*next_ping, heard(link) + silence]);
+            }
+        }
+        due.next = next.into_iter().min();
+        due
+    }
+
+    /// How many links are agents' and how many are closing.
+    #[cfg(test)]
+    pub fn sizes(&self) -> [usize; 2] {
+        [self.all().count(), self.closing.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const BOUNDS: Bounds = Bounds {
+        heartbeat: SECOND,
+        silence: Duration::from_secs(3),
+        closing: SECOND,
+        most_closing: 2,
+        often: (3, Duration::from_secs(60)),
+    };
+
+    fn roster() -> (Roster<u32>, Instant) {
+        (Roster::new(BOUNDS), Instant::now())
+    }
+
+    #[test]
+    fn the_newest_link_is_the_agents_and_each_agent_has_its_own() {
+        let (mut roster, now) = roster();
+        assert!(!roster.is_any_connected());
+        assert_eq!(roster.join("a", 1, now).replaced, None);
+        assert_eq!(roster.join("b", 2, now).replaced, None);
+        assert_eq!(roster.join("a", 3, now).replaced, Some(1));
+        assert_eq!((roster.current("a"), roster.current("b")), (Some(&3), Some(&2)));
+        assert!(!roster.leave(&1), "it was replaced");
+        assert!(roster.leave(&3));
+        assert_eq!((roster.current("a"), roster.current("c")), (None, None));
+        assert!(roster.is_any_connected());
+        assert_eq!(roster.leave_all(), [2]);
+        assert!(!roster.is_any_connected());
+    }
+
+    #[test]
+    fn three_replacements_within_a_minute_are_often() {
+        let (mut roster, now) = roster();
+        let often = |roster: &mut Roster<u32>, link, at| roster.join("a", link, at).often;
+        assert!(!often(&mut roster, 0, now));
+        assert!(!often(&mut roster, 1, now));
+        assert!(!often(&mut roster, 2, now + 59 * SECOND));
+        assert!(!often(&mut roster, 3, now + 60 * SECOND), "the first is forgotten");
+        assert!(often(&mut roster, 4, now + 61 * SECOND));
+        assert!(!often(&mut roster, 5, now + 62 * SECOND), "it was told");
+    }
+
+    #[test]
+    fn a_link_is_pinged_with_every_heartbeat_and_silent_when_nothing_comes() {
+        let (mut roster, now) = roster();
+        roster.join("a", 1, now);
+        let due = roster.tend(now, |_| now);
+        assert_eq!((due.ping, due.silent, due.next), (vec![], vec![], Some(now + SECOND)));
+        let due = roster.tend(now + SECOND, |_| now);
+        assert_eq!((due.ping, due.next), (vec![1], Some(now + 2 * SECOND)));
+        let just_before = now + 3 * SECOND - Duration::from_nanos(1);
+        let due = roster.tend(just_before, |_| now);
+        assert_eq!((due.ping, due.silent, due.next), (vec![1], vec![], Some(now + 3 * SECOND)));
+        let due = roster.tend(now + 3 * SECOND, |_| now);
+        assert_eq!((due.ping, due.silent, due.next), (vec![], vec![1], None));
+        assert_eq!(roster.current("a"), None);
+    }
+
+    #[test]
+    fn a_link_has_a_moment_to_close_unless_too_many_do() {
+        let (mut roster, now) = roster();
+        assert_eq!(roster.await_close(1, now), None);
+        assert_eq!(roster.await_close(2, now + SECOND / 2), None);
+        assert_eq!(roster.await_close(3, now + SECOND / 2), Some(1));
+        roster.closed(&3);
+        let due = roster.tend(now + SECOND, |_| now);
+        assert_eq!((due.overdue, due.next), (vec![], Some(now + SECOND * 3 / 2)));
+        assert_eq!(roster.tend(now + SECOND * 3 / 2, |_| now).overdue, [2]);
+        assert_eq!(roster.sizes(), [0, 0]);
+    }
+}

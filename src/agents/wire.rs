@@ -1,0 +1,85 @@
+//! The socket of an agent's link, and how it is waited for.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use crate::agents::outbox::{Outbox, Wire};
+use crate::net::slow::{Slow, Waiter};
+use crate::net::sockets;
+
+/// How long the agent's socket may take no byte while something waits to be sent.
+pub const AGENT_SEND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A duplicate of the socket that the link's reader reads.
+pub struct SocketWire {
+    socket: Arc<TcpStream>,
+    waiter: Waiter,
+}
+
+impl SocketWire {
+    /// Sends over `socket`; `waiter` waits for it.
+    pub fn new(socket: TcpStream, waiter: Waiter) -> Self {
+        Self { socket: Arc::new(socket), waiter }
+    }
+}
+
+impl Wire for SocketWire {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match rustix::net::send(&self.socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(sent) => Ok(sent),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn shut(&self) {
+        sockets::shut(&self.socket);
+    }
+
+    fn await_room(&self, outbox: &Arc<Outbox>) -> bool {
+        let until = Instant::now() + AGENT_SEND_TIMEOUT;
+        let unsent = Unsent { socket: self.socket.clone(), outbox: outbox.clone(), until };
+        self.waiter.wait(Box::new(unsent)).is_ok()
+    }
+}
+
+/// A link whose socket took not everything.
+struct Unsent {
+    socket: Arc<TcpStream>,
+    outbox: Arc<Outbox>,
+    until: Instant,
+}
+
+impl Slow for Unsent {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn waits_for(&self) -> PollFlags {
+        PollFlags::OUT
+    }
+
+    fn until(&self) -> Instant {
+        self.until
+    }
+
+    fn go_on(mut self: Box<Self>) -> Option<Box<dyn Slow>> {
+        let (sent, waits) = self.outbox.go_on()?;
+        if sent > 0 {
+            self.until = Instant::now() + AGENT_SEND_TIMEOUT;
+        }
+        waits.then_some(self as Box<dyn Slow>)
+    }
+
+    fn time_out(self: Box<Self>) {
+        let seconds = AGENT_SEND_TIMEOUT.as_secs();
+        self.outbox.cut(&format!("it took no byte for {seconds} s"));
+    }
+}

@@ -1,0 +1,380 @@
+//! Answers that missed their turn: the commands still at work, and what came of them, kept until the
+//! person who asked comes back. Plain data in bounded tables.
+//!
+//! Yandex can't be pushed to (facts/alice.md), so the person's next turn is the only chance to tell.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::commands::person::Person;
+use crate::commands::under_way::LinkId;
+
+/// How much is kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Commands at work, answers and losses kept: each of all people together.
+    pub in_all: usize,
+    /// Commands at work and answers kept: each of one person.
+    pub each: usize,
+    /// How long a command may be at work past its turn, and how long its answer is kept.
+    pub remembered: Duration,
+}
+
+/// Why a person gets no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The link broke while the command was at work.
+    Link,
+    /// The agent took too long, or newer commands needed the room.
+    NoAnswer,
+    /// The answer came, but newer ones needed the room.
+    Answer,
+}
+
+/// One thing to tell a person.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Item<'a, A> {
+    /// An answer.
+    Answer(&'a A),
+    /// One or more answers are lost.
+    Loss(Loss),
+}
+
+#[derive(Debug)]
+struct Working {
+    id: String,
+    link: LinkId,
+    person: Person,
+    begun: Instant,
+    until: Instant,
+}
+
+#[derive(Debug)]
+struct Kept<A> {
+    id: String,
+    person: Person,
+    until: Instant,
+    answer: A,
+}
+
+#[derive(Debug)]
+struct Lost {
+    person: Person,
+    until: Instant,
+    loss: Loss,
+}
+
+/// The commands at work, the answers, and the losses; in each table the newest stands last.
+#[derive(Debug)]
+pub struct Late<A> {
+    bounds: Bounds,
+    working: VecDeque<Working>,
+    answers: VecDeque<Kept<A>>,
+    /// At most one of a kind for each person: five commands that a link took along are one thing to tell.
+    losses: VecDeque<Lost>,
+    /// How many answers came late, since the start.
+    pub came: u64,
+    /// How many late answers were told, since the start.
+    pub told: u64,
+}
+
+impl<A> Late<A> {
+    /// Nothing is kept yet.
+    pub fn new(bounds: Bounds) -> Self {
+        let (working, answers, losses) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { bounds, working, answers, losses, came: 0, told: 0 }
+    }
+
+    /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
+    /// command gives way, and its person will be told.
+    pub fn work_on(&mut self, id: String, link: LinkId, person: Person, begun: Instant, now: Instant) {
+        if let Some(place) = oldest_to_give_way(&self.working, |w| w.person == person, &self.bounds) {
+            self.give_up(place, Loss::NoAnswer, now);
+        }
+        let until = now + self.bounds.remembered;
+        self.working.push_back(Working { id, link, person, begun, until });
+    }
+
+    /// The agent answered a command at work on `link`. Returns when its turn had come in.
+    ///
+    /// # Errors
+    /// No such command is at work.
+    pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Result<Instant, ()> {
+        let is_it = |working: &Working| working.link == link && working.id == id;
+        let command = self.working.iter().position(is_it).and_then(|place| self.working.remove(place));
+        let Working { id, person, begun, .. } = command.ok_or(())?;
+        self.came += 1;
+        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.person == person, &self.bounds)
+            && let Some(oldest) = self.answers.remove(place)
+        {
+            self.lose_for(oldest.person, Loss::Answer, now);
+        }
+        let until = now + self.bounds.remembered;
+        self.answers.push_back(Kept { id, person, until, answer });
+        Ok(begun)
+    }
+
+    /// The link is over: what was at work on it will have no answer.
+    pub fn lose(&mut self, link: LinkId, now: Instant) {
+        while let Some(place) = self.working.iter().position(|working| working.link == link) {
+            self.give_up(place, Loss::Link, now);
+        }
+    }
+
+    /// Gives up what has been at work for too long, and forgets what nobody came for. Returns when there
+    /// is something to do again.
+    pub fn tend(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(place) = self.working.iter().position(|working| working.until <= now) {
+            self.give_up(place, Loss::NoAnswer, now);
+        }
+        self.answers.retain(|kept| kept.until > now);
+        self.losses.retain(|lost| lost.until > now);
+        let working = self.working.iter().map(|working| working.until);
+        let answers = self.answers.iter().map(|kept| kept.until);
+        working.chain(answers).chain(self.losses.iter().map(|lost| lost.until)).min()
+    }
+
+    /// Offers `tell` what is kept for the person, or of it what became of the one command `only`: the
+    /// answers, the oldest first, and behind them the losses. As many as `tell` says it has told are
+    /// forgotten. Returns what else it says; none when there is nothing to tell.
+    pub fn offer<T>(
+        &mut self,
+        person: &Person,
+        only: Option<&str>,
+        now: Instant,
+        tell: impl FnOnce(&[Item<'_, A>]) -> (usize, T),
+    ) -> Option<T> {
+        if self.answers.is_empty() && self.losses.is_empty() {
+            return None;
+        }
+        self.tend(now);
+        let is_meant = |kept: &Kept<A>| kept.person == *person && only.is_none_or(|id| kept.id == id);
+        let answers = self.answers.iter().filter(|kept| is_meant(kept));
+        let mut items: Vec<_> = answers.map(|kept| Item::Answer(&kept.answer)).collect();
+        let answers = items.len();
+        // A loss has no id: whoever waits for one command hears of it when there is nothing else.
+        if only.is_none_or(|id| answers == 0 && self.at_work(person, Some(id)).is_none()) {
+            let losses = self.losses.iter().filter(|lost| lost.person == *person);
+            items.extend(losses.map(|lost| Item::Loss(lost.loss)));
+        }
+        if items.is_empty() {
+            return None;
+        }
+        let (count, said) = tell(&items);
+        self.told += count.min(answers) as u64;
+        forget(&mut self.answers, count.min(answers), is_meant);
+        forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.person == *person);
+        Some(said)
+    }
+
+    /// Returns when the oldest command at work for the person came in, or the one command `only`.
+    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
+        let is_meant = |w: &&Working| w.person == *person && only.is_none_or(|id| w.id == id);
+        self.working.iter().filter(is_meant).map(|working| working.begun).min()
+    }
+
+    fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
+        if let Some(command) = self.working.remove(place) {
+            self.lose_for(command.person, loss, now);
+        }
+    }
+
+    fn lose_for(&mut self, person: Person, loss: Loss, now: Instant) {
+        let until = now + self.bounds.remembered;
+        if let Some(known) = self.losses.iter_mut().find(|l| l.person == person && l.loss == loss) {
+            known.until = until;
+            return;
+        }
+        if self.losses.len() >= self.bounds.in_all {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(Lost { person, until, loss });
+    }
+
+    /// How many commands are at work, and how many answers and losses are kept.
+    #[cfg(test)]
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.working.len(), self.answers.len(), self.losses.len())
+    }
+}
+
+/// Returns which entry must give way before one more may be added for the person whose entries `is_theirs`
+/// knows; none while there is room.
+fn oldest_to_give_way<T>(
+    entries: &VecDeque<T>,
+    is_theirs: impl Fn(&T) -> bool,
+    bounds: &Bounds,
+) -> Option<usize> {
+    if entries.iter().filter(|entry| is_theirs(entry)).count() >= bounds.each {
+        entries.iter().position(is_theirs)
+    } else {
+        (entries.len() >= bounds.in_all).then_some(0)
+    }
+}
+
+/// Removes the first `count` entries that `is_meant` knows.
+fn forget<T>(entries: &mut VecDeque<T>, mut count: usize, is_meant: impl Fn(&T) -> bool) {
+    entries.retain(|entry| {
+        let goes = count > 0 && is_meant(entry);
+        count -= usize::from(goes);
+        !goes
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: LinkId = LinkId(1);
+    const BOUNDS: Bounds = Bounds { in_all: 8, each: 3, remembered: Duration::from_secs(600) };
+
+    fn late() -> (Late<&'static str>, Instant) {
+        (Late::new(BOUNDS), Instant::now())
+    }
+
+    fn me() -> Person {
+        Person::Account("me".into())
+    }
+
+    fn other(number: usize) -> Person {
+        Person::Device(number.to_string())
+    }
+
+    fn work(late: &mut Late<&'static str>, person: Person, id: &str, now: Instant) {
+        late.work_on(id.into(), LINK, person, now, now);
+    }
+
+    /// A late answer for `person`.
+    fn keep(late: &mut Late<&'static str>, person: Person, answer: &'static str, now: Instant) {
+        work(late, person, answer, now);
+        assert!(late.answer(LINK, answer, answer, now).is_ok());
+    }
+
+    /// Everything that there is to tell, as words.
+    fn heard(late: &mut Late<&'static str>, person: &Person, now: Instant) -> Vec<String> {
+        let words = |item: &Item<'_, &str>| match item {
+            Item::Answer(answer) => answer.to_string(),
+            Item::Loss(loss) => format!("{loss:?}"),
+        };
+        let tell = |items: &[Item<'_, &str>]| (items.len(), items.iter().map(words).collect());
+        late.offer(person, None, now, tell).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_answer_is_told_once_and_to_nobody_else() {
+        let (mut late, now) = late();
+        work(&mut late, me(), "1", now);
+        assert!(late.answer(LinkId(2), "1", "another link's", now).is_err());
+        assert!(late.answer(LINK, "1", "done", now).is_ok());
+        assert!(late.answer(LINK, "1", "done again", now).is_err());
+        for stranger in [Person::Device("me".into()), Person::Account("you".into()), Person::Ask] {
+            assert!(heard(&mut late, &stranger, now).is_empty());
+        }
+        assert_eq!(heard(&mut late, &me(), now), ["done"]);
+        assert!(heard(&mut late, &me(), now).is_empty());
+        assert_eq!((late.came, late.told), (1, 1));
+    }
+
+    #[test]
+    fn only_what_was_told_is_forgotten_the_oldest_first() {
+        let (mut late, now) = late();
+        for answer in ["1", "2", "3"] {
+            keep(&mut late, me(), answer, now);
+        }
+        late.offer(&me(), None, now, |items| {
+            assert_eq!(items.len(), 3);
+            (2, ())
+        });
+        assert_eq!((late.told, heard(&mut late, &me(), now)), (2, vec!["3".to_owned()]));
+    }
+
+    #[test]
+    fn who_waits_for_one_command_takes_nothing_of_the_others() {
+        let (mut late, now) = late();
+        keep(&mut late, me(), "1", now);
+        keep(&mut late, me(), "2", now);
+        work(&mut late, me(), "3", now + Duration::from_secs(1));
+        let one = |late: &mut Late<&'static str>, id| {
+            late.offer(&me(), Some(id), now, |items| (items.len(), format!("{items:?}")))
+        };
+        assert_eq!(one(&mut late, "2").unwrap(), "[Answer(\"2\")]");
+        assert_eq!(one(&mut late, "2"), None);
+        assert_eq!(one(&mut late, "3"), None);
+        assert_eq!(late.at_work(&me(), Some("3")), Some(now + Duration::from_secs(1)));
+        assert_eq!(late.at_work(&me(), Some("1")), None);
+        late.lose(LINK, now);
+        assert_eq!(one(&mut late, "3").unwrap(), "[Loss(Link)]");
+        assert_eq!(heard(&mut late, &me(), now), ["1"]);
+    }
+
+    #[test]
+    fn a_loss_that_a_command_at_work_does_not_share_is_not_taken_for_its_own() {
+        let (mut late, now) = late();
+        work(&mut late, me(), "lost", now);
+        late.lose(LINK, now);
+        late.work_on("at work".into(), LinkId(2), me(), now, now);
+        assert!(late.offer(&me(), Some("at work"), now, |items| (items.len(), ())).is_none());
+        assert_eq!(heard(&mut late, &me(), now), ["Link"]);
+    }
+
+    #[test]
+    fn the_commands_that_a_link_took_along_are_one_thing_to_tell() {
+        let (mut late, now) = late();
+        for id in ["1", "2", "3"] {
+            work(&mut late, me(), id, now);
+        }
+        work(&mut late, other(1), "4", now);
+        late.lose(LINK, now);
+        assert_eq!(heard(&mut late, &me(), now), ["Link"]);
+        assert_eq!(heard(&mut late, &other(1), now), ["Link"]);
+    }
+
+    #[test]
+    fn a_command_that_took_too_long_is_told_and_an_answer_that_nobody_came_for_is_forgotten() {
+        let (mut late, now) = late();
+        work(&mut late, me(), "1", now);
+        keep(&mut late, other(1), "2", now);
+        let end = now + BOUNDS.remembered;
+        assert_eq!(late.tend(end - Duration::from_nanos(1)), Some(end));
+        assert_eq!(late.tend(end), Some(end + BOUNDS.remembered), "the loss is kept as long");
+        assert!(heard(&mut late, &other(1), end).is_empty());
+        assert_eq!(heard(&mut late, &me(), end), ["NoAnswer"]);
+        assert_eq!(late.tend(end), None);
+    }
+
+    #[test]
+    fn who_has_more_answers_than_there_is_room_for_is_told_that_some_are_lost() {
+        let (mut late, now) = late();
+        for answer in ["1", "2", "3", "4", "5"] {
+            keep(&mut late, me(), answer, now);
+        }
+        assert_eq!(heard(&mut late, &me(), now), ["3", "4", "5", "Answer"]);
+    }
+
+    #[test]
+    fn a_command_that_gives_way_takes_no_answer_along() {
+        let (mut late, now) = late();
+        for answer in ["1", "2", "3"] {
+            keep(&mut late, me(), answer, now);
+        }
+        for id in ["a", "b", "c", "d", "e"] {
+            work(&mut late, me(), id, now);
+        }
+        assert!(late.answer(LINK, "a", "a", now).is_err(), "the oldest has given way");
+        assert_eq!(heard(&mut late, &me(), now), ["1", "2", "3", "NoAnswer"]);
+        assert!(late.answer(LINK, "c", "c", now).is_ok());
+    }
+
+    #[test]
+    fn all_people_together_have_no_more_than_the_tables_hold() {
+        let (mut late, now) = late();
+        for number in 0..1000 {
+            keep(&mut late, other(number), "answer", now);
+            work(&mut late, other(number), "at work", now);
+        }
+        assert_eq!(late.sizes(), (8, 8, 8));
+        assert_eq!(heard(&mut late, &other(999), now), ["answer"]);
+        let given_way = heard(&mut late, &other(991), now);
+        assert_eq!(given_way, ["NoAnswer", "Answer"], "whose answer and command gave way last");
+    }
+}

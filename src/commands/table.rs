@@ -1,0 +1,216 @@
+//! A command's whole life: under way, then over or late. Plain data under somebody else's lock, so that a
+//! command that changes from one part to the other is never in neither, and never in both.
+
+use std::time::Instant;
+
+use crate::commands::late::{Bounds, Item, Late};
+use crate::commands::person::Person;
+use crate::commands::under_way::{Command, LinkId, New, UnderWay};
+
+/// All commands of the relay, and the answers that missed their turn.
+#[derive(Debug)]
+pub struct Table<W, A> {
+    under_way: UnderWay<W>,
+    late: Late<A>,
+    /// Nobody will come back to hear late answers.
+    closing: bool,
+    /// When the clock will look at this table by itself.
+    next_look: Option<Instant>,
+}
+
+/// What [`Table::begin`] has done.
+#[derive(Debug)]
+pub struct Begun {
+    /// The id for the agent's message.
+    pub id: String,
+    /// Whether the clock would look too late by itself.
+    pub wake_clock: bool,
+}
+
+/// What an answer of the agent was for.
+#[derive(Debug)]
+pub enum Answered<W, A> {
+    /// For this command, in time.
+    InTime(Command<W>, A),
+    /// For a command whose turn, which came in then, is over: it is kept.
+    Late(Instant),
+    /// For none that still waits.
+    Nobody,
+}
+
+/// A command whose deadline has come.
+#[derive(Debug)]
+pub struct Expired<W> {
+    /// The command.
+    pub command: Command<W>,
+    /// Whether its answer will be kept for the person who asked.
+    pub will_be_kept: bool,
+}
+
+impl<W, A> Table<W, A> {
+    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
+    pub fn new(prefix: String, most: usize, bounds: Bounds) -> Self {
+        let (under_way, late) = (UnderWay::new(prefix, most), Late::new(bounds));
+        Self { under_way, late, closing: false, next_look: None }
+    }
+
+    /// Registers a command that has not been sent yet.
+    ///
+    /// # Errors
+    /// Too many are under way: returns who waits.
+    pub fn begin(&mut self, new: New<W>) -> Result<Begun, W> {
+        let deadline = new.deadline;
+        let id = self.under_way.begin(new)?;
+        let wake_clock = self.next_look.is_none_or(|next| deadline < next);
+        if wake_clock {
+            self.next_look = Some(deadline);
+        }
+        Ok(Begun { id, wake_clock })
+    }
+
+    /// From now on the command counts as sent. Returns whether it may be: false when it has ended.
+    pub fn send(&mut self, id: &str) -> bool {
+        self.under_way.send(id)
+    }
+
+    /// Takes out a command that could not be sent after all.
+    pub fn take(&mut self, id: &str) -> Option<Command<W>> {
+        self.under_way.take(id)
+    }
+
+    /// The agent answered on `link`.
+    pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Answered<W, A> {
+        match self.under_way.complete(link, id) {
+            Some(command) => Answered::InTime(command, answer),
+            None => match self.late.answer(link, id, answer, now) {
+                Ok(begun) => Answered::Late(begun),
+                Err(()) => Answered::Nobody,
+            },
+        }
+    }
+
+    /// The link is over. Returns the commands that were under way on it.
+    pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<Command<W>> {
+        self.late.lose(link, now);
+        self.under_way.lose(link)
+    }
+
+    /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
+    /// from now on; what was not sent never will be. Returns also when to look again; none means not
+    /// before the next [`Table::begin`] that asks for it.
+    pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
+        let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
+            let person = command.person.clone().filter(|_| was_sent && !self.closing);
+            let will_be_kept = person.is_some();
+            if let Some(person) = person {
+                self.late.work_on(command.id.clone(), command.link, person, command.begun, now);
+            }
+            Expired { command, will_be_kept }
+        });
+        let expired = expired.collect();
+        self.next_look = self.under_way.next_deadline().into_iter().chain(self.late.tend(now)).min();
+        (expired, self.next_look)
+    }
+
+    /// As [`Late::offer`].
+    pub fn offer<T>(
+        &mut self,
+        person: &Person,
+        only: Option<&str>,
+        now: Instant,
+        tell: impl FnOnce(&[Item<'_, A>]) -> (usize, T),
+    ) -> Option<T> {
+        self.late.offer(person, only, now, tell)
+    }
+
+    /// As [`Late::at_work`].
+    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
+        self.late.at_work(person, only)
+    }
+
+    /// The relay is stopping: what misses its turn from now on has no late answer.
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Returns how many answers came late, and how many of them were told.
+    pub fn late_answers(&self) -> (u64, u64) {
+        (self.late.came, self.late.told)
+    }
+
+    /// How many commands are under way and at work, how many answers and losses are kept.
+    #[cfg(test)]
+    pub fn sizes(&self) -> [usize; 4] {
+        let (working, answers, losses) = self.late.sizes();
+        [self.under_way.len(), working, answers, losses]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LINK: LinkId = LinkId(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn table() -> (Table<&'static str, &'static str>, Instant) {
+        let bounds = Bounds { in_all: 8, each: 3, remembered: 600 * SECOND };
+        (Table::new("p".into(), 3, bounds), Instant::now())
+    }
+
+    fn new(deadline: Instant, person: Option<Person>) -> New<&'static str> {
+        New { link: LINK, begun: deadline, deadline, person, waiting: "who waits" }
+    }
+
+    #[test]
+    fn the_clock_is_woken_only_for_a_deadline_that_it_would_miss() {
+        let (mut table, now) = table();
+        assert!(table.begin(new(now + 4 * SECOND, None)).unwrap().wake_clock);
+        assert!(!table.begin(new(now + 5 * SECOND, None)).unwrap().wake_clock);
+        assert!(table.begin(new(now + 3 * SECOND, None)).unwrap().wake_clock);
+        assert_eq!(table.tend(now + 3 * SECOND).1, Some(now + 4 * SECOND));
+        assert_eq!(table.tend(now + 5 * SECOND).1, None);
+        assert!(table.begin(new(now + 9 * SECOND, None)).unwrap().wake_clock, "it watches nothing");
+    }
+
+    #[test]
+    fn a_command_that_was_sent_for_somebody_goes_on_past_its_deadline_and_no_other() {
+        let (mut table, now) = table();
+        let mine = table.begin(new(now, Some(Person::Ask))).unwrap().id;
+        let nobodys = table.begin(new(now, None)).unwrap().id;
+        let unsent = table.begin(new(now, Some(Person::Ask))).unwrap().id;
+        assert!(table.send(&mine) && table.send(&nobodys));
+        let (expired, _) = table.tend(now);
+        let fates: Vec<_> = expired.iter().map(|e| (e.command.id.as_str(), e.will_be_kept)).collect();
+        assert_eq!(fates, [(mine.as_str(), true), (nobodys.as_str(), false), (unsent.as_str(), false)]);
+        assert!(!table.send(&unsent), "what was told is lost must not happen later");
+        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(_)));
+        assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
+        assert_eq!(table.late_answers(), (1, 0));
+    }
+
+    #[test]
+    fn nothing_is_kept_any_more_once_the_relay_is_stopping() {
+        let (mut table, now) = table();
+        let id = table.begin(new(now, Some(Person::Ask))).unwrap().id;
+        assert!(table.send(&id));
+        table.close();
+        assert!(!table.tend(now).0[0].will_be_kept);
+        assert_eq!(table.sizes(), [0; 4]);
+    }
+
+    #[test]
+    fn a_lost_link_ends_what_is_under_way_and_what_is_late() {
+        let (mut table, now) = table();
+        for deadline in [now, now + SECOND] {
+            let id = table.begin(new(deadline, Some(Person::Ask))).unwrap().id;
+            assert!(table.send(&id));
+        }
+        assert_eq!(table.tend(now).0.len(), 1);
+        assert_eq!(table.sizes(), [1, 1, 0, 0]);
+        assert_eq!(table.lose(LINK, now).len(), 1);
+        assert_eq!(table.sizes(), [0, 0, 0, 1]);
+    }
+}

@@ -1,0 +1,224 @@
+//! The commands under way: registered, then sent, then taken out once by whatever ends them. Plain data:
+//! a command that has ended is not in here any more, so it can't end twice.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::commands::person::Person;
+
+/// Which link a command was sent on. No two links of a process have the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(pub u64);
+
+/// A command, and who waits for its answer.
+#[derive(Debug)]
+pub struct Command<W> {
+    /// The id that the agent must repeat.
+    pub id: String,
+    /// The link that it goes to the agent on.
+    pub link: LinkId,
+    /// When its turn came in.
+    pub begun: Instant,
+    /// When whoever waits must have been told something.
+    pub deadline: Instant,
+    /// Who may ask for the answer when it comes after the deadline.
+    pub person: Option<Person>,
+    /// Who waits.
+    pub waiting: W,
+}
+
+/// What [`UnderWay::begin`] is told of a command.
+#[derive(Debug)]
+pub struct New<W> {
+    pub link: LinkId,
+    pub begun: Instant,
+    pub deadline: Instant,
+    pub person: Option<Person>,
+    pub waiting: W,
+}
+
+/// The commands under way, by number. Their number is bounded.
+#[derive(Debug)]
+pub struct UnderWay<W> {
+    prefix: String,
+    most: usize,
+    next: u64,
+    commands: BTreeMap<u64, (Command<W>, State)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It can still be withdrawn: no byte of it has left.
+    Unsent,
+    /// The agent may be carrying it out.
+    Sent,
+}
+
+impl<W> UnderWay<W> {
+    /// `prefix` begins every id; at most `most` commands are under way at once.
+    pub fn new(prefix: String, most: usize) -> Self {
+        Self { prefix, most, next: 0, commands: BTreeMap::new() }
+    }
+
+    /// Registers a command that has not been sent yet. Returns its id.
+    ///
+    /// # Errors
+    /// As many as there may be are under way: returns who waits.
+    pub fn begin(&mut self, new: New<W>) -> Result<String, W> {
+        if self.commands.len() >= self.most {
+            return Err(new.waiting);
+        }
+        let number = self.next;
+        self.next += 1;
+        let id = format!("{}-{number}", self.prefix);
+        let New { link, begun, deadline, person, waiting } = new;
+        let command = Command { id: id.clone(), link, begun, deadline, person, waiting };
+        self.commands.insert(number, (command, State::Unsent));
+        Ok(id)
+    }
+
+    /// From now on the command counts as sent. Returns whether it may be: false when it has ended.
+    pub fn send(&mut self, id: &str) -> bool {
+        let Some(number) = self.number_of(id) else { return false };
+        self.commands.get_mut(&number).is_some_and(|(_, state)| {
+            *state = State::Sent;
+            true
+        })
+    }
+
+    /// Takes out a command that could not be sent after all.
+    pub fn take(&mut self, id: &str) -> Option<Command<W>> {
+        self.number_of(id).and_then(|number| self.commands.remove(&number)).map(|(command, _)| command)
+    }
+
+    /// Takes out the command that the agent answers with `id` on `link`, if it was sent there.
+    pub fn complete(&mut self, link: LinkId, id: &str) -> Option<Command<W>> {
+        let number = self.number_of(id)?;
+        let (command, state) = self.commands.get(&number)?;
+        if command.link != link || *state == State::Unsent {
+            return None;
+        }
+        self.commands.remove(&number).map(|(command, _)| command)
+    }
+
+    /// Takes out every command whose deadline has come. Returns each with whether it was sent.
+    pub fn expire(&mut self, now: Instant) -> Vec<(Command<W>, bool)> {
+        let expired = self.commands.extract_if(.., |_, (command, _)| command.deadline <= now);
+        expired.map(|(_, (command, state))| (command, state == State::Sent)).collect()
+    }
+
+    /// Takes out every command of `link`.
+    pub fn lose(&mut self, link: LinkId) -> Vec<Command<W>> {
+        let lost = self.commands.extract_if(.., |_, (command, _)| command.link == link);
+        lost.map(|(_, (command, _))| command).collect()
+    }
+
+    /// The earliest deadline of all.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.commands.values().map(|(command, _)| command.deadline).min()
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// The number in an id, if it is written as [`UnderWay::begin`] writes it.
+    fn number_of(&self, id: &str) -> Option<u64> {
+        let digits = id.strip_prefix(&self.prefix)?.strip_prefix('-')?;
+        let plain =
+            digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+        plain.then(|| digits.parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LINK: LinkId = LinkId(1);
+
+    fn under_way() -> UnderWay<&'static str> {
+        UnderWay::new("ab12".into(), 3)
+    }
+
+    fn new(link: LinkId, deadline: Instant) -> New<&'static str> {
+        New { link, begun: deadline, deadline, person: None, waiting: "waiting" }
+    }
+
+    fn sent(commands: &mut UnderWay<&'static str>, link: LinkId, deadline: Instant) -> String {
+        let id = commands.begin(new(link, deadline)).unwrap();
+        assert!(commands.send(&id));
+        id
+    }
+
+    #[test]
+    fn a_command_is_completed_once_and_only_from_its_own_link() {
+        let mut commands = under_way();
+        let id = sent(&mut commands, LINK, Instant::now());
+        assert!(commands.complete(LinkId(2), &id).is_none());
+        assert_eq!(commands.complete(LINK, &id).unwrap().waiting, "waiting");
+        assert!(commands.complete(LINK, &id).is_none());
+        assert!(!commands.send(&id), "it has ended");
+    }
+
+    #[test]
+    fn what_was_not_sent_has_no_answer() {
+        let mut commands = under_way();
+        let id = commands.begin(new(LINK, Instant::now())).unwrap();
+        assert!(commands.complete(LINK, &id).is_none());
+        assert_eq!(commands.take(&id).unwrap().id, id);
+        assert!(!commands.send(&id), "it was taken back");
+    }
+
+    #[test]
+    fn an_id_that_is_written_otherwise_is_not_the_id() {
+        let mut commands = under_way();
+        let id = sent(&mut commands, LINK, Instant::now());
+        assert_eq!(id, "ab12-0");
+        for other in ["", "0", "ab12-", "ab12-00", "ab12-+0", "ab12-1", "AB12-0", "ab13-0", "ab120"] {
+            assert!(commands.complete(LINK, other).is_none(), "{other}");
+        }
+        assert!(commands.complete(LINK, &id).is_some());
+    }
+
+    #[test]
+    fn each_command_expires_at_its_own_deadline_and_not_before() {
+        let mut commands = under_way();
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let slow = sent(&mut commands, LINK, start + 9 * second);
+        let quick = sent(&mut commands, LINK, start + 2 * second);
+        let unsent = commands.begin(new(LINK, start + 2 * second)).unwrap();
+        assert_eq!(commands.next_deadline(), Some(start + 2 * second));
+        assert!(commands.expire(start + 2 * second - Duration::from_nanos(1)).is_empty());
+        let expired = commands.expire(start + 2 * second);
+        let expired: Vec<_> = expired.iter().map(|(c, was_sent)| (c.id.as_str(), *was_sent)).collect();
+        assert_eq!(expired, [(quick.as_str(), true), (unsent.as_str(), false)]);
+        assert_eq!(commands.next_deadline(), Some(start + 9 * second));
+        assert_eq!(commands.expire(start + 9 * second)[0].0.id, slow);
+        assert_eq!(commands.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_lost_link_takes_its_own_commands_along() {
+        let mut commands = under_way();
+        let lost = sent(&mut commands, LINK, Instant::now());
+        let kept = sent(&mut commands, LinkId(2), Instant::now());
+        let taken = commands.lose(LINK);
+        assert_eq!(taken.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), [lost]);
+        assert!(commands.complete(LinkId(2), &kept).is_some());
+    }
+
+    #[test]
+    fn one_command_too_many_is_handed_back() {
+        let mut commands = under_way();
+        for _ in 0..3 {
+            assert!(commands.begin(new(LINK, Instant::now())).is_ok());
+        }
+        assert_eq!(commands.begin(new(LINK, Instant::now())).unwrap_err(), "waiting");
+    }
+}

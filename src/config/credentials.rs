@@ -1,0 +1,389 @@
+//! Everything that decides who is let in, as it is configured: the agent's keys, the webhook's secret,
+//! the owner's ids.
+
+use std::io::Read;
+
+use sha1::{Digest, Sha1};
+
+use crate::config::error::ConfigError;
+use crate::config::secret::{SHORT_SECRET, Secret};
+use crate::text::quoted;
+
+/// Bytes of a file that holds a secret.
+pub const MAX_SECRET_FILE: u64 = 4096;
+
+/// Keys of the agent: the new one, and the old one while the agent changes over.
+pub const MAX_KEYS: usize = 2;
+
+/// Yandex users whose turns count: a household.
+pub const MAX_USER_IDS: usize = 32;
+
+/// Where turns go; behind it comes a slash and `WEBHOOK_SECRET`, if there is one.
+pub const WEBHOOK_PATH: &str = "/alice/webhook";
+
+/// The header field in which `ask` shows [`Credentials::ask_token`].
+pub const ASK_FIELD: &str = "Relay-Ask";
+
+/// What `.env.example` holds in place of a secret. Never accepted as one.
+pub const PLACEHOLDER: &str = "put-the-output-of-openssl-rand-hex-32-here";
+
+const CURE: &str = "put the output of `openssl rand -hex 32` there";
+
+/// Who is let in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// What the agent must show (`API_KEY`, `API_KEY_FILE`).
+    pub keys: AgentKeys,
+    /// What the webhook's path must end in (`WEBHOOK_SECRET`, `WEBHOOK_SECRET_FILE`).
+    pub webhook: Option<Secret>,
+    /// The one skill whose turns count (`ALICE_SKILL_ID`).
+    pub skill_id: Option<String>,
+    /// The Yandex users whose turns count; all when empty (`ALICE_USER_IDS`).
+    pub user_ids: Vec<String>,
+}
+
+/// The keys that let the agent in, and where they came from.
+#[derive(Debug, Clone)]
+pub enum AgentKeys {
+    /// Given by the user: one, or the new and the old while the agent changes over.
+    Configured(Vec<Secret>),
+    /// Made for this run, since none was given; printed once, so that the first run works.
+    Generated(Secret),
+}
+
+impl AgentKeys {
+    /// All of them; never none.
+    pub fn all(&self) -> &[Secret] {
+        match self {
+            Self::Configured(keys) => keys,
+            Self::Generated(key) => std::slice::from_ref(key),
+        }
+    }
+
+    /// Which of the keys `shown` is, counted from 1. Every key is compared, in constant time.
+    pub fn position(&self, shown: &[u8]) -> Option<usize> {
+        self.all().iter().zip(1..).fold(
+            None,
+            |found, (key, position)| {
+                if key.matches(shown) { Some(position) } else { found }
+            },
+        )
+    }
+}
+
+impl Credentials {
+    /// Reads what `text` knows by name.
+    ///
+    /// # Errors
+    /// The first value that can't be used; never the value of a secret.
+    pub fn read(
+        text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let id = |name: &'static str, value: &str| match value.trim() {
+            "" => {
+                Err(ConfigError::new(name, "holds an empty id", "remove the line, or put the id there"))
+            }
+            id if id.bytes().all(|b| b.is_ascii_graphic()) => Ok(id.to_owned()),
+            _ => Err(ConfigError::new(
+                name,
+                format!("is {}", quoted(value)),
+                "copy the id from the relay's log",
+            )),
+        };
+        Ok(Self {
+            keys: agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?,
+            webhook: match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
+                None => None,
+                Some((name, value)) => Some(webhook_secret(name, value)?),
+            },
+            skill_id: match text("ALICE_SKILL_ID")? {
+                None => None,
+                Some(value) => Some(id("ALICE_SKILL_ID", &value)?),
+            },
+            user_ids: match text("ALICE_USER_IDS")? {
+                None => Vec::new(),
+                Some(value) if value.split(',').count() > MAX_USER_IDS => {
+                    let problem = format!("holds more than {MAX_USER_IDS} ids");
+                    return Err(ConfigError::new("ALICE_USER_IDS", problem, "keep those in use"));
+                }
+                Some(value) => value
+                    .split(',')
+                    .map(|value| id("ALICE_USER_IDS", value))
+                    .collect::<Result<_, _>>()?,
+            },
+        })
+    }
+
+    /// What `ask` shows to be known as itself: a digest of all that is configured here. Whoever can make
+    /// it knows enough to pass for the owner anyway, so it opens nothing.
+    ///
+    /// Of SHA-1, which the WebSocket handshake has brought along (RFC 6455, 4.2.2), this takes only that
+    /// it can't be turned back; collisions are of no use to anybody here.
+    pub fn ask_token(&self) -> Secret {
+        let keys = match &self.keys {
+            AgentKeys::Configured(keys) => keys.as_slice(),
+            // Nobody but this process knows it.
+            AgentKeys::Generated(_) => &[],
+        };
+        let mut digest = Sha1::new();
+        // No value holds a space or a line break, so no two configurations make the same text.
+        let mut add = |name: &str, value: &str| {
+            for part in [name, " ", value, "\n"] {
+                digest.update(part);
+            }
+        };
+        keys.iter().for_each(|key| add("key", key.reveal()));
+        self.webhook.iter().for_each(|secret| add("webhook", secret.reveal()));
+        self.skill_id.iter().for_each(|id| add("skill", id));
+        self.user_ids.iter().for_each(|id| add("user", id));
+        Secret::new(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The path that turns go to.
+    pub fn webhook_path(&self) -> String {
+        match &self.webhook {
+            None => WEBHOOK_PATH.to_owned(),
+            Some(secret) => format!("{WEBHOOK_PATH}/{}", secret.reveal()),
+        }
+    }
+
+    /// Every secret, for whoever must keep them out of something.
+    pub fn secrets(&self) -> Vec<Secret> {
+        self.keys.all().iter().chain(&self.webhook).cloned().chain([self.ask_token()]).collect()
+    }
+
+    /// What stands open and how to close it, in one line; none when everything is closed.
+    pub fn open(&self) -> Option<String> {
+        let mut open = Vec::new();
+        if self.webhook.is_none() {
+            open.push(format!(
+                "whoever learns the webhook's address can command the computer (set WEBHOOK_SECRET to the \
+                 output of `openssl rand -hex 32` and let the skill's address end in \
+                 {WEBHOOK_PATH}/ and it)"
+            ));
+        }
+        if self.user_ids.is_empty() {
+            open.push("anyone may speak to the skill (set ALICE_USER_IDS to your own id)".into());
+        }
+        if self.skill_id.is_none() {
+            open.push("any skill with that address counts (set ALICE_SKILL_ID to yours)".into());
+        }
+        if self.keys.all().iter().any(Secret::is_short) {
+            open.push(format!(
+                "an agent's key is shorter than {SHORT_SECRET} characters (use `openssl rand -hex 32`)"
+            ));
+        }
+        (!open.is_empty()).then(|| format!("Open: {}. See SECURITY.md", open.join("; ")))
+    }
+}
+
+/// A secret's value and the variable it came from, which may name a file instead.
+fn secret(
+    text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
+    variable: &'static str,
+    file_variable: &'static str,
+) -> Result<Option<(&'static str, String)>, ConfigError> {
+    match (text(variable)?, text(file_variable)?) {
+        (Some(_), Some(_)) => {
+            let problem = format!("and {file_variable} are both set");
+            Err(ConfigError::new(variable, problem, "remove one of them"))
+        }
+        (Some(value), None) => Ok(Some((variable, value))),
+        (None, Some(path)) => Ok(Some((file_variable, secret_file(file_variable, &path)?))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The first line of the file at `path`: editors and `echo` end a file with a line break.
+fn secret_file(variable: &'static str, path: &str) -> Result<String, ConfigError> {
+    let unreadable = |error: std::io::Error| {
+        // Without a slash it may be the secret itself, put into the wrong variable.
+        let name = if path.contains('/') { quoted(path) } else { "a file".into() };
+        ConfigError::new(
+            variable,
+            format!("names {name}, which can't be read ({error})"),
+            "name a file that holds the secret and that the relay's user may read",
+        )
+    };
+    let mut content = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_SECRET_FILE).read_to_string(&mut content))
+        .map_err(unreadable)?;
+    Ok(content.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn agent_keys(found: Option<(&'static str, String)>) -> Result<AgentKeys, ConfigError> {
+    let Some((variable, value)) = found else {
+        let key = Secret::random().map_err(|error| {
+            let problem = format!("is not set, and no random key can be made ({error})");
+            ConfigError::new("API_KEY", problem, CURE)
+        })?;
+        return Ok(AgentKeys::Generated(key));
+    };
+    let keys: Vec<_> = value.split(',').collect();
+    if keys.len() > MAX_KEYS {
+        let problem = format!("holds more than {MAX_KEYS} keys");
+        return Err(ConfigError::new(
+            variable,
+            problem,
+            "keep the new one and the old one, as new,old",
+        ));
+    }
+    for key in &keys {
+        check(variable, key)?;
+    }
+    if keys.len() == 2 && keys[0] == keys[1] {
+        return Err(ConfigError::new(variable, "holds the same key twice", "keep one of them"));
+    }
+    Ok(AgentKeys::Configured(keys.into_iter().map(|key| Secret::new(key.to_owned())).collect()))
+}
+
+fn webhook_secret(variable: &'static str, value: String) -> Result<Secret, ConfigError> {
+    check(variable, &value)?;
+    if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        Err(ConfigError::new(variable, "holds other characters than A-Z, a-z, 0-9, - and _", CURE))
+    } else if value.len() < SHORT_SECRET {
+        let problem = format!("is shorter than {SHORT_SECRET} characters");
+        Err(ConfigError::new(variable, problem, CURE))
+    } else {
+        Ok(Secret::new(value))
+    }
+}
+
+/// What holds for every secret.
+fn check(variable: &'static str, value: &str) -> Result<(), ConfigError> {
+    let problem = if value.is_empty() {
+        "holds an empty secret"
+    } else if value == PLACEHOLDER {
+        "still holds the placeholder of .env.example"
+    } else if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        "holds white space or a control character"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::new(variable, problem, CURE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef";
+    const WEBHOOK: &str = "abcdefgh-_234567";
+
+    fn read(pairs: &[(&'static str, &str)]) -> Result<Credentials, ConfigError> {
+        Credentials::read(|name| {
+            Ok(pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        })
+    }
+
+    fn token(pairs: &[(&'static str, &str)]) -> String {
+        read(pairs).unwrap().ask_token().reveal().to_owned()
+    }
+
+    #[test]
+    fn a_secret_that_is_none_is_refused_without_being_repeated() {
+        for variable in ["API_KEY", "WEBHOOK_SECRET"] {
+            for value in ["", PLACEHOLDER, "hush hush hush hush", "hushhushhushhush\t"] {
+                let error = read(&[(variable, value)]).unwrap_err().to_string();
+                assert!(error.starts_with(variable) && error.contains("openssl"), "{error}");
+                assert!(!error.contains("hush"), "{error}");
+            }
+        }
+        for value in ["hush-hush-hush_", "hushhushhushhush/", "hushhushhushhush=", "тихотихотихотихо"]
+        {
+            let error = read(&[("WEBHOOK_SECRET", value)]).unwrap_err().to_string();
+            assert!(error.starts_with("WEBHOOK_SECRET") && !error.contains(value), "{error}");
+        }
+        assert!(read(&[("WEBHOOK_SECRET", WEBHOOK)]).is_ok());
+    }
+
+    #[test]
+    fn a_secret_may_be_in_a_file_but_not_in_both_places() {
+        for (variable, file_variable) in
+            [("API_KEY", "API_KEY_FILE"), ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")]
+        {
+            let error = read(&[(variable, KEY), (file_variable, "/x")]).unwrap_err().to_string();
+            assert!(error.contains(variable) && error.contains(file_variable), "{error}");
+            let error = read(&[(file_variable, "/no/such/file")]).unwrap_err().to_string();
+            assert!(error.contains(file_variable) && error.contains("/no/such/file"), "{error}");
+            let error = read(&[(file_variable, KEY)]).unwrap_err().to_string();
+            assert!(error.contains(file_variable) && !error.contains(KEY), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_keys_count_and_each_knows_its_position() {
+        let keys = |value| read(&[("API_KEY", value)]).map(|credentials| credentials.keys);
+        let both = keys("new,old").unwrap();
+        assert_eq!(both.position(b"new"), Some(1));
+        assert_eq!(both.position(b"old"), Some(2));
+        for wrong in ["", "new,old", "ne", "olds", ","] {
+            assert_eq!(both.position(wrong.as_bytes()), None, "{wrong}");
+        }
+        for value in ["new,", ",old", "a,b,c", "same,same", "new, old"] {
+            assert!(keys(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn ids_are_lists_of_something() {
+        let ids = |value| read(&[("ALICE_USER_IDS", value)]).map(|credentials| credentials.user_ids);
+        assert_eq!(ids("A1,B2 , C3").unwrap(), ["A1", "B2", "C3"]);
+        for value in ["", ",", "A1,", "A 1", "имя", &"A,".repeat(MAX_USER_IDS + 1)] {
+            assert!(ids(value).is_err(), "{value}");
+        }
+        for value in ["", " ", "a b"] {
+            assert!(read(&[("ALICE_SKILL_ID", value)]).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn asks_token_takes_every_setting_and_repeats_none() {
+        let all = [
+            ("API_KEY", "0123456789abcdef,fedcba9876543210"),
+            ("WEBHOOK_SECRET", WEBHOOK),
+            ("ALICE_SKILL_ID", "skill"),
+            ("ALICE_USER_IDS", "me,you"),
+        ];
+        let whole = token(&all);
+        assert_eq!(whole, token(&all), "another process with this environment makes the same");
+        for left_out in 0..all.len() {
+            let mut some = all.to_vec();
+            some.remove(left_out);
+            assert_ne!(whole, token(&some), "{left_out}");
+        }
+        assert_ne!(whole, token(&[all[0], all[1], all[2], ("ALICE_USER_IDS", "me")]));
+        assert_ne!(token(&[("ALICE_SKILL_ID", "a")]), token(&[("ALICE_USER_IDS", "a")]));
+        for (_, value) in all {
+            assert!(!whole.contains(value));
+        }
+    }
+
+    #[test]
+    fn no_secret_is_in_the_debug_output() {
+        let credentials = read(&[("API_KEY", KEY), ("WEBHOOK_SECRET", WEBHOOK)]).unwrap();
+        let token = credentials.ask_token();
+        for text in [format!("{credentials:?}"), format!("{credentials:#?}"), format!("{token:?}")] {
+            for secret in [KEY, WEBHOOK, token.reveal()] {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_open_is_told_with_its_cure_until_nothing_does() {
+        let open = |pairs: &[(&'static str, &str)]| read(pairs).unwrap().open();
+        let ids = [("ALICE_SKILL_ID", "s"), ("ALICE_USER_IDS", "u")];
+        let line = open(&[]).unwrap();
+        for cure in ["WEBHOOK_SECRET", "ALICE_SKILL_ID", "ALICE_USER_IDS"] {
+            assert!(line.contains(&format!("set {cure}")), "{line}");
+        }
+        assert!(open(&ids).unwrap().contains("WEBHOOK_SECRET"));
+        let line = open(&[("WEBHOOK_SECRET", WEBHOOK), ids[1]]).unwrap();
+        assert!(line.contains("ALICE_SKILL_ID") && !line.contains("WEBHOOK_SECRET"), "{line}");
+        assert_eq!(open(&[("WEBHOOK_SECRET", WEBHOOK), ids[0], ids[1]]), None);
+        let line = open(&[("API_KEY", "short"), ("WEBHOOK_SECRET", WEBHOOK), ids[0], ids[1]]).unwrap();
+        assert!(line.contains("shorter than 16"), "{line}");
+    }
+}

@@ -1,0 +1,136 @@
+//! The configuration: the environment, read once. Every error names the variable and the cure.
+
+pub mod credentials;
+pub mod error;
+pub mod listen;
+pub mod secret;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::config::credentials::Credentials;
+use crate::config::error::ConfigError;
+use crate::config::listen::ListenAddr;
+use crate::text::quoted;
+
+/// Everything the relay is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen (`LISTEN_ADDR`).
+    pub listen: ListenAddr,
+    /// Who is let in (`API_KEY`, `WEBHOOK_SECRET`, `ALICE_SKILL_ID`, `ALICE_USER_IDS`).
+    pub credentials: Credentials,
+    /// How long a turn waits for the agent's answer (`REPLY_TIMEOUT_MS`).
+    pub reply_timeout: Duration,
+    /// How often the agent is pinged (`HEARTBEAT_SECS`).
+    pub heartbeat: Duration,
+    /// What is logged (`LOG_LEVEL`).
+    pub log_level: log::LevelFilter,
+}
+
+impl Config {
+    /// Reads the configuration from this process's environment.
+    ///
+    /// # Errors
+    /// The first value that can't be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(std::env::var_os)
+    }
+
+    /// Reads the configuration from whatever `lookup` knows by name.
+    ///
+    /// # Errors
+    /// The first value that can't be used.
+    pub fn read(lookup: impl Fn(&'static str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let text = |name| match lookup(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8", "write it in plain text")),
+        };
+        Ok(Self {
+            listen: match text("LISTEN_ADDR")? {
+                None => ListenAddr::default(),
+                Some(value) => value.parse()?,
+            },
+            credentials: Credentials::read(text)?,
+            reply_timeout: Duration::from_millis(number(
+                "REPLY_TIMEOUT_MS",
+                text("REPLY_TIMEOUT_MS")?,
+                4000,
+                100..=30_000,
+                "milliseconds",
+            )?),
+            heartbeat: Duration::from_secs(number(
+                "HEARTBEAT_SECS",
+                text("HEARTBEAT_SECS")?,
+                20,
+                1..=60,
+                "seconds",
+            )?),
+            log_level: match text("LOG_LEVEL")? {
+                None => log::LevelFilter::Info,
+                Some(value) => value.parse().map_err(|_| {
+                    ConfigError::new(
+                        "LOG_LEVEL",
+                        format!("is {}", quoted(&value)),
+                        "it may be off, error, warn, info, debug or trace",
+                    )
+                })?,
+            },
+        })
+    }
+}
+
+fn number(
+    variable: &'static str,
+    value: Option<String>,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+    unit: &str,
+) -> Result<u64, ConfigError> {
+    let Some(value) = value else { return Ok(default) };
+    match value.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(ConfigError::new(
+            variable,
+            format!("is {}", quoted(&value)),
+            format!("it may be a whole number of {unit} from {} to {}", range.start(), range.end()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::credentials::AgentKeys;
+
+    fn read(pairs: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_readme() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.reply_timeout, Duration::from_secs(4));
+        assert_eq!(config.heartbeat, Duration::from_secs(20));
+        assert_eq!(config.log_level, log::LevelFilter::Info);
+        assert!(matches!(config.credentials.keys, AgentKeys::Generated(_)));
+        assert!(config.credentials.webhook.is_none() && config.credentials.skill_id.is_none());
+        assert!(config.credentials.user_ids.is_empty());
+    }
+
+    #[test]
+    fn a_bad_number_is_told_with_what_it_held_and_what_it_may_hold() {
+        for value in ["99", "30001", "", "4s", "-1", "+4000x"] {
+            let error = read(&[("REPLY_TIMEOUT_MS", value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("REPLY_TIMEOUT_MS is {value:?}")), "{error}");
+            assert!(error.contains("from 100 to 30000"), "{error}");
+        }
+        assert!(read(&[("REPLY_TIMEOUT_MS", "100")]).is_ok());
+        assert!(read(&[("REPLY_TIMEOUT_MS", "30000")]).is_ok());
+        assert!(read(&[("HEARTBEAT_SECS", "0")]).is_err());
+        assert!(read(&[("HEARTBEAT_SECS", "60")]).is_ok());
+        assert!(read(&[("LOG_LEVEL", "loud")]).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! Secrets: kept out of every log and compared in constant time.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+/// Characters below which a secret is called short. 16 of `[A-Za-z0-9_-]` are 96 bits.
+pub const SHORT_SECRET: usize = 16;
+
+/// A key that must never be printed. `Debug` hides it; it has no `Display`.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a key that the configuration has already checked.
+    pub fn new(key: String) -> Self {
+        Self(key)
+    }
+
+    /// A fresh key of 64 hex digits from the system's random source.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn random() -> std::io::Result<Self> {
+        let mut key = String::with_capacity(64);
+        for byte in random_bytes::<32>()? {
+            key.push_str(&format!("{byte:02x}"));
+        }
+        Ok(Self(key))
+    }
+
+    /// Whether `candidate` is this key, in a time that tells nothing but its length.
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        same(self.0.as_bytes(), candidate)
+    }
+
+    /// Whether it has fewer than [`SHORT_SECRET`] characters.
+    pub fn is_short(&self) -> bool {
+        self.0.chars().count() < SHORT_SECRET
+    }
+
+    /// The key itself: to be shown to whoever asks for it, or printed once when it was made.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether two texts are the same, in a time that tells nothing but whether their lengths are.
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+/// `text` with a «…» in place of every secret that comes up in it. Short ones stay: they may be a part
+/// of any word, and what is missing would tell them.
+pub fn hide(text: String, secrets: &[Secret]) -> String {
+    secrets.iter().filter(|secret| !secret.is_short()).fold(text, |text, Secret(secret)| {
+        if text.contains(secret) { text.replace(secret, "…") } else { text }
+    })
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// `N` bytes from the system's random source.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_matches_itself_alone_and_is_not_printed() {
+        let secret = Secret::new("0123456789abcdef".into());
+        assert!(secret.matches(b"0123456789abcdef"));
+        assert!(!secret.matches(b"0123456789abcdeF"));
+        assert!(!secret.matches(b"0123456789abcde"));
+        assert!(!secret.matches(b""));
+        assert!(!format!("{secret:?}").contains("0123"));
+    }
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_come_up() {
+        let secrets = ["0123456789abcdef", "fedcba9876543210", "to"].map(|s| Secret::new(s.into()));
+        let text = "GET /0123456789abcdef?key=fedcba9876543210 0123456789abcdef0123456789abcdef to";
+        assert_eq!(hide(text.into(), &secrets), "GET /…?key=… …… to");
+    }
+
+    #[test]
+    fn random_secrets_are_64_hex_digits_and_differ() {
+        let (a, b) = (Secret::random().unwrap(), Secret::random().unwrap());
+        assert_ne!(a.reveal(), b.reveal());
+        assert_eq!(a.reveal().len(), 64);
+        assert!(a.reveal().bytes().all(|b| b.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,10 @@
+//! Yandex Dialogs: turns in, replies out, and who is let in.
+
+pub mod access;
+pub mod news;
+pub mod phrases;
+pub mod reply;
+pub mod turn;
+pub mod waiting;
+pub mod webhook;
+pub mod words;

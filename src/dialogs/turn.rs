@@ -1,0 +1,222 @@
+//! Yandex Dialogs, protocol "1.0": the turn that comes in (facts/alice.md). Plain data.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// What Yandex echoes when a turn names no version.
+const DEFAULT_VERSION: &str = "1.0";
+
+/// One user turn, as far as the relay needs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Turn<'a> {
+    /// To be echoed in the reply.
+    pub version: Cow<'a, str>,
+    /// Whether this is the session's first turn.
+    pub new_session: bool,
+    /// Which skill this is.
+    pub skill_id: Option<Cow<'a, str>>,
+    /// The Yandex account; none when the user is not logged in.
+    pub user_id: Option<Cow<'a, str>>,
+    /// The device or the app.
+    pub device_id: Option<Cow<'a, str>>,
+    /// The phrase, normalised by Yandex; empty when the turn carries none.
+    pub command: Cow<'a, str>,
+    /// Whether this is the platform's availability probe.
+    pub is_ping: bool,
+}
+
+/// Why a body is not a turn.
+#[derive(Debug)]
+pub enum TurnError {
+    /// It is not JSON at all.
+    NotJson(serde_json::Error),
+    /// It is JSON, but not a Yandex Dialogs turn.
+    NotATurn(serde_json::Error),
+    /// It has neither `request` nor `account_linking_complete_event`.
+    NoRequest,
+}
+
+impl std::fmt::Display for TurnError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotJson(error) => write!(f, "the body is not JSON: {error}"),
+            Self::NotATurn(error) => write!(f, "the body is not a Yandex Dialogs turn: {error}"),
+            Self::NoRequest => {
+                f.write_str("the body is not a Yandex Dialogs turn: it has no `request`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TurnError {}
+
+#[derive(Deserialize)]
+struct RawTurn<'a> {
+    #[serde(borrow)]
+    version: Option<Text<'a>>,
+    #[serde(borrow)]
+    session: RawSession<'a>,
+    #[serde(borrow)]
+    request: Option<RawRequest<'a>>,
+    account_linking_complete_event: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct RawSession<'a> {
+    new: Option<bool>,
+    #[serde(borrow)]
+    skill_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    user: Option<RawUser<'a>>,
+    #[serde(borrow)]
+    application: Option<RawApplication<'a>>,
+    /// The device under its older name.
+    #[serde(borrow)]
+    user_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawApplication<'a> {
+    #[serde(borrow)]
+    application_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawUser<'a> {
+    #[serde(borrow)]
+    user_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawRequest<'a> {
+    #[serde(borrow)]
+    command: Option<Text<'a>>,
+    #[serde(borrow)]
+    original_utterance: Option<Text<'a>>,
+}
+
+/// A string that is copied only if it has escapes: serde would copy one in an `Option<Cow>` always.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> From<Text<'a>> for Cow<'a, str> {
+    fn from(text: Text<'a>) -> Self {
+        text.0
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// Reads a turn from a request body. Unknown fields are passed over, and so are missing ones that
+    /// the relay can do without.
+    ///
+    /// # Errors
+    /// The body is not JSON, or not a turn.
+    pub fn parse(body: &'a [u8]) -> Result<Self, TurnError> {
+        let raw: RawTurn = serde_json::from_slice(body).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => TurnError::NotATurn(error),
+            _ => TurnError::NotJson(error),
+        })?;
+        if raw.request.is_none() && raw.account_linking_complete_event.is_none() {
+            return Err(TurnError::NoRequest);
+        }
+        let (command, utterance) = match raw.request {
+            Some(request) => (request.command, request.original_utterance),
+            None => (None, None),
+        };
+        Ok(Self {
+            version: raw.version.map_or(Cow::Borrowed(DEFAULT_VERSION), Cow::from),
+            new_session: raw.session.new.unwrap_or(false),
+            skill_id: raw.session.skill_id.map(Cow::from),
+            user_id: raw.session.user.and_then(|user| user.user_id).map(Cow::from),
+            device_id: raw
+                .session
+                .application
+                .and_then(|application| application.application_id)
+                .or(raw.session.user_id)
+                .map(Cow::from),
+            command: command.map(|text| trimmed(text.0)).unwrap_or_default(),
+            is_ping: utterance.is_some_and(|utterance| utterance.0 == "ping"),
+        })
+    }
+}
+
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(body: &str) -> Turn<'_> {
+        Turn::parse(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_turn_needs_a_session_and_a_request_and_nothing_else() {
+        let least = turn(r#"{"session":{},"request":{}}"#);
+        assert_eq!(least, Turn { version: "1.0".into(), ..Turn::default() });
+        assert!(matches!(Turn::parse(b"{}"), Err(TurnError::NotATurn(_))));
+        assert!(matches!(Turn::parse(br#"{"session":{}}"#), Err(TurnError::NoRequest)));
+        assert!(matches!(Turn::parse(b"["), Err(TurnError::NotJson(_))));
+        assert!(matches!(Turn::parse(b"\xff"), Err(TurnError::NotJson(_))));
+        turn(r#"{"session":{"new":null},"account_linking_complete_event":{}}"#);
+    }
+
+    #[test]
+    fn the_command_is_the_normalised_phrase_raw_or_escaped() {
+        let body = r#"{"session":{"new":true},"request":{"command":" громче "},"version":"1.1"}"#;
+        assert_eq!(turn(body).command, "громче");
+        assert_eq!(turn(body).version, "1.1");
+        assert!(turn(body).new_session);
+        let escaped = r#"{"session":{},"request":{"command":"\u0433\u0440\u043e\u043c\u0447\u0435"}}"#;
+        assert_eq!(turn(escaped).command, "громче");
+    }
+
+    #[test]
+    fn a_user_is_the_account_that_is_logged_in_and_no_device() {
+        let ids = |session: &str| {
+            let body = format!(r#"{{"session":{session},"request":{{}}}}"#);
+            let turn = Turn::parse(body.as_bytes()).unwrap();
+            (turn.skill_id.map(Cow::into_owned), turn.user_id.map(Cow::into_owned))
+        };
+        let whole = r#"{"skill_id":"s","user_id":"d","user":{"user_id":"u"},"application":{"application_id":"d"}}"#;
+        assert_eq!(ids(whole), (Some("s".into()), Some("u".into())));
+        for session in [
+            "{}",
+            r#"{"user_id":"d"}"#,
+            r#"{"user":null}"#,
+            r#"{"user":{}}"#,
+            r#"{"user":{"user_id":null}}"#,
+        ] {
+            assert_eq!(ids(session), (None, None), "{session}");
+        }
+        let twice = br#"{"session":{"user":{"user_id":"a"},"user":{"user_id":"b"}},"request":{}}"#;
+        assert!(Turn::parse(twice).is_err(), "which of the two it is would be anyone's guess");
+    }
+
+    #[test]
+    fn what_has_no_escapes_is_not_copied() {
+        let turn = turn(
+            r#"{"session":{"skill_id":"s","user":{"user_id":"u"}},"request":{"command":"c"},"version":"1.0"}"#,
+        );
+        for text in [&turn.command, &turn.version, &turn.skill_id.unwrap(), &turn.user_id.unwrap()] {
+            assert!(matches!(text, Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_probe_is_a_ping() {
+        let is_ping = |said: &str| {
+            let body = format!(r#"{{"session":{{}},"request":{{"original_utterance":"{said}"}}}}"#);
+            Turn::parse(body.as_bytes()).unwrap().is_ping
+        };
+        assert!(is_ping("ping"));
+        assert!(!is_ping("ping ya.ru"));
+        assert!(!is_ping(""));
+    }
+}

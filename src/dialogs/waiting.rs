@@ -1,0 +1,54 @@
+//! A turn that waits for the agent: it knows how to tell Alice how its command ended.
+
+use std::time::Instant;
+
+use crate::commands::person::Person;
+use crate::commands::{Commands, Ended, Waits};
+use crate::dialogs::reply::{COMMAND_FIELD, reply};
+use crate::dialogs::{news, phrases};
+use crate::http::incoming::Incoming;
+use crate::http::request::Request;
+use crate::speech::{Button, Speech};
+
+/// A turn whose reply is still owed.
+pub struct WaitingTurn<R: Request> {
+    /// The request that it came with.
+    pub incoming: Incoming<R>,
+    /// The protocol's version, to be echoed.
+    pub version: String,
+    /// Who hears what is kept before the answer; none for `ask`, which waits for its own answer alone.
+    pub hears_news: Option<Person>,
+}
+
+impl<R: Request> Waits for WaitingTurn<R> {
+    /// An answer goes out from the agent's own thread. All else is told by threads that others wait for,
+    /// so a worker does it for them.
+    fn tell(self: Box<Self>, id: Option<&str>, ended: Ended, commands: &Commands, now: Instant) {
+        let outcome = ended.outcome();
+        let reply = |speech: &Speech| {
+            let reply = reply(speech, &self.version, outcome);
+            id.into_iter().fold(reply, |reply, id| reply.with(COMMAND_FIELD, id.to_owned()))
+        };
+        let words = match ended {
+            Ended::Answered(own) => {
+                let both = self.hears_news.as_ref().and_then(|person| {
+                    commands.offer(person, None, now, |items| news::tell_before(items, &own))
+                });
+                let reply = reply(&both.unwrap_or(own));
+                return self.incoming.answer(reply);
+            }
+            Ended::LinkLost => phrases::LINK_LOST.into(),
+            Ended::TooLate { will_be_kept: true } => ask_later(),
+            Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.into(),
+            Ended::Busy => phrases::BUSY.into(),
+        };
+        let reply = reply(&words);
+        self.incoming.answer_by_worker(reply);
+    }
+}
+
+/// What Alice says at the deadline of a command whose answer will be kept.
+fn ask_later() -> Speech {
+    let button = Button { title: phrases::NEWS_BUTTON.into(), hide: true, url: None, payload: None };
+    Speech::new(phrases::AT_WORK).with_buttons(vec![button])
+}

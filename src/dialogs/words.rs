@@ -1,0 +1,75 @@
+//! The commands that the relay keeps for itself, as Yandex normalises them (facts/alice.md).
+
+/// Ask for late answers.
+const NEWS: [&str; 8] =
+    ["готово", "готова", "готово ли", "что там", "ну что", "ну что там", "ответ", "что с ответом"];
+
+/// Ask for help.
+const HELP: [&str; 2] = ["помощь", "что ты умеешь"];
+
+/// Whether a normalised command asks for late answers.
+pub fn asks_for_news(command: &str) -> bool {
+    NEWS.contains(&command)
+}
+
+/// Whether a normalised command asks for help.
+pub fn asks_for_help(command: &str) -> bool {
+    HELP.contains(&command)
+}
+
+/// Returns the command that asks for late answers.
+pub fn news() -> &'static str {
+    NEWS[0]
+}
+
+/// Returns a phrase as Yandex hands it over: in lower case, without punctuation, its words one space
+/// apart. What stands between two digits belongs to the number.
+pub fn normalised(phrase: &str) -> String {
+    let characters: Vec<char> = phrase.to_lowercase().chars().collect();
+    let is_digit = |place: Option<usize>| {
+        place.and_then(|place| characters.get(place)).is_some_and(char::is_ascii_digit)
+    };
+    let kept = characters.iter().enumerate().map(|(place, &character)| {
+        let in_number = matches!(character, '.' | ',' | ':')
+            && is_digit(place.checked_sub(1))
+            && is_digit(Some(place + 1));
+        if is_punctuation(character) && !in_number { ' ' } else { character }
+    });
+    kept.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_punctuation(character: char) -> bool {
+    "!\"#&'()*,-./:;?@[\\]_{}¡¿«»‐‑‒–—―‘’‚“”„…".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phrase_is_normalised_as_yandex_does() {
+        for (phrase, command) in [
+            ("Готово?", "готово"),
+            ("  Помощь!  ", "помощь"),
+            ("Ну, что там…", "ну что там"),
+            ("Громче на 10%", "громче на 10%"),
+            ("открой «Блокнот»", "открой блокнот"),
+            ("поставь 7:30, громкость 2.5.", "поставь 7:30 громкость 2.5"),
+            ("что-нибудь — погромче", "что нибудь погромче"),
+            ("ЁЛКА\tи\nещё", "ёлка и ещё"),
+            ("?!", ""),
+        ] {
+            assert_eq!(normalised(phrase), command, "{phrase}");
+        }
+    }
+
+    #[test]
+    fn the_relays_own_words_are_written_as_they_arrive() {
+        for word in NEWS.iter().chain(&HELP) {
+            assert_eq!(normalised(word), **word);
+        }
+        assert!(
+            asks_for_news(news()) && !asks_for_news("готовность") && !asks_for_help("помощь другу")
+        );
+    }
+}

@@ -1,0 +1,567 @@
+//! The order of requests, as plain data: one request of each connection is served at a time, those behind
+//! it wait (T13), and nothing counts that comes from a connection which was condemned.
+//!
+//! tiny_http tells only the peer's address of a request. The same address can belong to another
+//! connection a moment later, so each has a number of its own here, and whoever serves a request carries
+//! that. The socket's inode tells two connections of one address apart.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::http::patience::{Patience, Verdict};
+use crate::net::sockets::{Live, Socket};
+
+/// Requests of one connection that may wait behind an unanswered one (T13). A proxy never pipelines.
+pub const MAX_PIPELINED: usize = 64;
+
+/// Connections that are remembered; past it those that are gone are forgotten before the next sweep.
+pub const MAX_REMEMBERED: usize = 1024;
+
+/// How long what a condemned connection has brought is still thrown away once it is gone: tiny_http may
+/// have parsed some of it before it saw the end (T8, T14).
+pub const CONDEMNED: Duration = Duration::from_secs(5);
+
+/// Throw-away connections made at one look ([`Sweep::kicks`]).
+pub const MAX_KICKS: usize = 8;
+
+/// How soon stranded connections are looked at again, as long as kicks are allowed.
+pub const KICK_AGAIN: Duration = Duration::from_millis(4);
+
+/// The time in which one kick is allowed, and each new connection allows one more: it can be stranded
+/// once. So what stays stranded whatever is done (T12) costs 32 kicks a second and one for each that comes.
+pub const KICK_ALLOWED_EVERY: Duration = Duration::from_micros(31_250);
+
+/// Kicks that may be saved up.
+pub const MAX_KICKS_SAVED: usize = 256;
+
+/// Which connection. No two of a process have the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+/// All connections that were heard of lately. `R` is a request.
+#[derive(Debug)]
+pub struct Order<R> {
+    next: u64,
+    connections: HashMap<ConnectionId, Connection<R>>,
+    by_peer: HashMap<SocketAddr, ConnectionId>,
+    crowded: usize,
+    /// How many kicks may be made, and since when no more were allowed by time.
+    kicks: (usize, Option<Instant>),
+}
+
+#[derive(Debug)]
+struct Connection<R> {
+    peer: SocketAddr,
+    /// Its socket; none when it was gone before anybody looked for it.
+    socket: Option<Socket>,
+    /// Whether it has brought a request yet.
+    heard: bool,
+    /// Whether one of its requests is being served.
+    busy: bool,
+    /// Those that came after it.
+    waiting: VecDeque<R>,
+    /// Since when nothing that comes from it counts.
+    condemned: Option<Instant>,
+    patience: Patience,
+}
+
+/// What becomes of a request that has come.
+#[derive(Debug)]
+pub enum Admitted<R> {
+    /// It is its turn. `is_first`: its connection has brought none before.
+    Serve { id: ConnectionId, request: R, is_first: bool },
+    /// It waits for those before it.
+    Waits,
+    /// It does not count; nobody answers it.
+    Drop(R),
+    /// Too many wait on this connection, which is condemned and must be cut.
+    Cut(Target),
+}
+
+/// What follows a request that is done with.
+#[derive(Debug)]
+pub enum Finished<R> {
+    /// The next one of its connection, which this peer has, has its turn.
+    Serve(R, SocketAddr),
+    /// Nothing waits.
+    Rest,
+    /// None of these count; nobody answers them. They must be dropped in this order: tiny_http holds a
+    /// later answer back until the earlier ones are out.
+    Drop(VecDeque<R>),
+}
+
+/// A connection whose socket must be shut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    pub peer: SocketAddr,
+    /// Where the socket was found; none when it has to be looked for.
+    pub socket: Option<Socket>,
+}
+
+/// What a sweep has found.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// Condemned connections whose sockets must be shut.
+    pub cut: Vec<Target>,
+    /// How many throw-away connections to make for those that tiny_http has left without a thread.
+    pub kicks: usize,
+    /// When to look for more of them.
+    pub next_kick: Option<Instant>,
+    /// Whether any connection keeps us waiting.
+    pub any_waits: bool,
+}
+
+impl<R> Default for Order<R> {
+    fn default() -> Self {
+        let (connections, by_peer) = (HashMap::new(), HashMap::new());
+        let kicks = (MAX_KICKS, None);
+        Self { next: 0, connections, by_peer, crowded: MAX_REMEMBERED, kicks }
+    }
+}
+
+impl<R> Order<R> {
+    /// Whether [`Order::admit`] needs to be told which socket this peer has now: it may have another than
+    /// the last time.
+    pub fn needs_socket(&self, peer: SocketAddr) -> bool {
+        self.current(peer).is_none_or(|connection| connection.busy || connection.condemned.is_some())
+    }
+
+    /// Returns this connection's socket, where it was found the last time.
+    pub fn socket(&self, id: ConnectionId) -> Option<Socket> {
+        self.connections.get(&id).and_then(|connection| connection.socket)
+    }
+
+    /// Returns where the peer's socket was found the last time.
+    pub fn known_socket(&self, peer: SocketAddr) -> Option<Socket> {
+        self.current(peer).and_then(|connection| connection.socket)
+    }
+
+    /// Takes a request of this peer, whose socket is `socket` if that was asked for and found.
+    pub fn admit(
+        &mut self,
+        peer: SocketAddr,
+        socket: Option<Socket>,
+        request: R,
+        now: Instant,
+    ) -> Admitted<R> {
+        let id = match self.by_peer.get(&peer) {
+            Some(&id) if !self.is_replaced(id, socket) => id,
+            _ => self.open(peer, socket, Patience::new(now)),
+        };
+        let Some(connection) = self.connections.get_mut(&id) else { return Admitted::Drop(request) };
+        if connection.condemned.is_some() {
+            if connection.busy {
+                // It can't be dropped before those in front of it are answered. No more of these can
+                // come than stood in tiny_http's buffer of 1 KiB.
+                connection.waiting.push_back(request);
+                return Admitted::Waits;
+            }
+            return Admitted::Drop(request);
+        }
+        if connection.busy {
+            connection.waiting.push_back(request);
+            if connection.waiting.len() > MAX_PIPELINED {
+                return Admitted::Cut(connection.condemn(now));
+            }
+            return Admitted::Waits;
+        }
+        connection.busy = true;
+        let is_first = !std::mem::replace(&mut connection.heard, true);
+        Admitted::Serve { id, request, is_first }
+    }
+
+    /// Whether so many connections are remembered that those which are gone should be forgotten now.
+    pub fn is_crowded(&self) -> bool {
+        self.connections.len() > self.crowded
+    }
+
+    /// The request of this connection that was being served is done with.
+    pub fn finish(&mut self, id: ConnectionId, now: Instant) -> Finished<R> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Finished::Rest };
+        let is_gone = self.by_peer.get(&connection.peer) != Some(&id);
+        if is_gone || connection.condemned.is_some() {
+            connection.busy = false;
+            let dropped = std::mem::take(&mut connection.waiting);
+            if is_gone {
+                self.connections.remove(&id);
+            }
+            return Finished::Drop(dropped);
+        }
+        match connection.waiting.pop_front() {
+            Some(request) => Finished::Serve(request, connection.peer),
+            None => {
+                connection.busy = false;
+                connection.patience.rest(now);
+                Finished::Rest
+            }
+        }
+    }
+
+    /// From now on nothing that comes from this connection counts. Returns what must be shut to end it at
+    /// once.
+    pub fn condemn(&mut self, id: ConnectionId, now: Instant) -> Option<Target> {
+        self.connections.get_mut(&id).map(|connection| connection.condemn(now))
+    }
+
+    /// The connection has become one of another protocol: no request will come from it any more.
+    pub fn upgraded(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.patience.end();
+        }
+    }
+
+    /// Judges every connection there is, condemns those that keep us waiting for too long and, when more
+    /// than `room` do, those that have kept us waiting the longest; forgets those that are gone.
+    pub fn sweep(&mut self, now: Instant, room: usize, live: &[Live]) -> Sweep {
+        self.allow_kicks(now);
+        let mut sweep = Sweep::default();
+        let mut waiting = Vec::new();
+        for found in live {
+            let id = self.find(found, now);
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.socket = Some(found.socket);
+            if connection.condemned.is_some() {
+                continue;
+            }
+            match connection.patience.judge(now, connection.busy, found.received) {
+                Verdict::Fine => {}
+                Verdict::Waiting(since) => waiting.push((since, id)),
+                Verdict::Stranded => {
+                    sweep.any_waits = true;
+                    sweep.kicks = sweep.kicks.saturating_add(connection.patience.kicks());
+                }
+                Verdict::Cut => sweep.cut.push(connection.condemn(now)),
+            }
+        }
+        if sweep.kicks > 0 {
+            sweep.kicks = sweep.kicks.min(MAX_KICKS).min(self.kicks.0);
+            self.kicks.0 -= sweep.kicks;
+            let wait = if self.kicks.0 > 0 { KICK_AGAIN } else { KICK_ALLOWED_EVERY };
+            sweep.next_kick = Some(now + wait);
+        }
+        sweep.any_waits |= !waiting.is_empty();
+        let too_many = waiting.len().saturating_sub(room);
+        if too_many > 0 {
+            waiting.sort_unstable();
+            let longest = waiting.into_iter().take(too_many);
+            sweep.cut.extend(longest.filter_map(|(_, id)| self.condemn(id, now)));
+        }
+        self.forget(now, live);
+        sweep
+    }
+
+    /// Allows the kicks that the time since the last look allows.
+    fn allow_kicks(&mut self, now: Instant) {
+        let (kicks, since) = &mut self.kicks;
+        let since = since.get_or_insert(now);
+        while *since + KICK_ALLOWED_EVERY <= now && *kicks < MAX_KICKS_SAVED {
+            *kicks += 1;
+            *since += KICK_ALLOWED_EVERY;
+        }
+        if *kicks == MAX_KICKS_SAVED {
+            *since = now;
+        }
+    }
+
+    /// Returns the connection that was found live, a new one if it is not known.
+    fn find(&mut self, found: &Live, now: Instant) -> ConnectionId {
+        match self.by_peer.get(&found.peer) {
+            Some(&id) if !self.is_replaced(id, Some(found.socket)) => id,
+            _ => self.open(found.peer, Some(found.socket), Patience::found(now, found.received)),
+        }
+    }
+
+    /// Forgets the connections that are gone, unless a request of theirs is being served.
+    fn forget(&mut self, now: Instant, live: &[Live]) {
+        let live: std::collections::HashSet<_> = live.iter().map(|found| found.peer).collect();
+        let by_peer = &mut self.by_peer;
+        self.connections.retain(|id, connection| {
+            let is_current = by_peer.get(&connection.peer) == Some(id);
+            let may_bring_more = |since: Instant| now.saturating_duration_since(since) < CONDEMNED;
+            let stays = connection.busy
+                || is_current
+                    && (live.contains(&connection.peer)
+                        || connection.condemned.is_some_and(may_bring_more));
+            if !stays && is_current {
+                by_peer.remove(&connection.peer);
+            }
+            stays
+        });
+        self.crowded = MAX_REMEMBERED.max(2 * self.connections.len());
+        if self.connections.capacity() > 4 * self.crowded {
+            self.connections.shrink_to(self.crowded);
+            self.by_peer.shrink_to(self.crowded);
+        }
+    }
+
+    /// Makes this the peer's connection. One that had the address before stays for as long as a request
+    /// of it is being served.
+    fn open(&mut self, peer: SocketAddr, socket: Option<Socket>, patience: Patience) -> ConnectionId {
+        let id = ConnectionId(self.next);
+        self.next += 1;
+        self.kicks.0 = MAX_KICKS_SAVED.min(self.kicks.0 + 1);
+        let (waiting, condemned) = (VecDeque::new(), None);
+        let connection =
+            Connection { peer, socket, heard: false, busy: false, waiting, condemned, patience };
+        self.connections.insert(id, connection);
+        if let Some(old) = self.by_peer.insert(peer, id)
+            && self.connections.get(&old).is_some_and(|old| !old.busy)
+        {
+            self.connections.remove(&old);
+        }
+        id
+    }
+
+    /// Whether the peer's address belongs to another connection than this by now: both can't be open at
+    /// once, and this one's socket is another, or was gone before anybody looked for it.
+    fn is_replaced(&self, id: ConnectionId, socket: Option<Socket>) -> bool {
+        let Some(socket) = socket else { return false };
+        self.connections
+            .get(&id)
+            .is_none_or(|connection| connection.socket.is_none_or(|known| known.inode != socket.inode))
+    }
+
+    fn current(&self, peer: SocketAddr) -> Option<&Connection<R>> {
+        self.connections.get(self.by_peer.get(&peer)?)
+    }
+
+    /// How many connections are remembered, and how many requests wait.
+    #[cfg(test)]
+    pub fn sizes(&self) -> [usize; 2] {
+        let waiting = self.connections.values().map(|connection| connection.waiting.len()).sum();
+        [self.connections.len().max(self.by_peer.len()), waiting]
+    }
+}
+
+impl<R> Connection<R> {
+    fn condemn(&mut self, now: Instant) -> Target {
+        self.condemned = Some(now);
+        Target { peer: self.peer, socket: self.socket }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::sockets::Received;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn peer(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn socket(inode: u64) -> Option<Socket> {
+        Some(Socket { descriptor: inode as i32, inode })
+    }
+
+    /// A live connection that has brought nothing yet.
+    fn silent(port: u16, inode: u64) -> Live {
+        let received = Some(Received { bytes: 0, last: Duration::ZERO, unread: 0 });
+        Live { peer: peer(port), socket: socket(inode).unwrap(), received }
+    }
+
+    fn stranded(port: u16) -> Live {
+        let received = Some(Received { bytes: 5, last: Duration::ZERO, unread: 5 });
+        Live { received, ..silent(port, port.into()) }
+    }
+
+    fn serve(
+        order: &mut Order<u32>,
+        port: u16,
+        inode: u64,
+        request: u32,
+        now: Instant,
+    ) -> ConnectionId {
+        match order.admit(peer(port), socket(inode), request, now) {
+            Admitted::Serve { id, request: served, .. } => {
+                assert_eq!(served, request);
+                id
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn requests_of_one_connection_are_served_one_by_one_in_order() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let id = serve(&mut order, 1, 1, 10, now);
+        for request in [11, 12] {
+            assert!(matches!(order.admit(peer(1), socket(1), request, now), Admitted::Waits));
+        }
+        let other = serve(&mut order, 2, 2, 20, now);
+        for request in [11, 12] {
+            assert!(matches!(order.finish(id, now), Finished::Serve(next, _) if next == request));
+        }
+        assert!(matches!(order.finish(id, now), Finished::Rest));
+        assert!(matches!(order.finish(other, now), Finished::Rest));
+        match order.admit(peer(1), None, 13, now) {
+            Admitted::Serve { id: again, is_first: false, .. } => assert_eq!(again, id),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_counts_that_comes_from_a_condemned_connection_or_waits_on_it() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let id = serve(&mut order, 1, 1, 10, now);
+        assert!(matches!(order.admit(peer(1), socket(1), 11, now), Admitted::Waits));
+        let target = Target { peer: peer(1), socket: socket(1) };
+        assert_eq!(order.condemn(id, now), Some(target));
+        assert!(matches!(order.admit(peer(1), socket(1), 12, now), Admitted::Waits));
+        assert!(matches!(order.finish(id, now), Finished::Drop(dropped) if dropped == [11, 12]));
+        assert!(matches!(order.admit(peer(1), socket(1), 13, now), Admitted::Drop(13)));
+        assert!(matches!(order.admit(peer(1), None, 14, now), Admitted::Drop(14)));
+    }
+
+    #[test]
+    fn who_gets_the_address_of_a_condemned_connection_is_served() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let id = serve(&mut order, 1, 1, 10, now);
+        order.condemn(id, now);
+        assert!(matches!(order.finish(id, now), Finished::Drop(_)));
+        assert!(order.needs_socket(peer(1)));
+        assert_ne!(serve(&mut order, 1, 2, 11, now), id);
+    }
+
+    #[test]
+    fn who_gets_the_address_of_a_connection_whose_turn_still_waits_is_another_connection() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let reset = serve(&mut order, 1, 1, 10, now);
+        assert!(matches!(order.admit(peer(1), socket(1), 11, now), Admitted::Waits));
+        assert!(order.needs_socket(peer(1)));
+        let new = serve(&mut order, 1, 2, 20, now);
+        assert_ne!(new, reset);
+        // The old one's end says nothing about the new one, and what waits on it is nobody's any more.
+        assert_eq!(order.condemn(reset, now).unwrap().socket, socket(1));
+        assert!(matches!(order.finish(reset, now), Finished::Drop(dropped) if dropped == [11]));
+        assert!(matches!(order.finish(new, now), Finished::Rest));
+        serve(&mut order, 1, 2, 21, now);
+        assert_eq!(order.sizes(), [1, 0]);
+    }
+
+    #[test]
+    fn a_sweep_tells_two_connections_of_one_address_apart_too() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let reset = serve(&mut order, 1, 1, 10, now);
+        order.sweep(now, 9, &[silent(1, 2)]);
+        let new = serve(&mut order, 1, 2, 20, now);
+        assert_ne!(new, reset);
+        assert!(matches!(order.finish(reset, now), Finished::Drop(_)));
+    }
+
+    #[test]
+    fn a_connection_that_was_gone_before_it_was_looked_for_is_not_the_one_found_later() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let Admitted::Serve { id, .. } = order.admit(peer(1), None, 10, now) else { panic!() };
+        assert_ne!(serve(&mut order, 1, 2, 11, now), id);
+    }
+
+    #[test]
+    fn one_request_too_many_behind_another_condemns_the_connection() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        serve(&mut order, 1, 1, 0, now);
+        for request in 0..MAX_PIPELINED as u32 {
+            assert!(matches!(order.admit(peer(1), socket(1), request, now), Admitted::Waits));
+        }
+        assert!(matches!(order.admit(peer(1), socket(1), 99, now), Admitted::Cut(_)));
+    }
+
+    #[test]
+    fn who_keeps_us_waiting_for_too_long_is_condemned_in_the_same_step() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        assert!(order.sweep(now, 9, &[silent(1, 1)]).any_waits);
+        let sweep = order.sweep(now + 10 * SECOND, 9, &[silent(1, 1)]);
+        assert_eq!(sweep.cut, [Target { peer: peer(1), socket: socket(1) }]);
+        let late = order.admit(peer(1), socket(1), 10, now + 10 * SECOND);
+        assert!(matches!(late, Admitted::Drop(10)), "its end is decided");
+        assert!(order.sweep(now + 10 * SECOND, 9, &[silent(1, 1)]).cut.is_empty(), "once");
+    }
+
+    #[test]
+    fn when_room_is_needed_the_longest_waiting_go_and_none_that_has_brought_a_request() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        for port in 1..=3 {
+            order.sweep(now + port * SECOND, 9, &[silent(port as u16, port.into())]);
+            order.sweep(
+                now + port * SECOND,
+                9,
+                &(1..=3).map(|p| silent(p, p.into())).collect::<Vec<_>>(),
+            );
+        }
+        let id = serve(&mut order, 1, 1, 10, now + 4 * SECOND);
+        let live: Vec<_> = (1..=3).map(|p| silent(p, p.into())).collect();
+        let cut = order.sweep(now + 4 * SECOND, 1, &live).cut;
+        assert_eq!(cut.len(), 1);
+        assert_ne!(cut[0].peer, peer(1), "it is being served");
+        assert!(matches!(order.finish(id, now), Finished::Rest));
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_and_what_was_condemned_a_little_later() {
+        let (mut order, now) = (Order::<u32>::default(), Instant::now());
+        let live = [silent(1, 1), silent(2, 2)];
+        order.sweep(now, 9, &live);
+        order.sweep(now + 10 * SECOND, 9, &live[..1]);
+        assert_eq!(order.sizes(), [1, 0], "2 is gone, 1 is condemned");
+        let just_before = now + 10 * SECOND + CONDEMNED - Duration::from_nanos(1);
+        order.sweep(just_before, 9, &[]);
+        assert_eq!(order.sizes(), [1, 0]);
+        order.sweep(now + 10 * SECOND + CONDEMNED, 9, &[]);
+        assert_eq!(order.sizes(), [0, 0]);
+    }
+
+    #[test]
+    fn a_crowd_is_forgotten_once_it_is_gone() {
+        let (mut order, now) = (Order::<u32>::default(), Instant::now());
+        let live: Vec<_> = (1..=5000).map(|p| silent(p, p.into())).collect();
+        order.sweep(now, 9999, &live);
+        assert!(!order.is_crowded(), "all of them are there");
+        for port in 5001..=65000 {
+            if order.is_crowded() {
+                order.sweep(now, 9999, &[]);
+            }
+            let id = serve(&mut order, port, port.into(), 0, now);
+            order.finish(id, now);
+        }
+        order.sweep(now, 9999, &[]);
+        assert_eq!(order.sizes(), [0, 0]);
+        assert!(order.connections.capacity() <= 8 * MAX_REMEMBERED, "the room is given back");
+    }
+
+    #[test]
+    fn a_stranded_connection_is_kicked_at_once_and_each_time_twice_as_often() {
+        let (mut order, now) = (Order::<u32>::default(), Instant::now());
+        // A crowd that is silent may stand in front of it, and allows as many kicks.
+        let crowd: Vec<_> = (2..=100).map(|port| silent(port, port.into())).collect();
+        order.sweep(now, 999, &crowd);
+        let kicks: Vec<_> = (0..5).map(|_| order.sweep(now, 999, &[stranded(1)]).kicks).collect();
+        assert_eq!(kicks, [1, 2, 4, 8, MAX_KICKS]);
+        assert_eq!(order.sweep(now, 999, &[stranded(1)]).next_kick, Some(now + KICK_AGAIN));
+        let served = order.sweep(now, 9, &[silent(1, 1)]);
+        assert_eq!((served.kicks, served.next_kick), (0, None));
+    }
+
+    /// How many kicks there are in 10 s while so many come a second and all stay stranded.
+    fn kicks_in_10_s(order: &mut Order<u32>, start: Instant, a_second: u16) -> usize {
+        let (mut kicks, mut at) = (0, start);
+        while at < start + 10 * SECOND {
+            let newest = 100 + (at - start).as_secs() as u16 * a_second;
+            // The older ones were cut.
+            let live: Vec<_> = (newest - 9 * a_second..newest).map(stranded).collect();
+            let sweep = order.sweep(at, 999, &live);
+            kicks += sweep.kicks;
+            at = sweep.next_kick.unwrap();
+        }
+        kicks
+    }
+
+    #[test]
+    fn what_stays_stranded_costs_32_kicks_a_second_and_one_for_each_that_comes() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let kicks = kicks_in_10_s(&mut order, now, 2);
+        assert!(kicks <= MAX_KICKS + 10 * 32 + 10 * 2 + 18, "{kicks}");
+        assert!(kicks >= 300, "{kicks}: an honest one among them must not wait for ever");
+    }
+}

@@ -1,0 +1,87 @@
+//! What an order of requests needs of one. tiny_http's are real; the simulation makes its own up.
+
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::http::head::{self, Reader};
+use crate::upkeep::log::quietly;
+
+/// Bytes of an unread body that tiny_http may make room for when its request is let go of (T4).
+pub const MAX_UNREAD: usize = 1024 * 1024;
+
+/// One request. It must be answered, or let go of.
+pub trait Request: Send + 'static {
+    /// Returns the first header field of this name.
+    fn field(&self, name: &'static str) -> Option<&str>;
+    /// Whether its answer has no body.
+    fn is_head(&self) -> bool;
+    /// Whether its connection ends with the answer.
+    fn is_last(&self) -> bool;
+    /// Writes the answer. When that fails, `cut` is called before anything else is tried on the
+    /// connection.
+    fn answer(self, bytes: &[u8], cut: &dyn Fn());
+    /// Frees what it holds, without an answer; so many bytes of its body have been read.
+    fn let_go(self, read: usize);
+}
+
+impl Request for tiny_http::Request {
+    fn field(&self, name: &'static str) -> Option<&str> {
+        let header = self.headers().iter().find(|header| header.field.equiv(name))?;
+        Some(header.value.as_str())
+    }
+
+    fn is_head(&self) -> bool {
+        *self.method() == tiny_http::Method::Head
+    }
+
+    fn is_last(&self) -> bool {
+        head::is_last(self)
+    }
+
+    fn answer(self, bytes: &[u8], cut: &dyn Fn()) {
+        let mut writer = self.into_writer();
+        let written: io::Result<()> = writer.write_all(bytes).and_then(|()| writer.flush());
+        if written.is_err() {
+            // Before the writer goes, or its buffer would wait for this client once more.
+            cut();
+        }
+    }
+
+    /// tiny_http makes room for all that is left of a body in order to read it to its end (T4). What is
+    /// too much of it would fill the memory or abort the process, so such a request is leaked; but a
+    /// length that no `Vec` may have makes tiny_http panic, which frees everything.
+    fn let_go(self, read: usize) {
+        let announced = match head::reader(&self) {
+            Reader::Socket => self.body_length().unwrap_or(0),
+            Reader::InMemory | Reader::Connection => 0,
+        };
+        let left = announced - read.min(announced);
+        if left <= MAX_UNREAD || isize::try_from(left).is_err() {
+            quietly(|| {
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+            });
+        } else {
+            let leaked = LEAKED.fetch_add(1, Relaxed) + 1;
+            log::warn!("a request announced {announced} bytes and can't be let go of; {leaked} so far");
+            std::mem::forget(self);
+        }
+    }
+}
+
+/// Requests that could not be let go of. Each holds a thread and two descriptors of tiny_http's for good,
+/// so the watchdog's limits end the process before they add up.
+static LEAKED: AtomicU64 = AtomicU64::new(0);
+
+/// Reads on when a signal has interrupted a read.
+///
+/// # Errors
+/// As `read`, but never `Interrupted`.
+pub fn read_on(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

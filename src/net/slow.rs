@@ -1,0 +1,252 @@
+//! The one thread that waits for slow sockets, so that no thread that serves ever has to: half-sent
+//! bodies, connections that linger, an agent that does not read. With `poll`, and each for a bounded time.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+/// Sockets that may be waited for at once; past it the one that has waited longest is timed out.
+pub const MAX_SLOW: usize = 256;
+
+/// Something that waits for a socket.
+pub trait Slow: Send {
+    /// The socket.
+    fn socket(&self) -> BorrowedFd<'_>;
+    /// What it waits for the socket to become.
+    fn waits_for(&self) -> PollFlags;
+    /// How long at the most.
+    fn until(&self) -> Instant;
+    /// The socket is ready: goes on without waiting. Returns itself when it must wait again.
+    fn go_on(self: Box<Self>) -> Option<Box<dyn Slow>>;
+    /// The time is over, or the room is needed.
+    fn time_out(self: Box<Self>);
+}
+
+/// Hands over what must wait.
+#[derive(Clone)]
+pub struct Waiter {
+    queue: Sender<Box<dyn Slow>>,
+    wake: Arc<OwnedFd>,
+}
+
+/// What the thread is started from.
+pub struct Inbox {
+    queue: Receiver<Box<dyn Slow>>,
+    wake: Arc<OwnedFd>,
+    most: usize,
+}
+
+/// Returns both ends of the hand-over. At most `most` sockets are waited for at once.
+///
+/// # Errors
+/// The system gives no descriptor.
+pub fn channel(most: usize) -> io::Result<(Waiter, Inbox)> {
+    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let (sender, receiver) = bounded(most);
+    Ok((Waiter { queue: sender, wake: wake.clone() }, Inbox { queue: receiver, wake, most }))
+}
+
+impl Waiter {
+    /// Has `slow` wait for its socket.
+    ///
+    /// # Errors
+    /// Even the queue to the thread is full: returns it, to be timed out.
+    pub fn wait(&self, slow: Box<dyn Slow>) -> Result<(), Box<dyn Slow>> {
+        match self.queue.try_send(slow) {
+            Ok(()) => {
+                // It fails only when it has been written to more often than anyone can count.
+                let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+                Ok(())
+            }
+            Err(TrySendError::Full(slow) | TrySendError::Disconnected(slow)) => Err(slow),
+        }
+    }
+}
+
+/// Waits for whatever comes, until the process ends.
+pub fn run(inbox: &Inbox) -> ! {
+    // The one that has waited longest stands first.
+    let mut waiting: Vec<Box<dyn Slow>> = Vec::new();
+    loop {
+        let ready = wait_for_any(&inbox.wake, &waiting);
+        let now = Instant::now();
+        let mut ready = ready.into_iter();
+        waiting = waiting
+            .into_iter()
+            .filter_map(|slow| {
+                let is_ready = ready.next() == Some(true);
+                // A bug in one costs that one alone; the panic hook has told of it.
+                catch_unwind(AssertUnwindSafe(|| one(slow, is_ready, now))).ok().flatten()
+            })
+            .collect();
+        waiting.extend(inbox.queue.try_iter());
+        let too_many = waiting.len().saturating_sub(inbox.most);
+        waiting.drain(..too_many).for_each(Slow::time_out);
+    }
+}
+
+fn one(slow: Box<dyn Slow>, is_ready: bool, now: Instant) -> Option<Box<dyn Slow>> {
+    if is_ready {
+        return slow.go_on();
+    }
+    if slow.until() <= now {
+        slow.time_out();
+        return None;
+    }
+    Some(slow)
+}
+
+/// Waits until a socket is ready, a time is over or something new comes. Returns which are ready.
+fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn Slow>]) -> Vec<bool> {
+    let mut sockets: Vec<PollFd<'_>> = std::iter::once(PollFd::new(wake, PollFlags::IN))
+        .chain(waiting.iter().map(|slow| PollFd::from_borrowed_fd(slow.socket(), slow.waits_for())))
+        .collect();
+    let timeout = waiting
+        .iter()
+        .map(|slow| slow.until())
+        .min()
+        .and_then(|first| Timespec::try_from(first.saturating_duration_since(Instant::now())).ok());
+    if let Err(error) = poll(&mut sockets, timeout.as_ref())
+        && error != rustix::io::Errno::INTR
+    {
+        log::error!("waiting for slow sockets failed: {error}");
+    }
+    if !sockets[0].revents().is_empty() {
+        let _ = rustix::io::read(wake, &mut [0; 8]);
+    }
+    sockets[1..].iter().map(|socket| !socket.revents().is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// Tells how it ended, with its number.
+    struct MadeUp {
+        number: usize,
+        socket: UnixStream,
+        until: Instant,
+        ends: Sender<(usize, &'static str)>,
+    }
+
+    impl Slow for MadeUp {
+        fn socket(&self) -> BorrowedFd<'_> {
+            self.socket.as_fd()
+        }
+
+        fn waits_for(&self) -> PollFlags {
+            PollFlags::IN
+        }
+
+        fn until(&self) -> Instant {
+            self.until
+        }
+
+        fn go_on(self: Box<Self>) -> Option<Box<dyn Slow>> {
+            assert_ne!(self.number, 99, "a bug that this test has put in");
+            self.ends.send((self.number, "went on")).unwrap();
+            None
+        }
+
+        fn time_out(self: Box<Self>) {
+            self.ends.send((self.number, "timed out")).unwrap();
+        }
+    }
+
+    struct World {
+        waiter: Waiter,
+        ends: (Sender<(usize, &'static str)>, Receiver<(usize, &'static str)>),
+    }
+
+    impl World {
+        fn new(most: usize) -> Self {
+            let (waiter, inbox) = channel(most).unwrap();
+            std::thread::spawn(move || run(&inbox));
+            Self { waiter, ends: bounded(100) }
+        }
+
+        /// Has one wait; the other end of its socket.
+        fn wait(&self, number: usize, until: Instant) -> UnixStream {
+            let (socket, other) = UnixStream::pair().unwrap();
+            let slow = Box::new(MadeUp { number, socket, until, ends: self.ends.0.clone() });
+            assert!(self.waiter.wait(slow).is_ok());
+            other
+        }
+
+        fn end(&self) -> (usize, &'static str) {
+            self.ends.1.recv_timeout(PATIENCE).unwrap()
+        }
+    }
+
+    #[test]
+    fn who_is_ready_goes_on_and_whose_time_is_over_does_not() {
+        let world = World::new(9);
+        let later = Instant::now() + PATIENCE;
+        let mut ready = world.wait(1, later);
+        let _late = world.wait(2, Instant::now());
+        assert_eq!(world.end(), (2, "timed out"));
+        ready.write_all(b"x").unwrap();
+        assert_eq!(world.end(), (1, "went on"));
+    }
+
+    #[test]
+    fn when_too_many_wait_the_one_that_has_waited_longest_goes() {
+        let world = World::new(2);
+        let later = Instant::now() + PATIENCE;
+        let mut others = Vec::new();
+        for number in 1..=2 {
+            others.push(world.wait(number, later));
+        }
+        // The queue holds two, so the thread must have taken them before a third fits for certain.
+        while !world.waiter.queue.is_empty() {
+            std::thread::yield_now();
+        }
+        others.push(world.wait(3, later));
+        assert_eq!(world.end(), (1, "timed out"));
+        others[1].write_all(b"x").unwrap();
+        assert_eq!(world.end(), (2, "went on"));
+        others[2].write_all(b"x").unwrap();
+        assert_eq!(world.end(), (3, "went on"));
+    }
+
+    #[test]
+    fn a_bug_in_one_costs_that_one_alone() {
+        let world = World::new(9);
+        let later = Instant::now() + PATIENCE;
+        let mut broken = world.wait(99, later);
+        let mut other = world.wait(1, later);
+        broken.write_all(b"x").unwrap();
+        // It must have met the bug before the other is ready, or the order says nothing.
+        while rustix::event::poll(
+            &mut [PollFd::new(&broken, PollFlags::HUP)],
+            Some(&Timespec { tv_sec: 1, tv_nsec: 0 }),
+        ) == Ok(0)
+        {}
+        other.write_all(b"x").unwrap();
+        assert_eq!(world.end(), (1, "went on"));
+    }
+
+    #[test]
+    fn a_queue_that_is_full_hands_back_what_comes() {
+        let (waiter, _inbox) = channel(1).unwrap();
+        let one = |number| {
+            let (socket, _) = UnixStream::pair().unwrap();
+            let (ends, _) = bounded(1);
+            Box::new(MadeUp { number, socket, until: Instant::now(), ends })
+        };
+        assert!(waiter.wait(one(1)).is_ok());
+        assert!(waiter.wait(one(2)).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! What would Alice say? Asked as `ask`, with the relay's own secrets.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::commands::REMEMBERED_FOR;
+use crate::commands::outcome::Outcome;
+use crate::config::credentials::{ASK_FIELD, Credentials};
+use crate::config::secret::{hide, random_bytes};
+use crate::dialogs::reply::{COMMAND_FIELD, OUTCOME_FIELD};
+use crate::dialogs::words;
+use crate::http::client::Client;
+use crate::owner::target::{AskError, Target};
+
+/// How long `ask` waits for a reply: 2 s more than the largest `REPLY_TIMEOUT_MS`.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(32);
+
+/// How often `ask --wait` asks again.
+pub const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long `ask --wait` may wait: for as long as an answer is kept.
+pub const MAX_WAIT: Duration = REMEMBERED_FOR;
+
+/// What Alice would say, and how the relay came to it.
+#[derive(Debug)]
+pub struct Said {
+    /// The text.
+    pub text: String,
+    /// The relay's word for how the turn ended; none from a relay of another version.
+    pub outcome: Option<String>,
+    /// The id of the command, if it became one.
+    pub command: Option<String>,
+}
+
+impl Said {
+    /// Whether the agent answered, in time or late.
+    pub fn by_agent(&self) -> bool {
+        let by_agent = [Outcome::Answered.name(), Outcome::News.name()];
+        self.outcome.as_deref().is_some_and(|outcome| by_agent.contains(&outcome))
+    }
+
+    /// Whether the agent may still answer.
+    pub fn is_late(&self) -> bool {
+        self.outcome.as_deref() == Some(Outcome::TooLate.name())
+    }
+}
+
+/// Sends a turn like Alice's, in nobody's name: `credentials`, the relay's own, let it in.
+///
+/// # Errors
+/// The relay can't be reached, or doesn't answer as one.
+pub fn ask(target: Target, credentials: &Credentials, phrase: &str) -> Result<Said, AskError> {
+    turn(target, credentials, phrase, None)
+}
+
+/// Sends a turn, which is about `command` if it asks for late answers.
+fn turn(
+    target: Target,
+    credentials: &Credentials,
+    phrase: &str,
+    command: Option<&str>,
+) -> Result<Said, AskError> {
+    let id = random_bytes::<8>().map_err(AskError::System)?.map(|b| format!("{b:02x}")).concat();
+    let normalised = words::normalised(phrase);
+    let session_id = format!("ask-{id}");
+    let asked = AskedTurn {
+        session: AskedSession { new: false, message_id: 1, session_id: &session_id, user_id: "ask" },
+        request: AskedRequest {
+            command: &normalised,
+            original_utterance: phrase,
+            r#type: "SimpleUtterance",
+        },
+        version: "1.0",
+    };
+    let asked =
+        serde_json::to_string(&asked).expect("strings, a number and a boolean always serialise");
+    let (path, token) = (credentials.webhook_path(), credentials.ask_token());
+    let mut fields = vec![(ASK_FIELD, token.reveal())];
+    fields.extend(command.map(|id| (COMMAND_FIELD, id)));
+    let response = Client::connect(target.0, ASK_TIMEOUT)
+        .and_then(|client| client.post(&path, &fields, &asked))
+        .map_err(|error| AskError::Client(target, error))?;
+    match serde_json::from_slice::<Reply>(&response.body) {
+        Ok(reply) if response.status == 200 => {
+            let field = |name| response.field(name).map(str::to_owned);
+            let (outcome, command) = (field(OUTCOME_FIELD), field(COMMAND_FIELD));
+            Ok(Said { text: reply.response.text, outcome, command })
+        }
+        _ if response.status == 404 => Err(AskError::WrongAddress(target)),
+        _ => {
+            // Whatever answers there may repeat the path.
+            let body = hide(String::from_utf8_lossy(&response.body).into(), &credentials.secrets());
+            Err(AskError::Unexpected(target, response.status, body))
+        }
+    }
+}
+
+/// Waits for the late answer to the command that `late` tells of: asks again and again, until it is there,
+/// there is none to come, or `patience` is over. Returns the last that Alice would say.
+///
+/// # Errors
+/// As [`ask`].
+pub fn wait(
+    target: Target,
+    credentials: &Credentials,
+    late: &Said,
+    patience: Duration,
+) -> Result<Said, AskError> {
+    let end = Instant::now() + patience.min(MAX_WAIT);
+    loop {
+        let said = turn(target, credentials, words::news(), late.command.as_deref())?;
+        let at_work = said.outcome.as_deref() == Some(Outcome::AtWork.name());
+        if !at_work || Instant::now() + ASK_AGAIN > end {
+            return Ok(said);
+        }
+        // The relay can't call back; that is the very reason for late answers.
+        std::thread::sleep(ASK_AGAIN);
+    }
+}
+
+/// A turn like Alice's, as far as the relay looks at one.
+#[derive(Serialize)]
+struct AskedTurn<'a> {
+    session: AskedSession<'a>,
+    request: AskedRequest<'a>,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct AskedSession<'a> {
+    new: bool,
+    message_id: u32,
+    session_id: &'a str,
+    user_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct AskedRequest<'a> {
+    command: &'a str,
+    original_utterance: &'a str,
+    r#type: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    response: ReplyText,
+}
+
+#[derive(Deserialize)]
+struct ReplyText {
+    text: String,
+}

@@ -1,0 +1,28 @@
+//! Is the running relay healthy?
+
+use std::time::Duration;
+
+use crate::http::client::Client;
+use crate::owner::target::{AskError, Target};
+
+/// How long `healthcheck` may take in all.
+pub const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Asks whether the relay is healthy.
+///
+/// # Errors
+/// It is not, or can't be reached within [`HEALTHCHECK_TIMEOUT`].
+pub fn healthcheck(target: Target) -> Result<(), AskError> {
+    let response =
+        Client::connect(target.0, HEALTHCHECK_TIMEOUT).and_then(|client| client.get("/health"));
+    match response {
+        Ok(response) if response.status == 200 && response.body.starts_with(br#"{"status":"ok""#) => {
+            Ok(())
+        }
+        Ok(response) => {
+            let body = String::from_utf8_lossy(&response.body).into();
+            Err(AskError::Unexpected(target, response.status, body))
+        }
+        Err(error) => Err(AskError::Client(target, error)),
+    }
+}

@@ -1,0 +1,5 @@
+//! What the owner asks the running relay from its own machine.
+
+pub mod ask;
+pub mod healthcheck;
+pub mod target;

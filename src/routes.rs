@@ -1,0 +1,147 @@
+//! The workers, and where each request goes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+
+use tiny_http::Method;
+
+use crate::agents::handshake::Handshake;
+use crate::agents::registry::Registry;
+use crate::config::credentials::WEBHOOK_PATH;
+use crate::dialogs::access::Access;
+use crate::dialogs::webhook::Webhook;
+use crate::http::answer::Answer;
+use crate::http::client::Client;
+use crate::http::lingering::refuse;
+use crate::http::reception::{Incoming, Reception, Work};
+use crate::http::sweep::Sweeper;
+use crate::http::{body, head};
+use crate::text::origin;
+use crate::upkeep::ends::{Ends, fault, start_vital};
+use crate::upkeep::watchdog::LOOK_TIMEOUT;
+
+/// Threads that take requests from tiny_http. None of them ever waits for a socket for longer than
+/// [`crate::net::listener::SEND_TIMEOUT`], so a few serve any number of clients.
+pub const WORKERS: usize = 4;
+
+const HEALTH: &str = "/health";
+
+/// What every worker works with.
+pub struct Routes {
+    /// Where requests come from.
+    pub reception: Reception,
+    /// Knows where the webhook is.
+    pub access: Arc<Access>,
+    /// Answers turns.
+    pub webhook: Webhook,
+    /// Lets agents in.
+    pub handshake: Handshake,
+    /// Knows the agents.
+    pub registry: Arc<Registry>,
+    /// Whether the relay is stopping, so that the end of accepting is no surprise.
+    pub stopping: AtomicBool,
+}
+
+/// Starts [`WORKERS`] threads.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start(routes: &Arc<Routes>, ends: &Ends) -> io::Result<()> {
+    for number in 1..=WORKERS {
+        let routes = routes.clone();
+        start_vital(ends, format!("worker {number}"), move || routes.work())?;
+    }
+    Ok(())
+}
+
+/// Asks the relay at `address` for its health, as the watchdog does.
+///
+/// # Errors
+/// It does not answer, or not as it should.
+pub fn look(address: SocketAddr, sweeper: &Sweeper) -> Result<(), String> {
+    let client = Client::connect(address, LOOK_TIMEOUT).map_err(|error| error.to_string())?;
+    if let Some(own) = client.local_addr() {
+        sweeper.set_own_port(own.port());
+    }
+    match client.get(HEALTH) {
+        Ok(response) if response.status == 200 => Ok(()),
+        Ok(response) => Err(format!("{HEALTH} answers {}", response.status)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Routes {
+    /// Serves until tiny_http has nothing more to give.
+    fn work(&self) -> Result<(), String> {
+        loop {
+            match self.reception.next() {
+                // A bug must cost its own request alone; the panic hook has told of it.
+                Ok(Some(work)) => drop(catch_unwind(AssertUnwindSafe(|| self.serve(work)))),
+                Ok(None) => {}
+                Err(_) if self.stopping.load(Relaxed) => {
+                    self.reception.let_others_receive();
+                    return Ok(());
+                }
+                Err(error) => return Err(format!("no connection can be accepted any more: {error}")),
+            }
+        }
+    }
+
+    fn serve(&self, work: Work) {
+        match work {
+            Work::Request(incoming) => match head::check(incoming.request()) {
+                Ok(head) => {
+                    if let Some((incoming, body)) = body::read(incoming, head) {
+                        self.route(incoming, &body);
+                    }
+                }
+                Err(refusal) => refuse(incoming, refusal),
+            },
+            Work::Body(incoming, body) => self.route(incoming, &body),
+            Work::Answer(incoming, answer) => incoming.answer(answer),
+            Work::Dropped(incoming) => {
+                let message = "the relay failed on this request; see its log";
+                refuse(incoming, Answer::error(500, message));
+            }
+        }
+    }
+
+    fn route(&self, incoming: Incoming, body: &[u8]) {
+        let request = incoming.request();
+        let path = request.url().split('?').next().unwrap_or_default();
+        match (path, request.method()) {
+            (HEALTH, Method::Get | Method::Head) => incoming.answer(self.health()),
+            ("/ws", Method::Get) => self.handshake.serve(incoming),
+            (HEALTH, _) => incoming.answer(wrong_method("GET, HEAD")),
+            ("/ws", _) => incoming.answer(wrong_method("GET")),
+            (path, method) if self.access.is_webhook(path) => match method {
+                Method::Post => {
+                    // A test's fault must be one of this request's own.
+                    fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
+                    self.webhook.serve(incoming, body, Instant::now());
+                }
+                _ => incoming.answer(wrong_method("POST")),
+            },
+            (path, _) => {
+                if path.starts_with(WEBHOOK_PATH) {
+                    let origin = origin(incoming.peer().ip(), incoming.field("X-Real-IP"));
+                    self.access.tell_of_wrong_address(&origin);
+                }
+                incoming.answer(Answer::error(404, "there is nothing here"));
+            }
+        }
+    }
+
+    fn health(&self) -> Answer {
+        let connected = self.registry.is_connected();
+        Answer::json(format!(r#"{{"status":"ok","agent_connected":{connected}}}"#).into_bytes())
+    }
+}
+
+fn wrong_method(allow: &'static str) -> Answer {
+    Answer::error(405, &format!("use {allow} here")).with("Allow", allow)
+}

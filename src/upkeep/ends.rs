@@ -1,0 +1,117 @@
+//! Why a relay ends, and the threads without which it must.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// Why a relay ends.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// It can't serve any more; the cause.
+    Failed(String),
+}
+
+/// Where to say that the relay must end. The first word counts.
+#[derive(Debug, Clone)]
+pub struct Ends(Sender<End>);
+
+impl Ends {
+    /// Returns also who hears of it.
+    pub fn new() -> (Self, Receiver<End>) {
+        let (ends, ended) = bounded(1);
+        (Self(ends), ended)
+    }
+
+    /// Somebody asks for the end.
+    pub fn ask(&self) {
+        let _ = self.0.try_send(End::Asked);
+    }
+
+    /// The relay can't serve any more.
+    pub fn fail(&self, cause: String) {
+        let _ = self.0.try_send(End::Failed(cause));
+    }
+}
+
+/// Starts a thread without which the relay would be half alive. Its panic ends the program, and so does
+/// its return with a cause; it returns without one when it was asked to.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start_vital(
+    ends: &Ends,
+    name: impl Into<String>,
+    run: impl FnOnce() -> Result<(), String> + Send + 'static,
+) -> io::Result<()> {
+    let (ends, name) = (ends.clone(), name.into());
+    std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let ended = catch_unwind(AssertUnwindSafe(|| fault(&name).and_then(|()| run())));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(cause)) => ends.fail(cause),
+            Err(panic) => ends.fail(format!("thread {name} has failed: {}", words(&*panic))),
+        }
+    })?;
+    Ok(())
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
+}
+
+/// Fails here when a test wants it to: `RELAY_FAULT=PLACE:panic` or `PLACE:return`, in debug builds alone.
+///
+/// # Errors
+/// It is to return.
+#[cfg(debug_assertions)]
+pub fn fault(place: &str) -> Result<(), String> {
+    match std::env::var("RELAY_FAULT").as_deref().map(|fault| fault.split_once(':')) {
+        Ok(Some((whose, "panic"))) if whose == place => panic!("a fault was put into {place}"),
+        Ok(Some((whose, "return"))) if whose == place => Err(format!("a fault was put into {place}")),
+        _ => Ok(()),
+    }
+}
+
+/// Does nothing: faults are for debug builds.
+#[cfg(not(debug_assertions))]
+pub fn fault(_place: &str) -> Result<(), String> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What ends the program when a vital thread does `run`.
+    fn end(run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Option<End> {
+        let (ends, ended) = Ends::new();
+        start_vital(&ends, "made up", run).unwrap();
+        drop(ends);
+        ended.recv_timeout(Duration::from_secs(20)).ok()
+    }
+
+    #[test]
+    fn a_vital_thread_that_panics_or_gives_a_cause_ends_the_program() {
+        let panicked = end(|| panic!("{}", "out of luck"));
+        assert_eq!(panicked, Some(End::Failed("thread made up has failed: out of luck".into())));
+        assert_eq!(end(|| Err("the cause".into())), Some(End::Failed("the cause".into())));
+        assert_eq!(end(|| Ok(())), None);
+    }
+
+    #[test]
+    fn the_first_word_about_the_end_counts() {
+        let (ends, ended) = Ends::new();
+        ends.fail("the cause".into());
+        ends.ask();
+        assert_eq!(ended.recv(), Ok(End::Failed("the cause".into())));
+        assert!(ended.try_recv().is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! What keeps the relay going: time, the log and its limits, and threads that must not die.
+
+pub mod clock;
+pub mod ends;
+pub mod log;
+pub mod repeats;
+pub mod tally;
+pub mod watchdog;

@@ -1,0 +1,155 @@
+//! The watchdog: asks its own `/health` through the real listener, and looks at what tiny_http can make
+//! grow (T3, T4, T5, T12). A relay that can't serve must end, since only that makes its supervisor start
+//! it again (facts/docker.md). Whoever looks at the memory also gives back what is not used.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::net::sockets;
+use crate::unchecked::heap;
+
+/// How often the watchdog looks. Three failures, each of at most [`LOOK_TIMEOUT`], end the program within
+/// 6 s, so that a supervisor has it back within 10.
+pub const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How soon it looks again after a failure.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long the watchdog waits for the relay's own `/health`.
+pub const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Failed looks in a row that end the program.
+pub const LOOKS_FAILED: u32 = 3;
+
+/// Threads of this process past which it ends: tiny_http starts one a connection and can lose them
+/// for good (T4, T12).
+pub const MAX_THREADS: usize = 2560;
+
+/// Open descriptors past which it ends, and never more than nine tenths of `ulimit -n`: tiny_http's
+/// accept loop ends for good at the first EMFILE (T3).
+pub const MAX_DESCRIPTORS: usize = 6000;
+
+/// Resident bytes past which it ends; the container and the unit allow 128 MB.
+pub const MAX_RESIDENT: usize = 96 * 1024 * 1024;
+
+/// How often unused memory is given back. A little of it is soon taken again: after every look of the
+/// watchdog, that was 0.01 % of a processor.
+pub const TRIM_EVERY: Duration = Duration::from_secs(20);
+
+/// Allows as many descriptors as the watchdog does, where the system permits it. Returns how many may be
+/// open.
+pub fn allow_descriptors() -> usize {
+    let wanted = MAX_DESCRIPTORS as u64 * 10 / 9 + 1;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = Some(limit.maximum.map_or(wanted, |maximum| maximum.min(wanted)));
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current, ..limit }) {
+            log::debug!("the limit of descriptors stays as it is: {error}");
+        }
+    }
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(allowed / 10 * 9).unwrap_or(usize::MAX).min(MAX_DESCRIPTORS)
+}
+
+/// Watches until `stop` is closed. `look` asks whether the relay answers itself.
+///
+/// # Errors
+/// Why the program must end.
+pub fn run(
+    stop: &Receiver<()>,
+    max_descriptors: usize,
+    mut look: impl FnMut() -> Result<(), String>,
+) -> Result<(), String> {
+    let mut failed = 0;
+    let mut trimmed = Instant::now();
+    let next_look = |failed| if failed == 0 { LOOK_EVERY } else { LOOK_AGAIN };
+    while stop.recv_timeout(next_look(failed)) == Err(RecvTimeoutError::Timeout) {
+        if trimmed.elapsed() >= TRIM_EVERY {
+            heap::trim();
+            trimmed = Instant::now();
+        }
+        within_limits(max_descriptors)?;
+        let Err(cause) = look() else {
+            failed = 0;
+            continue;
+        };
+        if stop.try_recv() == Err(TryRecvError::Disconnected) {
+            // A relay that is being stopped no longer answers, as it should be.
+            return Ok(());
+        }
+        failed += 1;
+        log::warn!("the relay does not answer itself ({failed} of {LOOKS_FAILED}): {cause}");
+        if failed == LOOKS_FAILED {
+            return Err(format!("the relay does not answer itself any more: {cause}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether this process stays within what it may use.
+fn within_limits(max_descriptors: usize) -> Result<(), String> {
+    let open = sockets::descriptors().map_err(|e| format!("descriptors can't be counted: {e}"))?.len();
+    if open > max_descriptors {
+        return Err(format!("{open} descriptors are open, more than {max_descriptors}"));
+    }
+    let status = std::fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("/proc/self/status can't be read: {error}"))?;
+    let threads = figure(&status, "Threads:");
+    if threads > MAX_THREADS {
+        return Err(format!("{threads} threads are running, more than {MAX_THREADS}"));
+    }
+    let resident = figure(&status, "VmRSS:") * 1024;
+    if resident > MAX_RESIDENT {
+        return Err(format!("{resident} bytes of memory are in use, more than {MAX_RESIDENT}"));
+    }
+    Ok(())
+}
+
+/// Returns the number behind `name` in the text of /proc/self/status; 0 when there is none.
+fn figure(status: &str, name: &str) -> usize {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_from_the_kernels_own_words() {
+        let status = "Name:\trelay\nVmRSS:\t    1536 kB\nThreads:\t12\n";
+        assert_eq!(figure(status, "Threads:"), 12);
+        assert_eq!(figure(status, "VmRSS:"), 1536);
+        assert_eq!(figure(status, "VmHWM:"), 0);
+    }
+
+    #[test]
+    fn this_process_is_within_limits_until_they_are_lower() {
+        assert_eq!(within_limits(usize::MAX), Ok(()));
+        assert!(within_limits(0).unwrap_err().contains("descriptors are open, more than 0"));
+    }
+    #[test]
+    fn three_failures_in_a_row_end_the_program_and_fewer_do_not() {
+        let (_guard, stop) = crossbeam_channel::bounded(0);
+        let mut looks = 0;
+        let failed = run(&stop, usize::MAX, || {
+            looks += 1;
+            if looks == 3 { Ok(()) } else { Err("no answer".into()) }
+        });
+        assert!(failed.unwrap_err().ends_with("does not answer itself any more: no answer"));
+        assert_eq!(looks, 6, "the third had put the count back to nothing");
+    }
+
+    #[test]
+    fn a_failure_while_the_relay_is_being_stopped_is_none() {
+        let (guard, stop) = crossbeam_channel::bounded(0);
+        let mut guard = Some(guard);
+        let watched = run(&stop, usize::MAX, || {
+            guard = None;
+            Err("no answer".into())
+        });
+        assert_eq!(watched, Ok(()));
+    }
+}

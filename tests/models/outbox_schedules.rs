@@ -1,0 +1,140 @@
+//! The outbox under shuttle: threads that send, close, cut and go on, in 10,000 schedules. Run by
+//! `cargo test --features shuttle --lib schedules`.
+
+use std::collections::VecDeque;
+
+use shuttle::sync::Mutex as Lock;
+use shuttle::thread;
+
+use super::*;
+
+const SCHEDULES: usize = 10_000;
+
+struct MadeUp {
+    /// How much it takes at each try; everything when that is used up.
+    room: VecDeque<usize>,
+    taken: Vec<u8>,
+    shut: bool,
+    /// How many wait for it to take more.
+    waits: usize,
+}
+
+struct MadeUpWire(Arc<Lock<MadeUp>>);
+
+impl Wire for MadeUpWire {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut socket = self.0.lock().unwrap();
+        if socket.shut {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let sent = socket.room.pop_front().unwrap_or(usize::MAX).min(bytes.len());
+        socket.taken.extend_from_slice(&bytes[..sent]);
+        Ok(sent)
+    }
+
+    fn shut(&self) {
+        self.0.lock().unwrap().shut = true;
+    }
+
+    fn await_room(&self, _: &Arc<Outbox>) -> bool {
+        let mut socket = self.0.lock().unwrap();
+        socket.waits += 1;
+        assert_eq!(socket.waits, 1, "two wait for one socket");
+        true
+    }
+}
+
+/// What the thread for slow sockets does once.
+fn go_on(outbox: &Arc<Outbox>, socket: &Arc<Lock<MadeUp>>) {
+    if socket.lock().unwrap().waits == 1 {
+        let goes_on = outbox.go_on();
+        if !matches!(goes_on, Some((_, true))) {
+            socket.lock().unwrap().waits = 0;
+        }
+    }
+}
+
+/// Every message whole, none twice, those of one thread in order, and the farewell last.
+fn is_sound(taken: &[u8], everything_must_be_there: bool) {
+    let text = String::from_utf8(taken.to_vec()).unwrap();
+    let mut messages: Vec<_> = text.split('.').collect();
+    let rest = messages.pop().unwrap();
+    assert!(rest.is_empty() || !everything_must_be_there, "cut short: {text}");
+    if let Some(place) = messages.iter().position(|message| *message == "goodbye") {
+        assert_eq!(place, messages.len() - 1, "something behind the farewell: {text}");
+        messages.pop();
+    }
+    for thread in ["a", "b"] {
+        let own: Vec<_> = messages.iter().filter(|message| message.starts_with(thread)).collect();
+        let right: Vec<_> = (0..own.len()).map(|number| format!("{thread}{number}")).collect();
+        assert_eq!(
+            own,
+            right.iter().map(String::as_str).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+        );
+    }
+    assert!(messages.iter().all(|message| message.starts_with(['a', 'b'])), "torn: {text}");
+}
+
+fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
+    let room = VecDeque::from([1, 0, 4, 2]);
+    let socket = Arc::new(Lock::new(MadeUp { room, taken: Vec::new(), shut: false, waits: 0 }));
+    let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), 100));
+    let send = |name: &'static str, put: bool| {
+        let outbox = outbox.clone();
+        thread::spawn(move || {
+            for number in 0..2 {
+                let message = format!("{name}{number}.");
+                let sent = match put {
+                    true => outbox.put(message.as_bytes()).and_then(|()| outbox.flush()),
+                    false => outbox.send(message.as_bytes()),
+                };
+                if sent.is_err() {
+                    return;
+                }
+            }
+        })
+    };
+    let senders = [send("a", true), send("b", false)];
+    let slow = {
+        let (outbox, socket) = (outbox.clone(), socket.clone());
+        thread::spawn(move || {
+            outbox.open();
+            for _ in 0..4 {
+                go_on(&outbox, &socket);
+                thread::yield_now();
+            }
+        })
+    };
+    let end = ends.map(|end| {
+        let outbox = outbox.clone();
+        thread::spawn(move || end(&outbox))
+    });
+    senders.into_iter().chain([slow]).chain(end).for_each(|thread| thread.join().unwrap());
+    // All is quiet, and the socket takes everything.
+    for _ in 0..6 {
+        go_on(&outbox, &socket);
+    }
+    let socket = socket.lock().unwrap();
+    is_sound(&socket.taken, !socket.shut);
+    if ends.is_none() {
+        assert_eq!(socket.taken.len(), 4 * "a0.".len(), "something is lost");
+    }
+}
+
+#[test]
+fn frames_of_two_threads_go_out_whole_and_in_order() {
+    shuttle::check_random(|| schedule(None), SCHEDULES / 2);
+}
+
+#[test]
+fn a_farewell_is_the_last_word_whenever_it_comes() {
+    shuttle::check_random(
+        || schedule(Some(|outbox| outbox.close(b"goodbye.", "the end"))),
+        SCHEDULES / 4,
+    );
+}
+
+#[test]
+fn a_link_may_be_cut_at_any_moment() {
+    shuttle::check_random(|| schedule(Some(|outbox| outbox.cut("the end"))), SCHEDULES / 4);
+}
