@@ -4,7 +4,9 @@
 mod agents;
 mod commands;
 mod config;
+
 mod dialogs;
+mod engine;
 mod http;
 mod net;
 mod owner;
@@ -14,6 +16,10 @@ mod speech;
 mod text;
 mod unchecked;
 mod upkeep;
+
+#[cfg(test)]
+#[path = "../tests/simulation/mod.rs"]
+mod simulation;
 
 pub use config::Config;
 pub use config::credentials::{AgentKeys, Credentials};

@@ -10,10 +10,8 @@ use std::time::Instant;
 use tiny_http::Method;
 
 use crate::agents::handshake::Handshake;
-use crate::agents::registry::Registry;
-use crate::config::credentials::WEBHOOK_PATH;
-use crate::dialogs::access::Access;
-use crate::dialogs::webhook::Webhook;
+use crate::config::credentials::{AgentKeys, WEBHOOK_PATH};
+use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::lingering::refuse;
@@ -32,18 +30,11 @@ const HEALTH: &str = "/health";
 
 /// What every worker works with.
 pub struct Routes {
-    /// Where requests come from.
-    pub reception: Reception,
-    /// Knows where the webhook is.
-    pub access: Arc<Access>,
-    /// Answers turns.
-    pub webhook: Webhook,
-    /// Lets agents in.
-    pub handshake: Handshake,
-    /// Knows the agents.
-    pub registry: Arc<Registry>,
     /// Whether the relay is stopping, so that the end of accepting is no surprise.
     pub stopping: AtomicBool,
+    engine: Arc<Engine<tiny_http::Request>>,
+    reception: Reception,
+    handshake: Handshake,
 }
 
 /// Starts [`WORKERS`] threads.
@@ -62,7 +53,7 @@ pub fn start(routes: &Arc<Routes>, ends: &Ends) -> io::Result<()> {
 ///
 /// # Errors
 /// It does not answer, or not as it should.
-pub fn look(address: SocketAddr, sweeper: &Sweeper) -> Result<(), String> {
+pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Result<(), String> {
     let client = Client::connect(address, LOOK_TIMEOUT).map_err(|error| error.to_string())?;
     if let Some(own) = client.local_addr() {
         sweeper.set_own_port(own.port());
@@ -75,6 +66,22 @@ pub fn look(address: SocketAddr, sweeper: &Sweeper) -> Result<(), String> {
 }
 
 impl Routes {
+    /// Serves what `tiny` accepts. Agents show one of `keys`.
+    pub fn new(
+        engine: Arc<Engine<tiny_http::Request>>,
+        tiny: Arc<tiny_http::Server>,
+        keys: AgentKeys,
+    ) -> Self {
+        let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
+        let handshake = Handshake::new(
+            keys,
+            engine.registry.clone(),
+            engine.commands.clone(),
+            engine.rejected.clone(),
+        );
+        Self { stopping: AtomicBool::new(false), engine, reception, handshake }
+    }
+
     /// Serves until tiny_http has nothing more to give.
     fn work(&self) -> Result<(), String> {
         loop {
@@ -118,18 +125,18 @@ impl Routes {
             ("/ws", Method::Get) => self.handshake.serve(incoming),
             (HEALTH, _) => incoming.answer(wrong_method("GET, HEAD")),
             ("/ws", _) => incoming.answer(wrong_method("GET")),
-            (path, method) if self.access.is_webhook(path) => match method {
+            (path, method) if self.engine.access.is_webhook(path) => match method {
                 Method::Post => {
                     // A test's fault must be one of this request's own.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
-                    self.webhook.serve(incoming, body, Instant::now());
+                    self.engine.webhook.serve(incoming, body, Instant::now());
                 }
                 _ => incoming.answer(wrong_method("POST")),
             },
             (path, _) => {
                 if path.starts_with(WEBHOOK_PATH) {
                     let origin = origin(incoming.peer().ip(), incoming.field("X-Real-IP"));
-                    self.access.tell_of_wrong_address(&origin);
+                    self.engine.access.tell_of_wrong_address(&origin);
                 }
                 incoming.answer(Answer::error(404, "there is nothing here"));
             }
@@ -137,7 +144,7 @@ impl Routes {
     }
 
     fn health(&self) -> Answer {
-        let connected = self.registry.is_connected();
+        let connected = self.engine.registry.is_connected();
         Answer::json(format!(r#"{{"status":"ok","agent_connected":{connected}}}"#).into_bytes())
     }
 }

@@ -43,7 +43,7 @@ pub struct Speech {
 }
 
 impl Speech {
-    /// Makes `text` fit: an empty one becomes [`DONE`], a long one is cut.
+    /// Makes `text` fit: an empty one becomes «Готово.», a long one is cut.
     pub fn new(text: &str) -> Self {
         let text = if text.trim().is_empty() { DONE } else { text };
         Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: false }

@@ -64,11 +64,8 @@ impl<R: Request> Connections<R> {
 
     /// Takes a request of this peer. It comes back if it is its turn.
     pub fn admit(self: &Arc<Self>, peer: SocketAddr, request: R, now: Instant) -> Received<R> {
-        let (needs_socket, known) = {
-            let order = self.lock();
-            (order.needs_socket(peer), order.known_socket(peer))
-        };
-        let socket = if needs_socket { self.sockets.find(peer, known) } else { None };
+        let known = self.lock().known_socket(peer);
+        let socket = self.sockets.find(peer, known);
         let admitted = self.lock().admit(peer, socket, request, now);
         match admitted {
             Admitted::Serve { id, request, is_first } => {

@@ -121,12 +121,6 @@ impl<R> Default for Order<R> {
 }
 
 impl<R> Order<R> {
-    /// Whether [`Order::admit`] needs to be told which socket this peer has now: it may have another than
-    /// the last time.
-    pub fn needs_socket(&self, peer: SocketAddr) -> bool {
-        self.current(peer).is_none_or(|connection| connection.busy || connection.condemned.is_some())
-    }
-
     /// Returns this connection's socket, where it was found the last time.
     pub fn socket(&self, id: ConnectionId) -> Option<Socket> {
         self.connections.get(&id).and_then(|connection| connection.socket)
@@ -137,7 +131,7 @@ impl<R> Order<R> {
         self.current(peer).and_then(|connection| connection.socket)
     }
 
-    /// Takes a request of this peer, whose socket is `socket` if that was asked for and found.
+    /// Takes a request of this peer, whose socket is `socket`; none when it is gone already.
     pub fn admit(
         &mut self,
         peer: SocketAddr,
@@ -421,7 +415,6 @@ mod tests {
         let id = serve(&mut order, 1, 1, 10, now);
         order.condemn(id, now);
         assert!(matches!(order.finish(id, now), Finished::Drop(_)));
-        assert!(order.needs_socket(peer(1)));
         assert_ne!(serve(&mut order, 1, 2, 11, now), id);
     }
 
@@ -430,7 +423,6 @@ mod tests {
         let (mut order, now) = (Order::default(), Instant::now());
         let reset = serve(&mut order, 1, 1, 10, now);
         assert!(matches!(order.admit(peer(1), socket(1), 11, now), Admitted::Waits));
-        assert!(order.needs_socket(peer(1)));
         let new = serve(&mut order, 1, 2, 20, now);
         assert_ne!(new, reset);
         // The old one's end says nothing about the new one, and what waits on it is nobody's any more.
@@ -439,6 +431,18 @@ mod tests {
         assert!(matches!(order.finish(new, now), Finished::Rest));
         serve(&mut order, 1, 2, 21, now);
         assert_eq!(order.sizes(), [1, 0]);
+    }
+
+    #[test]
+    fn who_gets_the_address_of_a_connection_at_rest_is_another_connection_from_its_first_request_on() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        let old = serve(&mut order, 1, 1, 10, now);
+        order.finish(old, now);
+        let new = serve(&mut order, 1, 2, 20, now);
+        assert_ne!(new, old);
+        order.sweep(now, 9, &[silent(1, 2)]);
+        let behind = order.admit(peer(1), socket(2), 21, now);
+        assert!(matches!(behind, Admitted::Waits), "it is still the same connection");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub const LOOK_ON: Duration = Duration::from_micros(150);
 pub struct Reception {
     server: Arc<tiny_http::Server>,
     connections: Arc<Connections<tiny_http::Request>>,
-    sweeper: Arc<Sweeper>,
+    sweeper: Arc<Sweeper<tiny_http::Request>>,
 }
 
 impl Reception {
@@ -33,7 +33,7 @@ impl Reception {
     pub fn new(
         server: Arc<tiny_http::Server>,
         connections: Arc<Connections<tiny_http::Request>>,
-        sweeper: Arc<Sweeper>,
+        sweeper: Arc<Sweeper<tiny_http::Request>>,
     ) -> Self {
         Self { server, connections, sweeper }
     }

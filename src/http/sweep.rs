@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::connections::Connections;
-use crate::http::kicks::{Looks, kick};
+use crate::http::kicks::Looks;
+use crate::http::request::Request;
 use crate::upkeep::clock::Alarm;
 
 /// How often the connections are gone through. In the time between, whoever sends one header line
@@ -25,10 +26,9 @@ pub const MAX_CONNECTIONS: usize = 512;
 pub const SPARE_DESCRIPTORS: usize = 64;
 
 /// Goes through the connections of a listener.
-pub struct Sweeper {
-    connections: Arc<Connections<tiny_http::Request>>,
-    /// Where the listener is reached, for kicks.
-    to: SocketAddr,
+pub struct Sweeper<R: Request> {
+    connections: Arc<Connections<R>>,
+    kick: Kick,
     alarm: Alarm,
     room: usize,
     schedule: Mutex<Schedule>,
@@ -36,24 +36,28 @@ pub struct Sweeper {
     own_port: AtomicU16,
 }
 
+/// Makes one throw-away connection to the listener.
+pub type Kick = Box<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
 struct Schedule {
     next: Instant,
     looks: Looks,
 }
 
-impl Sweeper {
-    /// Sweeps the connections of the listener that is reached at `to`, and leaves room for as many as
-    /// `descriptors` allow. `alarm` wakes whoever calls [`Sweeper::tend`].
+impl<R: Request> Sweeper<R> {
+    /// Sweeps `connections` from `now` on, and leaves room for as many as `descriptors` allow. `alarm`
+    /// wakes whoever calls [`Sweeper::tend`].
     pub fn new(
-        connections: Arc<Connections<tiny_http::Request>>,
-        to: SocketAddr,
+        connections: Arc<Connections<R>>,
+        kick: Kick,
         descriptors: usize,
         alarm: Alarm,
+        now: Instant,
     ) -> Self {
         // tiny_http takes two descriptors for a connection.
         let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
-        let schedule = Mutex::new(Schedule { next: Instant::now(), looks: Looks::default() });
-        Self { connections, to, alarm, room, schedule, own_port: AtomicU16::new(0) }
+        let schedule = Mutex::new(Schedule { next: now, looks: Looks::default() });
+        Self { connections, kick, alarm, room, schedule, own_port: AtomicU16::new(0) }
     }
 
     /// Tells from which port the watchdog asks.
@@ -78,7 +82,7 @@ impl Sweeper {
         drop(schedule);
         let sweep = self.connections.sweep(now, self.room);
         for _ in 0..sweep.kicks {
-            if let Err(error) = kick(self.to) {
+            if let Err(error) = (self.kick)() {
                 log::debug!("a connection to ourselves failed: {error}");
                 break;
             }

@@ -133,12 +133,14 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
+    type End = (usize, &'static str);
+
     /// Tells how it ended, with its number.
     struct MadeUp {
         number: usize,
         socket: UnixStream,
         until: Instant,
-        ends: Sender<(usize, &'static str)>,
+        ends: Sender<End>,
     }
 
     impl Slow for MadeUp {
@@ -167,7 +169,7 @@ mod tests {
 
     struct World {
         waiter: Waiter,
-        ends: (Sender<(usize, &'static str)>, Receiver<(usize, &'static str)>),
+        ends: (Sender<End>, Receiver<End>),
     }
 
     impl World {
@@ -185,7 +187,7 @@ mod tests {
             other
         }
 
-        fn end(&self) -> (usize, &'static str) {
+        fn end(&self) -> End {
             self.ends.1.recv_timeout(PATIENCE).unwrap()
         }
     }

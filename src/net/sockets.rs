@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -72,18 +72,15 @@ impl Accepted {
         Self { port, highest: AtomicI32::new(2) }
     }
 
-    /// What `look` finds at the first descriptor at which it finds something: `hint`, or one that was
-    /// used before, since the system gives out the lowest that is free, or any. To read all of
-    /// /proc/self/fd takes ten times as long as the numbers before it.
-    fn search<T>(&self, hint: Option<Socket>, look: impl Fn(RawFd) -> Option<T>) -> Option<T> {
-        hint.and_then(|hint| look(hint.descriptor))
-            .or_else(|| (3..=self.highest.load(Relaxed)).find_map(&look))
-            .or_else(|| {
-                let (number, found) =
-                    descriptors().ok()?.into_iter().find_map(|n| Some((n, look(n)?)))?;
-                self.highest.fetch_max(number, Relaxed);
-                Some(found)
-            })
+    /// Returns what `look` finds at the first descriptor at which it finds something: at one that was used
+    /// before, since the system gives out the lowest that is free, or at any. To read /proc/self/fd takes
+    /// ten times as long as to try the numbers.
+    fn search<T>(&self, look: impl Fn(RawFd) -> Option<T>) -> Option<T> {
+        (3..=self.highest.load(Relaxed)).find_map(&look).or_else(|| {
+            let (number, found) = descriptors().ok()?.into_iter().find_map(|n| Some((n, look(n)?)))?;
+            self.highest.fetch_max(number, Relaxed);
+            Some(found)
+        })
     }
 }
 
@@ -106,10 +103,17 @@ impl Sockets for Accepted {
     }
 
     fn find(&self, peer: SocketAddr, hint: Option<Socket>) -> Option<Socket> {
-        self.search(hint, |number| {
-            descriptor::borrow(number, |fd| {
-                (peer_of(fd, self.port)? == peer).then_some(())?;
-                Some(Socket { descriptor: number, inode: inode_of(fd)? })
+        let is_still = |hint: &Socket| {
+            descriptor::borrow(hint.descriptor, |fd| {
+                inode_of(fd) == Some(hint.inode) && remote_of(fd) == Some(peer)
+            })
+        };
+        hint.filter(is_still).or_else(|| {
+            self.search(|number| {
+                descriptor::borrow(number, |fd| {
+                    (peer_of(fd, self.port)? == peer).then_some(())?;
+                    Some(Socket { descriptor: number, inode: inode_of(fd)? })
+                })
             })
         })
     }
@@ -119,13 +123,13 @@ impl Sockets for Accepted {
             peer_of(fd, self.port) == Some(peer)
                 && socket.is_none_or(|socket| inode_of(fd) == Some(socket.inode))
         };
-        self.search(socket, |number| {
-            let own: OwnedFd = descriptor::borrow(number, |fd| {
-                is_it(fd).then(|| fd.try_clone_to_owned().ok()).flatten()
-            })?;
-            // Another socket may have got the number between the look and the duplication.
-            is_it(std::os::fd::AsFd::as_fd(&own)).then(|| TcpStream::from(own))
-        })
+        // Another socket may have got the number between a look and the duplication.
+        let own = |number| {
+            let own: OwnedFd = descriptor::borrow(number, |fd| fd.try_clone_to_owned().ok())?;
+            is_it(own.as_fd()).then(|| TcpStream::from(own))
+        };
+        let look = |number| descriptor::borrow(number, is_it).then(|| own(number)).flatten();
+        socket.and_then(|socket| own(socket.descriptor)).or_else(|| self.search(look))
     }
 }
 
@@ -147,9 +151,13 @@ pub fn descriptors() -> std::io::Result<Vec<RawFd>> {
 
 /// Who is connected to our `port` through this descriptor; none when it is no such connection.
 fn peer_of(fd: BorrowedFd<'_>, port: u16) -> Option<SocketAddr> {
-    let peer = SocketAddr::try_from(rustix::net::getpeername(fd).ok()??).ok()?;
+    let peer = remote_of(fd)?;
     let own = SocketAddr::try_from(rustix::net::getsockname(fd).ok()?).ok()?;
     (own.port() == port).then_some(peer)
+}
+
+fn remote_of(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    SocketAddr::try_from(rustix::net::getpeername(fd).ok()??).ok()
 }
 
 fn inode_of(fd: BorrowedFd<'_>) -> Option<u64> {

@@ -11,7 +11,7 @@ pub const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Asks whether the relay is healthy.
 ///
 /// # Errors
-/// It is not, or can't be reached within [`HEALTHCHECK_TIMEOUT`].
+/// It is not, or can't be reached within 2 s.
 pub fn healthcheck(target: Target) -> Result<(), AskError> {
     let response =
         Client::connect(target.0, HEALTHCHECK_TIMEOUT).and_then(|client| client.get("/health"));

@@ -66,7 +66,8 @@ pub fn init(level: LevelFilter, secrets: Vec<Secret>, ends: &Ends) -> std::io::R
 /// Where lines go, once there is a log.
 static QUEUE: OnceLock<Sender<Entry>> = OnceLock::new();
 
-/// Waits until all that was said is written, but no longer than twice [`LOG_FLUSH`]. Returns whether it is.
+/// Waits until all that was said is written, but no longer than 0.1 s. Returns whether it
+/// is.
 pub fn flush() -> bool {
     let (done, written) = bounded(1);
     QUEUE.get().is_some_and(|queue| {

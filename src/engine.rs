@@ -1,0 +1,118 @@
+//! The relay without threads and sockets: its parts, put together, and what is due at a moment. The threads of
+//! [`crate::relay`] drive it, and so does the simulation.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+
+use crate::agents::registry::Registry;
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::config::secret::random_bytes;
+use crate::dialogs::access::Access;
+use crate::dialogs::webhook::Webhook;
+use crate::http::connections::{Calls, Connections};
+use crate::http::request::Request;
+use crate::http::sweep::{Kick, Sweeper};
+use crate::net::slow::Waiter;
+use crate::net::sockets::Sockets;
+use crate::upkeep::clock::alarm;
+use crate::upkeep::repeats::Repeats;
+use crate::upkeep::tally::Tally;
+
+/// What the relay stands in.
+pub struct Outside {
+    /// What time it is.
+    pub now: fn() -> Instant,
+    /// The connections that there are.
+    pub sockets: Box<dyn Sockets>,
+    /// Takes what must wait for a socket.
+    pub waiter: Waiter,
+    /// Wakes a worker that waits for a request, since there is other work.
+    pub wake: Box<dyn Fn() + Send + Sync>,
+    /// Frees a connection that has no thread.
+    pub kick: Kick,
+    /// How many descriptors may be open.
+    pub max_descriptors: usize,
+}
+
+/// The relay's parts.
+pub struct Engine<R: Request> {
+    pub connections: Arc<Connections<R>>,
+    pub sweeper: Arc<Sweeper<R>>,
+    pub access: Arc<Access>,
+    pub webhook: Webhook,
+    pub commands: Arc<Commands>,
+    pub registry: Arc<Registry>,
+    /// Takes what is to be said of agents that are rejected.
+    pub rejected: Arc<Repeats>,
+    /// Takes what is to be said of tiny_http's failures.
+    pub failed: Arc<Repeats>,
+    turned_away: Arc<Repeats>,
+    lines: Arc<Tally>,
+}
+
+impl<R: Request> Engine<R> {
+    /// Puts the parts together. Returns also what tells that [`Engine::tend`] should be called.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn new(config: &Config, outside: Outside) -> io::Result<(Self, Receiver<()>)> {
+        let (alarm, rung) = alarm();
+        let repeats = |what| Arc::new(Repeats::new(what, log::Level::Warn, alarm.clone()));
+        let turned_away = repeats("turns turned away");
+        let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
+        let prefix = random_bytes::<4>()?.map(|byte| format!("{byte:02x}")).concat();
+        let commands = Arc::new(Commands::new(prefix, lines.clone(), alarm.clone()));
+        let registry = Arc::new(Registry::new(config.heartbeat, commands.clone(), alarm.clone()));
+        let calls = Calls {
+            now: outside.now,
+            wake: outside.wake,
+            before_waiting: {
+                let registry = registry.clone();
+                Box::new(move || registry.flush())
+            },
+        };
+        let connections = Arc::new(Connections::new(outside.sockets, outside.waiter, calls));
+        let sweeper = Arc::new(Sweeper::new(
+            connections.clone(),
+            outside.kick,
+            outside.max_descriptors,
+            alarm.clone(),
+            (outside.now)(),
+        ));
+        let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
+        let webhook =
+            Webhook::new(access.clone(), registry.clone(), commands.clone(), config.reply_timeout);
+        let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
+        let engine = Self {
+            connections,
+            sweeper,
+            access,
+            webhook,
+            commands,
+            registry,
+            rejected,
+            failed,
+            turned_away,
+            lines,
+        };
+        Ok((engine, rung))
+    }
+
+    /// Does what is due. Returns when something is again.
+    pub fn tend(&self, now: Instant) -> Option<Instant> {
+        let due = [
+            self.commands.tend(now),
+            self.registry.tend(now),
+            self.sweeper.tend(now),
+            self.lines.tend(now),
+            self.rejected.tend(now),
+            self.turned_away.tend(now),
+            self.failed.tend(now),
+        ];
+        due.into_iter().flatten().min()
+    }
+}

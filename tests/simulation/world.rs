@@ -1,0 +1,542 @@
+//! The world around one relay: what happens in it, and what must hold after each event.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use serde_json::json;
+use tungstenite::Message;
+
+use super::agents::{Agent, MadeUpWire, Met, Socket};
+use super::clients::{MadeUp, SharedNet};
+use crate::agents::link::Link;
+use crate::agents::reader::Reader;
+use crate::commands::under_way::LinkId;
+use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
+use crate::config::Config;
+use crate::engine::{Engine, Outside};
+use crate::http::connections::Received;
+use crate::http::incoming::Work;
+use crate::net::slow;
+
+/// Clients and people that there are.
+const PORTS: u64 = 40;
+const PEOPLE: u64 = 5;
+
+thread_local! {
+    static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+fn now() -> Instant {
+    NOW.get().expect("a world is there")
+}
+
+/// How often each thing happened.
+#[derive(Debug, Default)]
+pub struct Counts {
+    turns: u64,
+    replies: u64,
+    answers_in_time: u64,
+    late_answers_told: u64,
+    too_late: u64,
+    link_lost: u64,
+    no_agent: u64,
+    losses_told: u64,
+    dropped: u64,
+    cut: u64,
+    replaced: u64,
+    kicks: u64,
+    pings: u64,
+    closes: u64,
+}
+
+impl Counts {
+    fn all(&self) -> [(&'static str, u64); 14] {
+        [
+            ("turns", self.turns),
+            ("replies", self.replies),
+            ("answers in time", self.answers_in_time),
+            ("late answers told", self.late_answers_told),
+            ("too late", self.too_late),
+            ("link lost", self.link_lost),
+            ("no agent", self.no_agent),
+            ("losses told", self.losses_told),
+            ("dropped", self.dropped),
+            ("cut", self.cut),
+            ("replaced", self.replaced),
+            ("kicks", self.kicks),
+            ("pings", self.pings),
+            ("closes", self.closes),
+        ]
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.turns += other.turns;
+        self.replies += other.replies;
+        self.answers_in_time += other.answers_in_time;
+        self.late_answers_told += other.late_answers_told;
+        self.too_late += other.too_late;
+        self.link_lost += other.link_lost;
+        self.no_agent += other.no_agent;
+        self.losses_told += other.losses_told;
+        self.dropped += other.dropped;
+        self.cut += other.cut;
+        self.replaced += other.replaced;
+        self.kicks += other.kicks;
+        self.pings += other.pings;
+        self.closes += other.closes;
+    }
+
+    /// A simulation in which something never happens shows nothing about it.
+    pub fn have_all_happened(&self) {
+        for (what, count) in self.all() {
+            assert!(count > 0, "there were no {what}: {self:?}");
+        }
+    }
+}
+
+/// Numbers that follow from a seed (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+        (!of.is_empty()).then(|| of[self.below(of.len() as u64) as usize])
+    }
+}
+
+pub struct World {
+    pub counts: Counts,
+    chance: Chance,
+    engine: Engine<MadeUp>,
+    rung: Receiver<()>,
+    /// When the clock wants to be called by itself.
+    next_look: Option<Instant>,
+    net: SharedNet,
+    agents: Vec<Agent>,
+    next_link: u64,
+    carried_out: BTreeSet<u64>,
+    reply_timeout: Duration,
+    /// Nothing new begins any more.
+    calm: bool,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        NOW.set(Some(start));
+        let mut chance = Chance(seed);
+        let reply_timeout = Duration::from_millis(100 + chance.below(5000));
+        let config = Config::read(|name| match name {
+            "API_KEY" => Some("a-key-of-this-world".into()),
+            "REPLY_TIMEOUT_MS" => Some(reply_timeout.as_millis().to_string().into()),
+            "HEARTBEAT_SECS" => Some("5".into()),
+            _ => None,
+        });
+        let net = SharedNet::new(start, reply_timeout);
+        let kicked = net.clone();
+        let outside = Outside {
+            now,
+            sockets: Box::new(net.clone()),
+            waiter: slow::channel(1).expect("the system gives a descriptor").0,
+            wake: Box::new(|| {}),
+            kick: Box::new(move || {
+                kicked.lock().kicks += 1;
+                Ok(())
+            }),
+            // Room for 32 connections that keep us waiting.
+            max_descriptors: 128,
+        };
+        let (engine, rung) = Engine::new(&config.expect("it is right"), outside).expect("random bytes");
+        Self {
+            counts: Counts::default(),
+            chance,
+            engine,
+            rung,
+            next_look: Some(start),
+            net,
+            agents: Vec::new(),
+            next_link: 0,
+            carried_out: BTreeSet::new(),
+            reply_timeout,
+            calm: false,
+        }
+    }
+
+    /// One thing happens, and then what follows from it.
+    pub fn event(&mut self) {
+        match self.chance.below(100) {
+            0..20 => self.client(),
+            20..48 => self.agent(),
+            48..80 => self.hand_over(),
+            80..88 => self.worker(),
+            _ => self.time_passes(),
+        }
+        self.clock();
+        self.check();
+    }
+
+    fn client(&mut self) {
+        let port = 1000 + self.chance.below(PORTS) as u16;
+        let open: Vec<u64> = {
+            let net = self.net.lock();
+            let of_port = net.connections.values().filter(|c| c.peer.port() == port);
+            of_port.filter(|c| !c.gone && !c.shut).map(|c| c.inode).collect()
+        };
+        let Some(&inode) = open.first() else {
+            self.net.lock().connect(port);
+            return;
+        };
+        match self.chance.below(20) {
+            // A reset, and the port is somebody else's at once, or later.
+            0 if self.chance.one_in(4) => {
+                self.net.lock().connections.get_mut(&inode).unwrap().gone = true;
+                if self.chance.one_in(2) {
+                    self.net.lock().connect(port);
+                }
+            }
+            1 => self.net.lock().bring(inode, 300),
+            2 => {
+                let unread = self.chance.below(2) * 10;
+                self.net.lock().strand(inode, unread);
+            }
+            3 if self.chance.one_in(60) => {
+                // A heap of turns one behind the other.
+                for _ in 0..70 {
+                    self.say(inode);
+                }
+            }
+            4 if self.chance.one_in(10) => self.net.lock().bring(inode, 1 << 20),
+            _ => self.say(inode),
+        }
+    }
+
+    fn say(&mut self, inode: u64) {
+        let person = self.chance.below(PEOPLE) as u32;
+        let command = !self.chance.one_in(5);
+        self.net.lock().say(inode, person, command);
+        self.counts.turns += 1;
+    }
+
+    /// tiny_http hands one request over, of any connection, but each one's in order.
+    fn hand_over(&mut self) {
+        let full: Vec<u64> = {
+            let net = self.net.lock();
+            net.connections.values().filter(|c| !c.sent.is_empty()).map(|c| c.inode).collect()
+        };
+        let Some(inode) = self.chance.pick(&full) else { return };
+        let (peer, number) = {
+            let mut net = self.net.lock();
+            let connection = net.connections.get_mut(&inode).unwrap();
+            (connection.peer, connection.sent.pop_front().unwrap())
+        };
+        let request = MadeUp { net: self.net.clone(), inode, number };
+        self.engine.connections.receive();
+        if let Received::Ready(incoming, is_first) = self.engine.connections.admit(peer, request, now())
+        {
+            if is_first {
+                self.engine.sweeper.notice(peer, now());
+            }
+            self.serve(Work::Request(incoming));
+        }
+        if self.chance.one_in(2) {
+            self.engine.connections.before_waiting();
+        }
+    }
+
+    /// A worker takes what was handed over.
+    fn worker(&mut self) {
+        self.engine.connections.receive();
+        if let Some(work) = self.engine.connections.ready() {
+            self.serve(work);
+        }
+        self.engine.connections.before_waiting();
+    }
+
+    fn serve(&mut self, work: Work<MadeUp>) {
+        match work {
+            Work::Request(incoming) => {
+                let number = incoming.request().number;
+                let body = {
+                    let mut net = self.net.lock();
+                    let turn = net.turns.get_mut(&number).unwrap();
+                    turn.served = Some(now());
+                    let command = if turn.command {
+                        format!("команда {number}")
+                    } else {
+                        "готово".into()
+                    };
+                    json!({
+                        "session": { "user": { "user_id": turn.person.to_string() } },
+                        "request": { "command": command },
+                    })
+                };
+                self.engine.webhook.serve(incoming, body.to_string().as_bytes(), now());
+            }
+            Work::Answer(incoming, answer) => incoming.answer(answer),
+            Work::Body(..) | Work::Dropped(_) => panic!("nothing of that kind is in this world"),
+        }
+    }
+
+    fn agent(&mut self) {
+        if self.agents.is_empty() || (!self.calm && self.chance.one_in(500)) {
+            if !self.calm {
+                self.agent_comes();
+            }
+            return;
+        }
+        let number = self.chance.below(self.agents.len() as u64) as usize;
+        let met = self.agents[number].read(&mut self.carried_out);
+        self.counts.pings += met.iter().filter(|met| **met == Met::Ping).count() as u64;
+        let is_closed = met.iter().any(|met| matches!(met, Met::Close(_)));
+        self.counts.closes += u64::from(is_closed);
+        let agent = &mut self.agents[number];
+        let is_over = agent.is_cut() || (is_closed && !self.chance.one_in(3));
+        if !agent.silent && met.contains(&Met::Ping) {
+            agent.reader.link.hear(now());
+        }
+        if is_over || self.chance.one_in(700) {
+            return self.agent_goes(number);
+        }
+        match self.chance.below(12) {
+            0 => self.room_for(number),
+            1 if self.chance.one_in(10) => agent.silent = true,
+            2 if self.chance.one_in(20) => agent.socket.lock().unwrap().broken = true,
+            3 => self.nonsense(number),
+            4..7 => self.answer(number),
+            _ => {}
+        }
+    }
+
+    fn agent_comes(&mut self) {
+        let socket = Arc::new(Mutex::new(Socket::default()));
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let wire = Box::new(MadeUpWire(socket.clone()));
+        let link = Arc::new(Link::new(id, format!("agent {}", id.0), wire, now()));
+        let before = self.engine.registry.current();
+        let registry = self.engine.registry.clone();
+        assert!(registry.join(link.clone(), 1, 1, now()).is_some());
+        self.counts.replaced += u64::from(before.is_some());
+        if self.chance.one_in(2) {
+            // A turn may come between the agent's joining and the end of its handshake.
+            self.hand_over();
+        }
+        link.open();
+        let reader = Reader::new(link, registry, self.engine.commands.clone());
+        let (at_work, answered) = (Default::default(), Vec::new());
+        self.agents.push(Agent { reader, socket, at_work, answered, silent: false });
+    }
+
+    /// The agent's reader comes to its connection's end.
+    fn agent_goes(&mut self, number: usize) {
+        let mut agent = self.agents.swap_remove(number);
+        agent.reader.leave("its connection ended", now());
+        agent.reader.registry.gone(&agent.reader.link);
+        agent.socket.lock().unwrap().awaited = None;
+    }
+
+    /// The agent's socket takes so much more, or everything again.
+    fn room_for(&mut self, number: usize) {
+        let some = self.chance.below(40) as usize;
+        let all = self.chance.one_in(2);
+        let socket = self.agents[number].socket.clone();
+        let awaited = {
+            let mut socket = socket.lock().unwrap();
+            socket.room = (!all).then_some(some);
+            socket.awaited.take()
+        };
+        let Some(outbox) = awaited else { return };
+        if let Some((_, true)) = outbox.go_on() {
+            socket.lock().unwrap().awaited = Some(outbox);
+        }
+    }
+
+    fn answer(&mut self, number: usize) {
+        let agent = &mut self.agents[number];
+        // Any of those at work, mostly the oldest.
+        let place = match self.chance.one_in(4) {
+            true => self.chance.below(agent.at_work.len().max(1) as u64) as usize,
+            false => 0,
+        };
+        let Some((id, turn)) = agent.at_work.remove(place) else { return };
+        agent.answered.push(id.clone());
+        let tts = self.chance.one_in(3).then(|| format!("отв+ет {turn}"));
+        self.message(
+            number,
+            &json!({ "id": id, "text": format!("ответ {turn}"), "tts": tts }).to_string(),
+        );
+    }
+
+    /// An answer twice, to a command of another link, to none, or no answer at all.
+    fn nonsense(&mut self, number: usize) {
+        let of_others = self.agents.iter().flat_map(|a| a.at_work.iter().map(|(id, _)| id.clone()));
+        let own: Vec<_> = self.agents[number].at_work.iter().map(|(id, _)| id.clone()).collect();
+        let mut ids: Vec<_> = of_others.filter(|id| !own.contains(id)).collect();
+        ids.extend(self.agents[number].answered.last().cloned());
+        ids.push("none".into());
+        let id = ids.swap_remove(self.chance.below(ids.len() as u64) as usize);
+        let message = match self.chance.one_in(3) {
+            true => "no answer".to_owned(),
+            false => json!({ "id": id, "text": "nobody must hear this" }).to_string(),
+        };
+        self.message(number, &message);
+    }
+
+    fn message(&mut self, number: usize, text: &str) {
+        let agent = &mut self.agents[number];
+        agent.reader.link.hear(now());
+        assert_eq!(agent.reader.take(Message::text(text.to_owned()), now()), None);
+    }
+
+    /// Threads are quick: before time passes, they have done what there is to do.
+    fn time_passes(&mut self) {
+        loop {
+            self.engine.connections.receive();
+            let Some(work) = self.engine.connections.ready() else { break };
+            self.serve(work);
+        }
+        self.engine.connections.before_waiting();
+        let step = match self.chance.below(20) {
+            0 => self.chance.below(if self.calm { 100_000 } else { 12_000 }),
+            1..4 => self.chance.below(1000),
+            _ => self.chance.below(40),
+        };
+        let mut end = now() + Duration::from_millis(step);
+        // No thread sleeps past what the clock has to do.
+        if let Some(look) = self.next_look {
+            end = end.min(look.max(now()));
+        }
+        NOW.set(Some(end));
+        self.net.lock().now = end;
+    }
+
+    fn clock(&mut self) {
+        let is_rung = self.rung.try_recv().is_ok();
+        if is_rung || self.next_look.is_some_and(|look| look <= now()) {
+            self.next_look = self.engine.tend(now());
+            // What the clock has decided is told before time goes on.
+            while let Some(work) = self.engine.connections.ready() {
+                self.serve(work);
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let [under_way, working, answers, losses] = self.engine.commands.sizes();
+        assert!(under_way <= MAX_UNDER_WAY && working <= MAX_LATE && answers <= MAX_LATE);
+        assert!(losses <= MAX_LATE);
+        let [links, closing] = self.engine.registry.sizes();
+        assert!(links <= 1 && closing <= crate::agents::registry::MAX_CLOSING);
+        if self.chance.one_in(500) {
+            self.forget();
+        }
+    }
+
+    /// Counts the turns that are over, and forgets them and their connections.
+    fn forget(&mut self) {
+        let net = self.net.clone();
+        let mut net = net.lock();
+        let is_over = |turn: &super::clients::Turn| turn.reply.is_some() || turn.dropped;
+        let old = now().checked_sub(3 * REMEMBERED_FOR);
+        let done: Vec<u64> = net
+            .turns
+            .iter()
+            .filter(|(_, turn)| {
+                is_over(turn) && turn.served.is_none_or(|at| old.is_some_and(|o| at < o))
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        for number in done {
+            let turn = net.turns.remove(&number).unwrap();
+            self.count(&turn);
+        }
+        let still_needed: BTreeSet<u64> = net.turns.keys().copied().collect();
+        net.connections.retain(|_, c| {
+            !(c.gone || c.shut) || c.open.iter().any(|number| still_needed.contains(number))
+        });
+    }
+
+    fn count(&mut self, turn: &super::clients::Turn) {
+        let Some((said, _)) = &turn.reply else {
+            self.counts.dropped += 1;
+            return;
+        };
+        let counts = &mut self.counts;
+        counts.replies += 1;
+        let answers = said.matches("ответ ").count() as u64;
+        if turn.command && answers > 0 {
+            counts.answers_in_time += 1;
+            counts.late_answers_told += answers - 1;
+        } else {
+            counts.late_answers_told += answers;
+        }
+        let says = |words: &str| u64::from(said.contains(words));
+        counts.too_late += says("ещё выполняет команду");
+        counts.link_lost += says("Связь с компьютером прервалась. Повторите");
+        counts.no_agent += says("не на связи");
+        counts.losses_told += says("пока он выполнял") + says("так и не ответил") + says("пропала");
+    }
+
+    /// Everybody goes, and when all is quiet nothing is left anywhere.
+    pub fn come_to_rest(&mut self) {
+        self.calm = true;
+        // Turns that stand one behind the other wait one after the other.
+        let end = now() + 1000 * self.reply_timeout;
+        while self.net.lock().connections.values().any(|c| c.waits()) {
+            assert!(now() < end, "turns wait for ever");
+            match self.chance.below(4) {
+                0 => self.hand_over(),
+                1 => self.agent(),
+                2 => self.worker(),
+                _ => self.time_passes(),
+            }
+            self.clock();
+        }
+        while !self.agents.is_empty() {
+            self.agent_goes(0);
+        }
+        for _ in 0..3 {
+            self.time_passes();
+            let later = now() + 2 * REMEMBERED_FOR;
+            NOW.set(Some(later));
+            self.net.lock().now = later;
+            self.next_look = Some(later);
+            self.clock();
+            for connection in self.net.lock().connections.values_mut() {
+                connection.gone = true;
+            }
+        }
+        assert_eq!(self.engine.commands.sizes(), [0; 4], "commands are left");
+        assert_eq!(self.engine.registry.sizes(), [0; 2], "links are left");
+        assert_eq!(self.engine.connections.sizes(), [0; 2], "connections are left");
+        let turns = std::mem::take(&mut self.net.lock().turns);
+        for (number, turn) in &turns {
+            assert!(turn.reply.is_some() || turn.dropped, "turn {number} has no reply: {turn:?}");
+            self.count(turn);
+        }
+        let (kicks, cut) = {
+            let net = self.net.lock();
+            (net.kicks, net.connections.values().filter(|c| c.shut).count() as u64)
+        };
+        self.counts.kicks = kicks;
+        self.counts.cut += cut;
+    }
+}
