@@ -1,5 +1,62 @@
 //! Home Alice Relay: a voice command said to Yandex Alice reaches the speaker's own PC, and the PC's
 //! answer is spoken back.
+//!
+//! # The way of a turn
+//!
+//! ```text
+//!  Alice --POST--> http -----> dialogs ----> commands ----> agents --{"id","text"}--> PC
+//!                   ^   order    | webhook     | table        | link, outbox
+//!                   |            |             |              v
+//!     reply <-------+------------+-------------+<--- agents::reader <--- answer ----- PC
+//! ```
+//!
+//! `http` hands over one sound request of a connection at a time, with its whole body. `dialogs` answers
+//! it, or registers a command in `commands` and puts it into the outbox of the agent's link. From then on
+//! no thread belongs to the turn: whoever takes its command out of the table tells the one who waits, and
+//! that one knows how to tell Alice. It is the agent's reader (an answer), the clock (the deadline), or
+//! whoever finds that the link is over.
+//!
+//! **When a command leaves.** Not where it is written: a worker sends what is in the outboxes when it has
+//! nothing else to do, before it may wait (`Calls::before_waiting` in `http::connections`, which
+//! `engine` fills with `Registry::flush`). So commands that come together go in one packet. To send each
+//! at once cost 8 % of the turns a second at 8 clients.
+//!
+//! **Who keeps time.** The clock's thread alone calls `Engine::tend`, which asks every part what is due.
+//! Parts are told the time and never ask for it; one that needs an earlier look rings the alarm.
+//!
+//! # The rooms
+//!
+//! Each uses only those below it.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `main`, [`Relay`] | the command line; threads and sockets, started and stopped; `routes`: which request goes where |
+//! | `engine` | the parts without threads and sockets: what the simulation drives |
+//! | `owner` | what the owner asks from the server: `healthcheck`, `ask` |
+//! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
+//! | `agents` | the PCs: handshake, links, messages, which link is whose |
+//! | `commands` | a command's life under one lock: under way, late, how it ended |
+//! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
+//! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
+//! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
+//! | `config`, `speech`, `text`, `unchecked` | settings and secrets; what Alice is to say; text from outside; what the compiler can't check |
+//!
+//! # Words for "over"
+//!
+//! | word | of what | what happens |
+//! | --- | --- | --- |
+//! | answer | a request | the client has its answer, and the connection goes on |
+//! | refuse | a request | the client has an error; a FIN follows once what still comes was thrown away |
+//! | cut | a connection, a link | a FIN or reset at once, without a word |
+//! | let go | a request | tiny_http has its thread and memory back; nobody is answered |
+//! | finish | a request | its connection's next one has its turn |
+//! | condemn | a connection | nothing that still comes from it counts; it is about to be cut |
+//! | tell | a command | whoever waits hears how it ended |
+//! | lose | a link's commands | they are told, or kept to be told, that the link broke |
+//! | close | a link | a Close frame, and a moment for the agent to confirm it |
+//! | leave | a link | its reader has come to the end; it is nobody's any more |
+//! | time out | a slow socket | it has been waited for long enough |
+//! | end | the program | in order when asked to; else for its supervisor to start it again |
 
 mod agents;
 mod commands;

@@ -17,6 +17,7 @@ use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
+use crate::unchecked::heap;
 use crate::upkeep::clock;
 use crate::upkeep::ends::{Ends, start_vital};
 use crate::upkeep::log::count_panics_of_tiny_http;
@@ -113,7 +114,8 @@ impl Relay {
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {
             let engine = engine.clone();
-            move || watchdog::run(&stop, max_descriptors, || look(reachable, &engine.sweeper))
+            let look = move || look(reachable, &engine.sweeper);
+            move || watchdog::run(&stop, watchdog::TIMES, max_descriptors, look, heap::trim)
         })?;
         log::info!("Relay started on {address}");
         let reply_timeout = config.reply_timeout;

@@ -82,7 +82,7 @@ impl Routes {
         Self { stopping: AtomicBool::new(false), engine, reception, handshake }
     }
 
-    /// Serves until tiny_http has nothing more to give.
+    /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
     fn work(&self) -> Result<(), String> {
         loop {
             match self.reception.next() {

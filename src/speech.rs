@@ -1,18 +1,18 @@
-//! What Alice is to say, made to fit the protocol (facts/alice.md) before anything else sees it.
+//! What Alice is to say, made to fit the protocol (docs/facts/alice.md) before anything else sees it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::text::cut;
 
-/// Unicode scalar values of a reply's text or tts (facts/alice.md).
+/// Unicode scalar values of a reply's text or tts (docs/facts/alice.md).
 pub const MAX_TEXT: usize = 1024;
 
-/// Unicode scalar values of a button's title (facts/alice.md).
+/// Unicode scalar values of a button's title (docs/facts/alice.md).
 pub const MAX_BUTTON_TITLE: usize = 64;
 
-/// Bytes of a button's payload (facts/alice.md).
-pub const MAX_BUTTON_PAYLOAD: usize = 4096;
+/// Bytes of a button's payload (docs/facts/alice.md).
+pub const MAX_BUTTON_PAYLOAD: usize = 4 * 1024;
 
 /// Stands in for a text that is empty, which the protocol forbids.
 pub const DONE: &str = "Готово.";
@@ -66,22 +66,22 @@ impl Speech {
         Self { end_session, ..self }
     }
 
-    /// What is shown, and spoken when there is no tts.
+    /// Returns what is shown, and spoken when there is no tts.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What is spoken when it differs from the text.
+    /// Returns what is spoken when it differs from the text.
     pub fn tts(&self) -> Option<&str> {
         self.tts.as_deref()
     }
 
-    /// What is spoken.
+    /// Returns what is spoken.
     pub fn spoken(&self) -> &str {
         self.tts().unwrap_or(&self.text)
     }
 
-    /// Buttons to show.
+    /// Returns the buttons to show.
     pub fn buttons(&self) -> &[Button] {
         &self.buttons
     }

@@ -3,7 +3,7 @@
 /// Characters of outside text that a log line or an error may repeat.
 pub const MAX_QUOTED: usize = 120;
 
-/// Cuts `text` to at most `limit` Unicode scalar values, the last one «…» when something was cut.
+/// Returns `text` cut to at most `limit` Unicode scalar values, the last one «…» when something was cut.
 pub fn cut(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
@@ -11,12 +11,12 @@ pub fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// `text` in double quotes, on one line, control characters escaped, cut to [`MAX_QUOTED`].
+/// Returns `text` in double quotes, on one line, control characters escaped, cut to [`MAX_QUOTED`].
 pub fn quoted(text: &str) -> String {
     format!("{:?}", cut(text, MAX_QUOTED))
 }
 
-/// Who asks: the peer, and what the proxy claims in `X-Real-IP` about whoever is behind it.
+/// Returns who asks: the peer, and what the proxy claims in `X-Real-IP` about whoever is behind it.
 pub fn origin(peer: impl std::fmt::Display, claimed: Option<&str>) -> String {
     match claimed {
         Some(claimed) => format!("{peer} (claims to be {})", quoted(claimed)),

@@ -107,6 +107,23 @@ fn half_a_body_is_408_in_the_end_and_nobody_waits_for_it() {
 }
 
 #[test]
+fn when_too_many_bodies_are_waited_for_the_first_are_given_up() {
+    let relay = Relay::start(&[]);
+    let mut halves: Vec<_> = (0..300).map(|_| relay.http()).collect();
+    for half in &mut halves {
+        half.send("POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: 2000\r\n\r\n{");
+        assert_eq!(relay.get("/health").status, 200);
+    }
+    for half in &mut halves[..300 - 256] {
+        assert_eq!(half.response().status, 408);
+    }
+    let last = &halves[299].stream;
+    last.set_nonblocking(true).unwrap();
+    let nothing_yet = last.peek(&mut [0]).unwrap_err();
+    assert_eq!(nothing_yet.kind(), ErrorKind::WouldBlock, "the last one still has its time");
+}
+
+#[test]
 fn a_byte_now_and_then_gains_no_time() {
     let served = Served::start();
     let mut stream = TcpStream::connect(served.relay.address()).unwrap();

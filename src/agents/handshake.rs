@@ -138,7 +138,7 @@ fn accept_of(key: &str) -> String {
     BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
 }
 
-/// 16 bytes in base64 (RFC 6455, 4.1).
+/// Whether this is 16 bytes in base64 (RFC 6455, 4.1).
 fn is_nonce(key: &str) -> bool {
     key.len() == 24
         && key.ends_with("==")

@@ -85,8 +85,8 @@ impl Registry {
 
     /// Sends the commands that wait to go to the agents together.
     pub fn flush(&self) {
-        let links: Vec<_> = self.lock().roster.all().cloned().collect();
-        for link in links {
+        let nth = |number| self.lock().roster.all().nth(number).cloned();
+        for link in (0..).map_while(nth) {
             // A link that is down loses its commands, which is told to each of them elsewhere.
             let _ = link.flush();
         }

@@ -1,6 +1,6 @@
 //! Which link is whose: the newest of each agent. Plain data; `L` is a link.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How often and how long.
@@ -22,13 +22,14 @@ pub struct Bounds {
 #[derive(Debug)]
 pub struct Roster<L> {
     bounds: Bounds,
-    agents: BTreeMap<String, Agent<L>>,
+    agents: Vec<Agent<L>>,
     /// Links that were told to close, and when their time for it is over; the oldest first.
     closing: VecDeque<(L, Instant)>,
 }
 
 #[derive(Debug)]
 struct Agent<L> {
+    name: String,
     current: Option<(L, Instant)>,
     /// When its links were replaced lately.
     replaced: VecDeque<Instant>,
@@ -59,31 +60,33 @@ pub struct Due<L> {
 impl<L: Clone + PartialEq> Roster<L> {
     /// Nobody is connected yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, agents: BTreeMap::new(), closing: VecDeque::new() }
+        Self { bounds, agents: Vec::new(), closing: VecDeque::new() }
     }
 
     /// Returns the link of the agent with this name.
     pub fn current(&self, name: &str) -> Option<&L> {
-        self.agents.get(name)?.current.as_ref().map(|(link, _)| link)
+        self.agents.iter().find(|agent| agent.name == name)?.current.as_ref().map(|(link, _)| link)
     }
 
     /// Whether any agent is connected.
     pub fn is_any_connected(&self) -> bool {
-        self.agents.values().any(|agent| agent.current.is_some())
+        self.agents.iter().any(|agent| agent.current.is_some())
     }
 
     /// Returns every agent's link.
     pub fn all(&self) -> impl Iterator<Item = &L> {
-        self.agents.values().filter_map(|agent| agent.current.as_ref()).map(|(link, _)| link)
+        self.agents.iter().filter_map(|agent| agent.current.as_ref()).map(|(link, _)| link)
     }
 
-    /// Makes `link` the agent's.
+    /// Makes `link` the agent's. Returns what that changes.
     pub fn join(&mut self, name: &str, link: L, now: Instant) -> Joined<L> {
         let (often, window) = self.bounds.often;
-        let agent = self
-            .agents
-            .entry(name.to_owned())
-            .or_insert_with(|| Agent { current: None, replaced: VecDeque::new() });
+        let place = self.agents.iter().position(|agent| agent.name == name).unwrap_or_else(|| {
+            let (name, replaced) = (name.to_owned(), VecDeque::new());
+            self.agents.push(Agent { name, current: None, replaced });
+            self.agents.len() - 1
+        });
+        let agent = &mut self.agents[place];
         let old = agent.current.replace((link, now + self.bounds.heartbeat)).map(|(old, _)| old);
         let mut is_often = false;
         if old.is_some() {
@@ -100,13 +103,13 @@ impl<L: Clone + PartialEq> Roster<L> {
     /// The link is nobody's any more. Returns whether it was an agent's until now.
     pub fn leave(&mut self, link: &L) -> bool {
         self.agents
-            .values_mut()
+            .iter_mut()
             .any(|agent| agent.current.take_if(|(current, _)| current == link).is_some())
     }
 
     /// No link is anybody's any more. Returns those that were.
     pub fn leave_all(&mut self) -> Vec<L> {
-        let taken = self.agents.values_mut().filter_map(|agent| agent.current.take());
+        let taken = self.agents.iter_mut().filter_map(|agent| agent.current.take());
         taken.map(|(link, _)| link).collect()
     }
 
@@ -130,7 +133,7 @@ impl<L: Clone + PartialEq> Roster<L> {
         due.overdue.extend(self.closing.drain(..overdue).map(|(link, _)| link));
         let Bounds { heartbeat, silence, .. } = self.bounds;
         let mut next: Vec<_> = self.closing.front().map(|(_, until)| *until).into_iter().collect();
-        for agent in self.agents.values_mut() {
+        for agent in &mut self.agents {
             if let Some((link, _)) = agent.current.take_if(|(link, _)| now >= heard(link) + silence) {
                 due.silent.push(link);
             } else if let Some((link, next_ping)) = &mut agent.current {
@@ -226,3 +229,7 @@ mod tests {
         assert_eq!(roster.sizes(), [0, 0]);
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/models/roster.rs"]
+mod model;

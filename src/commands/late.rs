@@ -1,7 +1,7 @@
 //! Answers that missed their turn: the commands still at work, and what came of them, kept until the
 //! person who asked comes back. Plain data in bounded tables.
 //!
-//! Yandex can't be pushed to (facts/alice.md), so the person's next turn is the only chance to tell.
+//! Yandex can't be pushed to (docs/facts/alice.md), so the person's next turn is the only chance to tell.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -57,10 +57,18 @@ impl Ended {
     }
 }
 
+/// Which command it is that who waits is told of.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    pub id: &'a str,
+    /// Who asked.
+    pub person: Option<&'a Person>,
+}
+
 /// Who waits for a command's answer: a turn of the skill.
 pub trait Waits: Send {
-    /// Tells how the command ended; `id` is its own, and none when it never began.
-    fn tell(self: Box<Self>, id: Option<&str>, ended: Ended, commands: &Commands, now: Instant);
+    /// Tells how the command ended; none when it never began.
+    fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant);
 }
 
 /// All commands of the relay.
@@ -92,7 +100,7 @@ impl Commands {
                 Some(begun.id)
             }
             Err(waiting) => {
-                waiting.tell(None, Ended::Busy, self, now);
+                waiting.tell(Ended::Busy, None, self, now);
                 None
             }
         }
@@ -165,7 +173,8 @@ impl Commands {
 
     fn tell(&self, command: Command<Box<dyn Waits>>, ended: Ended, now: Instant) {
         self.say(&command.id, ended.outcome().name(), command.begun, now);
-        command.waiting.tell(Some(&command.id), ended, self, now);
+        let Command { id, person, waiting, .. } = command;
+        waiting.tell(ended, Some(Told { id: &id, person: person.as_ref() }), self, now);
     }
 
     fn say(&self, id: &str, how: &str, begun: Instant, now: Instant) {
@@ -181,5 +190,98 @@ impl Commands {
     #[cfg(test)]
     pub fn sizes(&self) -> [usize; 4] {
         self.lock().sizes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Receiver, Sender, unbounded};
+
+    use super::*;
+    use crate::upkeep::clock::alarm;
+
+    /// Tells a test how its command ended.
+    struct MadeUp(Sender<Outcome>);
+
+    impl Waits for MadeUp {
+        fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, _: &Commands, _: Instant) {
+            assert_eq!(of.is_some(), ended.outcome() != Outcome::Busy);
+            self.0.send(ended.outcome()).unwrap();
+        }
+    }
+
+    struct World {
+        commands: Commands,
+        rung: Receiver<()>,
+        ends: (Sender<Outcome>, Receiver<Outcome>),
+        now: Instant,
+    }
+
+    const LINK: LinkId = LinkId(7);
+
+    fn world() -> World {
+        let (alarm, rung) = alarm();
+        let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
+        let commands = Commands::new("p".into(), lines, alarm);
+        World { commands, rung, ends: unbounded(), now: Instant::now() }
+    }
+
+    impl World {
+        fn begin(&self) -> Option<String> {
+            let waiting = Box::new(MadeUp(self.ends.0.clone()));
+            let (begun, deadline) = (self.now, self.now + Duration::from_secs(4));
+            self.commands.begin(New { link: LINK, begun, deadline, person: None, waiting })
+        }
+
+        fn ended(&self) -> Vec<Outcome> {
+            self.ends.1.try_iter().collect()
+        }
+    }
+
+    #[test]
+    fn a_command_that_can_not_be_sent_is_told_so_at_once() {
+        let world = world();
+        let id = world.begin().unwrap();
+        world.commands.send(&id, world.now, || Err(()));
+        assert_eq!(world.ended(), [Outcome::LinkLost]);
+        assert_eq!(world.commands.sizes(), [0; 4]);
+    }
+
+    #[test]
+    fn a_command_that_has_ended_is_not_sent() {
+        let world = world();
+        let id = world.begin().unwrap();
+        world.commands.lose(LINK, world.now);
+        assert_eq!(world.ended(), [Outcome::LinkLost]);
+        world
+            .commands
+            .send(&id, world.now, || -> Result<(), ()> { panic!("it must not happen later") });
+        assert!(world.ended().is_empty());
+    }
+
+    #[test]
+    fn each_command_is_told_once_how_it_ended() {
+        let world = world();
+        assert!(world.rung.try_recv().is_err());
+        let ids: Vec<_> = (0..2).map(|_| world.begin().unwrap()).collect();
+        assert!(world.rung.try_recv().is_ok(), "the clock is woken for the deadline");
+        ids.iter().for_each(|id| world.commands.send(id, world.now, || Ok::<(), ()>(())));
+        for _ in 0..2 {
+            world.commands.answer(LINK, &ids[0], "done".into(), world.now);
+        }
+        assert_eq!(world.ended(), [Outcome::Answered]);
+        assert_eq!(world.commands.tend(world.now), Some(world.now + Duration::from_secs(4)));
+        assert_eq!(world.commands.tend(world.now + Duration::from_secs(4)), None);
+        assert_eq!(world.ended(), [Outcome::TooLate]);
+    }
+
+    #[test]
+    fn one_command_too_many_is_told_that_the_computer_is_busy() {
+        let world = world();
+        for _ in 0..MAX_UNDER_WAY {
+            assert!(world.begin().is_some());
+        }
+        assert!(world.begin().is_none());
+        assert_eq!(world.ended(), [Outcome::Busy]);
     }
 }

@@ -1,6 +1,6 @@
 //! Who asked, and so who may hear the answer.
 
-/// Bytes of an account's or a device's id; Yandex's are of 64 (facts/alice.md).
+/// Bytes of an account's or a device's id; Yandex's are of 64 (docs/facts/alice.md).
 const MAX_PERSON_ID: usize = 128;
 
 /// Who asked.

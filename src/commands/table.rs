@@ -73,12 +73,12 @@ impl<W, A> Table<W, A> {
         self.under_way.send(id)
     }
 
-    /// Takes out a command that could not be sent after all.
+    /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
     pub fn take(&mut self, id: &str) -> Option<Command<W>> {
         self.under_way.take(id)
     }
 
-    /// The agent answered on `link`.
+    /// The agent answered on `link`. Returns what for.
     pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Answered<W, A> {
         match self.under_way.complete(link, id) {
             Some(command) => Answered::InTime(command, answer),
@@ -214,3 +214,7 @@ mod tests {
         assert_eq!(table.sizes(), [0, 0, 0, 1]);
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/models/commands.rs"]
+mod model;

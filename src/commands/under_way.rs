@@ -86,12 +86,12 @@ impl<W> UnderWay<W> {
         })
     }
 
-    /// Takes out a command that could not be sent after all.
+    /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
     pub fn take(&mut self, id: &str) -> Option<Command<W>> {
         self.number_of(id).and_then(|number| self.commands.remove(&number)).map(|(command, _)| command)
     }
 
-    /// Takes out the command that the agent answers with `id` on `link`, if it was sent there.
+    /// Takes out and returns the command that the agent answers with `id` on `link`, if it was sent there.
     pub fn complete(&mut self, link: LinkId, id: &str) -> Option<Command<W>> {
         let number = self.number_of(id)?;
         let (command, state) = self.commands.get(&number)?;
@@ -107,13 +107,13 @@ impl<W> UnderWay<W> {
         expired.map(|(_, (command, state))| (command, state == State::Sent)).collect()
     }
 
-    /// Takes out every command of `link`.
+    /// Takes out and returns every command of `link`.
     pub fn lose(&mut self, link: LinkId) -> Vec<Command<W>> {
         let lost = self.commands.extract_if(.., |_, (command, _)| command.link == link);
         lost.map(|(_, (command, _))| command).collect()
     }
 
-    /// The earliest deadline of all.
+    /// Returns the earliest deadline of all.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.commands.values().map(|(command, _)| command.deadline).min()
     }
@@ -124,7 +124,7 @@ impl<W> UnderWay<W> {
         self.commands.len()
     }
 
-    /// The number in an id, if it is written as [`UnderWay::begin`] writes it.
+    /// Returns the number in an id, if it is written as [`UnderWay::begin`] writes it.
     fn number_of(&self, id: &str) -> Option<u64> {
         let digits = id.strip_prefix(&self.prefix)?.strip_prefix('-')?;
         let plain =

@@ -10,7 +10,7 @@ use crate::config::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
 
 /// Bytes of a file that holds a secret.
-pub const MAX_SECRET_FILE: u64 = 4096;
+pub const MAX_SECRET_FILE: u64 = 4 * 1024;
 
 /// Keys of the agent: the new one, and the old one while the agent changes over.
 pub const MAX_KEYS: usize = 2;
@@ -52,7 +52,7 @@ pub enum AgentKeys {
 }
 
 impl AgentKeys {
-    /// All of them; never none.
+    /// Returns all of them; never none.
     pub fn all(&self) -> &[Secret] {
         match self {
             Self::Configured(keys) => keys,
@@ -60,7 +60,7 @@ impl AgentKeys {
         }
     }
 
-    /// Which of the keys `shown` is, counted from 1. Every key is compared, in constant time.
+    /// Returns which of the keys `shown` is, counted from 1. Every key is compared, in constant time.
     pub fn position(&self, shown: &[u8]) -> Option<usize> {
         self.all().iter().zip(1..).fold(
             None,
@@ -114,8 +114,8 @@ impl Credentials {
         })
     }
 
-    /// What `ask` shows to be known as itself: a digest of all that is configured here. Whoever can make
-    /// it knows enough to pass for the owner anyway, so it opens nothing.
+    /// Returns what `ask` shows to be known as itself: a digest of all that is configured here. Whoever
+    /// can make it knows enough to pass for the owner anyway, so it opens nothing.
     ///
     /// Of SHA-1, which the WebSocket handshake has brought along (RFC 6455, 4.2.2), this takes only that
     /// it can't be turned back; collisions are of no use to anybody here.
@@ -139,7 +139,7 @@ impl Credentials {
         Secret::new(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The path that turns go to.
+    /// Returns the path that turns go to.
     pub fn webhook_path(&self) -> String {
         match &self.webhook {
             None => WEBHOOK_PATH.to_owned(),
@@ -147,12 +147,12 @@ impl Credentials {
         }
     }
 
-    /// Every secret, for whoever must keep them out of something.
+    /// Returns every secret, for whoever must keep them out of something.
     pub fn secrets(&self) -> Vec<Secret> {
         self.keys.all().iter().chain(&self.webhook).cloned().chain([self.ask_token()]).collect()
     }
 
-    /// What stands open and how to close it, in one line; none when everything is closed.
+    /// Returns what stands open and how to close it, in one line; none when everything is closed.
     pub fn open(&self) -> Option<String> {
         let mut open = Vec::new();
         if self.webhook.is_none() {
@@ -177,7 +177,7 @@ impl Credentials {
     }
 }
 
-/// A secret's value and the variable it came from, which may name a file instead.
+/// Returns a secret's value and the variable it came from, which may name a file instead.
 fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
@@ -194,7 +194,7 @@ fn secret(
     }
 }
 
-/// The first line of the file at `path`: editors and `echo` end a file with a line break.
+/// Returns the first line of the file at `path`: editors and `echo` end a file with a line break.
 fn secret_file(variable: &'static str, path: &str) -> Result<String, ConfigError> {
     let unreadable = |error: std::io::Error| {
         // Without a slash it may be the secret itself, put into the wrong variable.
@@ -250,7 +250,7 @@ fn webhook_secret(variable: &'static str, value: String) -> Result<Secret, Confi
     }
 }
 
-/// What holds for every secret.
+/// Checks what holds for every secret.
 fn check(variable: &'static str, value: &str) -> Result<(), ConfigError> {
     let problem = if value.is_empty() {
         "holds an empty secret"

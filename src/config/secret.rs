@@ -17,7 +17,7 @@ impl Secret {
         Self(key)
     }
 
-    /// A fresh key of 64 hex digits from the system's random source.
+    /// Returns a fresh key of 64 hex digits from the system's random source.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -39,7 +39,7 @@ impl Secret {
         self.0.chars().count() < SHORT_SECRET
     }
 
-    /// The key itself: to be shown to whoever asks for it, or printed once when it was made.
+    /// Returns the key itself: to be shown to whoever asks for it, or printed once when it was made.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -50,7 +50,7 @@ pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// `text` with a «…» in place of every secret that comes up in it. Short ones stay: they may be a part
+/// Returns `text` with a «…» in place of every secret that comes up in it. Short ones stay: they may be a part
 /// of any word, and what is missing would tell them.
 pub fn hide(text: String, secrets: &[Secret]) -> String {
     secrets.iter().filter(|secret| !secret.is_short()).fold(text, |text, Secret(secret)| {
@@ -64,7 +64,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `N` bytes from the system's random source.
+/// Returns `N` bytes from the system's random source.
 ///
 /// # Errors
 /// The system gives no random bytes.

@@ -1,7 +1,7 @@
 //! Who may command the computer: whoever knows the webhook's address and is the owner, or `ask`.
 //!
 //! The address is the lock: it holds `WEBHOOK_SECRET`. Behind it the ids in a turn keep out other people
-//! and other skills; by themselves they are no lock, since Yandex doesn't sign them (facts/alice.md).
+//! and other skills; by themselves they are no lock, since Yandex doesn't sign them (docs/facts/alice.md).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

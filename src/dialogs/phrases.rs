@@ -54,7 +54,7 @@ pub const BUSY: &str = "Компьютер занят другими коман�
 /// The relay is being stopped.
 pub const STOPPING: &str = "Сервер перезапускается. Повторите через минуту.";
 
-/// Says for how long a command has been at work.
+/// Returns the sentence that says for how long a command has been at work.
 pub fn still_at_work(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     let (count, words) = match seconds {

@@ -1,4 +1,4 @@
-//! The reply to a turn: Yandex Dialogs' JSON (facts/alice.md), and two header fields for `ask`.
+//! The reply to a turn: Yandex Dialogs' JSON (docs/facts/alice.md), and two header fields for `ask`.
 
 use serde::Serialize;
 

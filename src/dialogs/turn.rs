@@ -1,4 +1,4 @@
-//! Yandex Dialogs, protocol "1.0": the turn that comes in (facts/alice.md). Plain data.
+//! Yandex Dialogs, protocol "1.0": the turn that comes in (docs/facts/alice.md). Plain data.
 
 use std::borrow::Cow;
 

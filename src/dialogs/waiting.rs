@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::commands::person::Person;
-use crate::commands::{Commands, Ended, Waits};
+use crate::commands::{Commands, Ended, Told, Waits};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::{news, phrases};
 use crate::http::incoming::Incoming;
@@ -16,22 +16,25 @@ pub struct WaitingTurn<R: Request> {
     pub incoming: Incoming<R>,
     /// The protocol's version, to be echoed.
     pub version: String,
-    /// Who hears what is kept before the answer; none for `ask`, which waits for its own answer alone.
-    pub hears_news: Option<Person>,
 }
 
 impl<R: Request> Waits for WaitingTurn<R> {
     /// An answer goes out from the agent's own thread. All else is told by threads that others wait for,
-    /// so a worker does it for them.
-    fn tell(self: Box<Self>, id: Option<&str>, ended: Ended, commands: &Commands, now: Instant) {
+    /// so a worker does it for them. `ask` waits for its own answer alone, and is told which command's.
+    fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant) {
         let outcome = ended.outcome();
+        let person = of.and_then(|of| of.person);
+        let asked = of.filter(|_| person == Some(&Person::Ask));
         let reply = |speech: &Speech| {
             let reply = reply(speech, &self.version, outcome);
-            id.into_iter().fold(reply, |reply, id| reply.with(COMMAND_FIELD, id.to_owned()))
+            match asked {
+                Some(Told { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
+                None => reply,
+            }
         };
         let words = match ended {
             Ended::Answered(own) => {
-                let both = self.hears_news.as_ref().and_then(|person| {
+                let both = person.filter(|_| asked.is_none()).and_then(|person| {
                     commands.offer(person, None, now, |items| news::tell_before(items, &own))
                 });
                 let reply = reply(&both.unwrap_or(own));

@@ -139,8 +139,7 @@ impl Webhook {
         };
         incoming.owe(owed);
         let version = turn.version.clone().into_owned();
-        let hears_news = person.clone().filter(|person| *person != Person::Ask);
-        let waiting: Box<dyn Waits> = Box::new(WaitingTurn { incoming, version, hears_news });
+        let waiting: Box<dyn Waits> = Box::new(WaitingTurn { incoming, version });
         let deadline = now + self.reply_timeout;
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {

@@ -1,4 +1,4 @@
-//! The commands that the relay keeps for itself, as Yandex normalises them (facts/alice.md).
+//! The commands that the relay keeps for itself, as Yandex normalises them (docs/facts/alice.md).
 
 /// Ask for late answers.
 const NEWS: [&str; 8] =

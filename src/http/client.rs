@@ -74,7 +74,7 @@ impl Client {
         Ok(Self { stream, address, deadline })
     }
 
-    /// This end of the connection.
+    /// Returns this end of the connection.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.stream.local_addr().ok()
     }

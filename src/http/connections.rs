@@ -62,14 +62,14 @@ impl<R: Request> Connections<R> {
         Self { order, sockets, ready, reception, calls, waiter }
     }
 
-    /// Takes a request of this peer. It comes back if it is its turn.
+    /// Takes a request of this peer. Returns it if it is its turn.
     pub fn admit(self: &Arc<Self>, peer: SocketAddr, request: R, now: Instant) -> Received<R> {
         let known = self.lock().known_socket(peer);
         let socket = self.sockets.find(peer, known);
         let admitted = self.lock().admit(peer, socket, request, now);
         match admitted {
             Admitted::Serve { id, request, is_first } => {
-                return Received::Ready(self.incoming(request, id, peer), is_first);
+                return Received::Ready(self.incoming(request, id), is_first);
             }
             Admitted::Waits => {}
             Admitted::Drop(request) => request.let_go(0),
@@ -97,7 +97,7 @@ impl<R: Request> Connections<R> {
         sweep
     }
 
-    /// Takes what was handed over, if there is something.
+    /// Returns what was handed over, if there is something.
     pub fn ready(&self) -> Option<Work<R>> {
         self.ready.1.try_recv().ok().map(|work| *work)
     }
@@ -115,8 +115,8 @@ impl<R: Request> Connections<R> {
         (self.calls.before_waiting)();
     }
 
-    fn incoming(self: &Arc<Self>, request: R, id: ConnectionId, peer: SocketAddr) -> Incoming<R> {
-        Incoming::new(request, id, peer, self.clone())
+    fn incoming(self: &Arc<Self>, request: R, id: ConnectionId) -> Incoming<R> {
+        Incoming::new(request, id, self.clone())
     }
 
     fn shut(&self, target: &Target) {
@@ -139,8 +139,8 @@ impl<R: Request> Home<R> for Connections<R> {
         let finished = self.lock().finish(id, (self.calls.now)());
         match finished {
             Finished::Rest => {}
-            Finished::Serve(request, peer) => {
-                let incoming = self.incoming(request, id, peer);
+            Finished::Serve(request) => {
+                let incoming = self.incoming(request, id);
                 self.hand_over(Work::Request(incoming));
             }
             Finished::Drop(requests) => requests.into_iter().for_each(|request| request.let_go(0)),
@@ -160,9 +160,9 @@ impl<R: Request> Home<R> for Connections<R> {
         self.lock().upgraded(id);
     }
 
-    fn socket(&self, id: ConnectionId, peer: SocketAddr) -> Option<TcpStream> {
+    fn socket(&self, id: ConnectionId) -> Option<TcpStream> {
         let known = self.lock().socket(id);
-        self.sockets.duplicate(peer, known)
+        self.sockets.duplicate(id.peer(), known)
     }
 
     fn hand_over(&self, work: Work<R>) {

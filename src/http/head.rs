@@ -5,7 +5,7 @@ use tiny_http::{HTTPVersion, Request};
 
 use crate::http::answer::Answer;
 
-/// Bytes of one request body. A turn is 0.9 to 1.6 KB (facts/alice.md); this is forty times that.
+/// Bytes of one request body. A turn is 0.9 to 1.6 KB (docs/facts/alice.md); this is forty times that.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Header fields of one request; nginx sends about a dozen.
@@ -115,7 +115,7 @@ fn plain_number(digits: &str) -> Option<u64> {
     plain.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// RFC 9110, 5.6.2.
+/// Whether a token may hold this byte (RFC 9110, 5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

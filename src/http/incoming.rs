@@ -34,12 +34,12 @@ pub trait Home<R: Request>: Send + Sync {
     /// The connection has become one of another protocol.
     fn upgraded(&self, id: ConnectionId);
     /// Returns a duplicate of the connection's socket.
-    fn socket(&self, id: ConnectionId, peer: SocketAddr) -> Option<TcpStream>;
+    fn socket(&self, id: ConnectionId) -> Option<TcpStream>;
     /// Gives work to the next free worker. When too much waits, the connection is cut instead.
     fn hand_over(&self, work: Work<R>);
     /// This thread may have to wait: another receives meanwhile.
     fn let_others_receive(&self);
-    /// Takes what must wait for a socket.
+    /// Returns what takes whatever must wait for a socket.
     fn waiter(&self) -> &Waiter;
 }
 
@@ -48,7 +48,6 @@ pub struct Incoming<R: Request> {
     /// Taken by whatever ends it.
     request: Option<R>,
     id: ConnectionId,
-    peer: SocketAddr,
     home: Arc<dyn Home<R>>,
     /// Held until the answer is out, so that the end of the program can wait for it.
     owed: Option<Sender<()>>,
@@ -56,33 +55,33 @@ pub struct Incoming<R: Request> {
 
 impl<R: Request> Incoming<R> {
     /// Only `home` knows when a request's turn has come.
-    pub fn new(request: R, id: ConnectionId, peer: SocketAddr, home: Arc<dyn Home<R>>) -> Self {
-        Self { request: Some(request), id, peer, home, owed: None }
+    pub fn new(request: R, id: ConnectionId, home: Arc<dyn Home<R>>) -> Self {
+        Self { request: Some(request), id, home, owed: None }
     }
 
-    /// Who is connected; behind a proxy, the proxy.
+    /// Returns who is connected; behind a proxy, the proxy.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.id.peer()
     }
 
-    /// The request itself.
+    /// Returns the request itself.
     pub fn request(&self) -> &R {
         self.request.as_ref().expect("only what consumes an Incoming takes its request")
     }
 
-    /// The same, to read its body.
+    /// Returns the same, to read its body.
     pub fn request_mut(&mut self) -> &mut R {
         self.request.as_mut().expect("only what consumes an Incoming takes its request")
     }
 
-    /// The first header field of this name.
+    /// Returns the first header field of this name.
     pub fn field(&self, name: &'static str) -> Option<&str> {
         self.request().field(name)
     }
 
     /// Returns a duplicate of the connection's socket.
     pub fn socket(&self) -> Option<TcpStream> {
-        self.home.socket(self.id, self.peer)
+        self.home.socket(self.id)
     }
 
     /// Keeps `owed` until the answer is out.
@@ -90,7 +89,7 @@ impl<R: Request> Incoming<R> {
         self.owed = Some(owed);
     }
 
-    /// Where it came from.
+    /// Returns where it came from.
     pub fn home(&self) -> &Arc<dyn Home<R>> {
         &self.home
     }
@@ -130,7 +129,7 @@ impl<R: Request> Incoming<R> {
         }
     }
 
-    /// Lets `switch` turn the connection into one of another protocol.
+    /// Has `switch` turn the connection into one of another protocol. Returns what that makes.
     pub fn upgrade<T>(mut self, switch: impl FnOnce(R) -> T) -> Option<T> {
         self.home.let_others_receive();
         let switched = switch(self.request.take()?);
@@ -143,7 +142,7 @@ impl<R: Request> Incoming<R> {
 impl<R: Request> Drop for Incoming<R> {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            let rescued = Self::new(request, self.id, self.peer, self.home.clone());
+            let rescued = Self::new(request, self.id, self.home.clone());
             self.home.hand_over(Work::Dropped(rescued));
         }
     }

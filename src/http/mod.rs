@@ -1,5 +1,5 @@
 //! Everything that stands around tiny_http: the order of requests and the bounds that the library leaves
-//! open (facts/tiny_http.md), and the answers.
+//! open (docs/facts/tiny_http.md), and the answers.
 //!
 //! One request's way: tiny_http -> [`reception`] -> [`order`] (its turn) -> [`head`] (is it sound?) ->
 //! [`body`] (all of it, without waiting on a thread) -> whoever serves it -> [`answer`] -> [`order`] (the

@@ -5,6 +5,7 @@
 //! connection a moment later, so each has a number of its own here, and whoever serves a request carries
 //! that. The socket's inode tells two connections of one address apart.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -35,16 +36,25 @@ pub const KICK_ALLOWED_EVERY: Duration = Duration::from_micros(31_250);
 /// Kicks that may be saved up.
 pub const MAX_KICKS_SAVED: usize = 256;
 
-/// Which connection. No two of a process have the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(u64);
+/// Which connection: one peer's, and which of its connections, since no two have the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnectionId(SocketAddr, u64);
+
+impl ConnectionId {
+    /// Returns the peer.
+    pub fn peer(self) -> SocketAddr {
+        self.0
+    }
+}
 
 /// All connections that were heard of lately. `R` is a request.
 #[derive(Debug)]
 pub struct Order<R> {
     next: u64,
-    connections: HashMap<ConnectionId, Connection<R>>,
-    by_peer: HashMap<SocketAddr, ConnectionId>,
+    /// The newest of each peer.
+    connections: HashMap<SocketAddr, Connection<R>>,
+    /// Those that another one has replaced, while a request of theirs is still being served.
+    replaced: Vec<Connection<R>>,
     crowded: usize,
     /// How many kicks may be made, and since when no more were allowed by time.
     kicks: (usize, Option<Instant>),
@@ -52,7 +62,7 @@ pub struct Order<R> {
 
 #[derive(Debug)]
 struct Connection<R> {
-    peer: SocketAddr,
+    id: ConnectionId,
     /// Its socket; none when it was gone before anybody looked for it.
     socket: Option<Socket>,
     /// Whether it has brought a request yet.
@@ -63,6 +73,8 @@ struct Connection<R> {
     waiting: VecDeque<R>,
     /// Since when nothing that comes from it counts.
     condemned: Option<Instant>,
+    /// Whether the sweep that is under way has found it.
+    is_live: bool,
     patience: Patience,
 }
 
@@ -82,8 +94,8 @@ pub enum Admitted<R> {
 /// What follows a request that is done with.
 #[derive(Debug)]
 pub enum Finished<R> {
-    /// The next one of its connection, which this peer has, has its turn.
-    Serve(R, SocketAddr),
+    /// The next one of its connection has its turn.
+    Serve(R),
     /// Nothing waits.
     Rest,
     /// None of these count; nobody answers them. They must be dropped in this order: tiny_http holds a
@@ -114,24 +126,25 @@ pub struct Sweep {
 
 impl<R> Default for Order<R> {
     fn default() -> Self {
-        let (connections, by_peer) = (HashMap::new(), HashMap::new());
+        let (connections, replaced) = (HashMap::new(), Vec::new());
         let kicks = (MAX_KICKS, None);
-        Self { next: 0, connections, by_peer, crowded: MAX_REMEMBERED, kicks }
+        Self { next: 0, connections, replaced, crowded: MAX_REMEMBERED, kicks }
     }
 }
 
 impl<R> Order<R> {
     /// Returns this connection's socket, where it was found the last time.
     pub fn socket(&self, id: ConnectionId) -> Option<Socket> {
-        self.connections.get(&id).and_then(|connection| connection.socket)
+        self.connections.get(&id.0).filter(|connection| connection.id == id)?.socket
     }
 
     /// Returns where the peer's socket was found the last time.
     pub fn known_socket(&self, peer: SocketAddr) -> Option<Socket> {
-        self.current(peer).and_then(|connection| connection.socket)
+        self.connections.get(&peer)?.socket
     }
 
-    /// Takes a request of this peer, whose socket is `socket`; none when it is gone already.
+    /// Takes a request of this peer, whose socket is `socket`; none when it is gone already. Returns what
+    /// becomes of it.
     pub fn admit(
         &mut self,
         peer: SocketAddr,
@@ -139,11 +152,7 @@ impl<R> Order<R> {
         request: R,
         now: Instant,
     ) -> Admitted<R> {
-        let id = match self.by_peer.get(&peer) {
-            Some(&id) if !self.is_replaced(id, socket) => id,
-            _ => self.open(peer, socket, Patience::new(now)),
-        };
-        let Some(connection) = self.connections.get_mut(&id) else { return Admitted::Drop(request) };
+        let connection = self.connection(peer, socket, || Patience::new(now));
         if connection.condemned.is_some() {
             if connection.busy {
                 // It can't be dropped before those in front of it are answered. No more of these can
@@ -162,7 +171,7 @@ impl<R> Order<R> {
         }
         connection.busy = true;
         let is_first = !std::mem::replace(&mut connection.heard, true);
-        Admitted::Serve { id, request, is_first }
+        Admitted::Serve { id: connection.id, request, is_first }
     }
 
     /// Whether so many connections are remembered that those which are gone should be forgotten now.
@@ -170,20 +179,18 @@ impl<R> Order<R> {
         self.connections.len() > self.crowded
     }
 
-    /// The request of this connection that was being served is done with.
+    /// The request of this connection that was being served is done with. Returns what follows.
     pub fn finish(&mut self, id: ConnectionId, now: Instant) -> Finished<R> {
-        let Some(connection) = self.connections.get_mut(&id) else { return Finished::Rest };
-        let is_gone = self.by_peer.get(&connection.peer) != Some(&id);
-        if is_gone || connection.condemned.is_some() {
+        if let Some(place) = self.replaced.iter().position(|connection| connection.id == id) {
+            return Finished::Drop(self.replaced.swap_remove(place).waiting);
+        }
+        let Some(connection) = self.known(id) else { return Finished::Rest };
+        if connection.condemned.is_some() {
             connection.busy = false;
-            let dropped = std::mem::take(&mut connection.waiting);
-            if is_gone {
-                self.connections.remove(&id);
-            }
-            return Finished::Drop(dropped);
+            return Finished::Drop(std::mem::take(&mut connection.waiting));
         }
         match connection.waiting.pop_front() {
-            Some(request) => Finished::Serve(request, connection.peer),
+            Some(request) => Finished::Serve(request),
             None => {
                 connection.busy = false;
                 connection.patience.rest(now);
@@ -195,12 +202,15 @@ impl<R> Order<R> {
     /// From now on nothing that comes from this connection counts. Returns what must be shut to end it at
     /// once.
     pub fn condemn(&mut self, id: ConnectionId, now: Instant) -> Option<Target> {
-        self.connections.get_mut(&id).map(|connection| connection.condemn(now))
+        if let Some(connection) = self.replaced.iter_mut().find(|connection| connection.id == id) {
+            return Some(connection.condemn(now));
+        }
+        self.known(id).map(|connection| connection.condemn(now))
     }
 
     /// The connection has become one of another protocol: no request will come from it any more.
     pub fn upgraded(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&id) {
+        if let Some(connection) = self.known(id) {
             connection.patience.end();
         }
     }
@@ -212,15 +222,16 @@ impl<R> Order<R> {
         let mut sweep = Sweep::default();
         let mut waiting = Vec::new();
         for found in live {
-            let id = self.find(found, now);
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            let patience = || Patience::found(now, found.received);
+            let connection = self.connection(found.peer, Some(found.socket), patience);
             connection.socket = Some(found.socket);
+            connection.is_live = true;
             if connection.condemned.is_some() {
                 continue;
             }
             match connection.patience.judge(now, connection.busy, found.received) {
                 Verdict::Fine => {}
-                Verdict::Waiting(since) => waiting.push((since, id)),
+                Verdict::Waiting(since) => waiting.push((since, connection.id)),
                 Verdict::Stranded => {
                     sweep.any_waits = true;
                     sweep.kicks = sweep.kicks.saturating_add(connection.patience.kicks());
@@ -241,7 +252,7 @@ impl<R> Order<R> {
             let longest = waiting.into_iter().take(too_many);
             sweep.cut.extend(longest.filter_map(|(_, id)| self.condemn(id, now)));
         }
-        self.forget(now, live);
+        self.forget(now);
         sweep
     }
 
@@ -258,80 +269,81 @@ impl<R> Order<R> {
         }
     }
 
-    /// Returns the connection that was found live, a new one if it is not known.
-    fn find(&mut self, found: &Live, now: Instant) -> ConnectionId {
-        match self.by_peer.get(&found.peer) {
-            Some(&id) if !self.is_replaced(id, Some(found.socket)) => id,
-            _ => self.open(found.peer, Some(found.socket), Patience::found(now, found.received)),
-        }
-    }
-
     /// Forgets the connections that are gone, unless a request of theirs is being served.
-    fn forget(&mut self, now: Instant, live: &[Live]) {
-        let live: std::collections::HashSet<_> = live.iter().map(|found| found.peer).collect();
-        let by_peer = &mut self.by_peer;
-        self.connections.retain(|id, connection| {
-            let is_current = by_peer.get(&connection.peer) == Some(id);
+    fn forget(&mut self, now: Instant) {
+        self.connections.retain(|_, connection| {
             let may_bring_more = |since: Instant| now.saturating_duration_since(since) < CONDEMNED;
-            let stays = connection.busy
-                || is_current
-                    && (live.contains(&connection.peer)
-                        || connection.condemned.is_some_and(may_bring_more));
-            if !stays && is_current {
-                by_peer.remove(&connection.peer);
-            }
-            stays
+            let is_live = std::mem::take(&mut connection.is_live);
+            is_live || connection.busy || connection.condemned.is_some_and(may_bring_more)
         });
         self.crowded = MAX_REMEMBERED.max(2 * self.connections.len());
         if self.connections.capacity() > 4 * self.crowded {
             self.connections.shrink_to(self.crowded);
-            self.by_peer.shrink_to(self.crowded);
         }
     }
 
-    /// Makes this the peer's connection. One that had the address before stays for as long as a request
-    /// of it is being served.
-    fn open(&mut self, peer: SocketAddr, socket: Option<Socket>, patience: Patience) -> ConnectionId {
-        let id = ConnectionId(self.next);
-        self.next += 1;
-        self.kicks.0 = MAX_KICKS_SAVED.min(self.kicks.0 + 1);
-        let (waiting, condemned) = (VecDeque::new(), None);
-        let connection =
-            Connection { peer, socket, heard: false, busy: false, waiting, condemned, patience };
-        self.connections.insert(id, connection);
-        if let Some(old) = self.by_peer.insert(peer, id)
-            && self.connections.get(&old).is_some_and(|old| !old.busy)
-        {
-            self.connections.remove(&old);
+    /// Returns the peer's connection. It is a new one, with this `patience`, when none is known or the
+    /// known one's socket is another.
+    fn connection(
+        &mut self,
+        peer: SocketAddr,
+        socket: Option<Socket>,
+        patience: impl FnOnce() -> Patience,
+    ) -> &mut Connection<R> {
+        let (next, kicks) = (&mut self.next, &mut self.kicks.0);
+        let open = || {
+            let id = ConnectionId(peer, *next);
+            *next += 1;
+            *kicks = MAX_KICKS_SAVED.min(*kicks + 1);
+            Connection {
+                id,
+                socket,
+                heard: false,
+                busy: false,
+                waiting: VecDeque::new(),
+                condemned: None,
+                is_live: false,
+                patience: patience(),
+            }
+        };
+        match self.connections.entry(peer) {
+            Entry::Vacant(place) => place.insert(open()),
+            Entry::Occupied(place) => {
+                let connection = place.into_mut();
+                if connection.is_replaced_by(socket) {
+                    let old = std::mem::replace(connection, open());
+                    if old.busy {
+                        self.replaced.push(old);
+                    }
+                }
+                connection
+            }
         }
-        id
     }
 
-    /// Whether the peer's address belongs to another connection than this by now: both can't be open at
-    /// once, and this one's socket is another, or was gone before anybody looked for it.
-    fn is_replaced(&self, id: ConnectionId, socket: Option<Socket>) -> bool {
-        let Some(socket) = socket else { return false };
-        self.connections
-            .get(&id)
-            .is_none_or(|connection| connection.socket.is_none_or(|known| known.inode != socket.inode))
-    }
-
-    fn current(&self, peer: SocketAddr) -> Option<&Connection<R>> {
-        self.connections.get(self.by_peer.get(&peer)?)
+    /// Returns the connection with this number, if it is its peer's newest.
+    fn known(&mut self, id: ConnectionId) -> Option<&mut Connection<R>> {
+        self.connections.get_mut(&id.0).filter(|connection| connection.id == id)
     }
 
     /// How many connections are remembered, and how many requests wait.
     #[cfg(test)]
     pub fn sizes(&self) -> [usize; 2] {
-        let waiting = self.connections.values().map(|connection| connection.waiting.len()).sum();
-        [self.connections.len().max(self.by_peer.len()), waiting]
+        let all = self.connections.values().chain(&self.replaced);
+        [self.connections.len() + self.replaced.len(), all.map(|c| c.waiting.len()).sum()]
     }
 }
 
 impl<R> Connection<R> {
     fn condemn(&mut self, now: Instant) -> Target {
         self.condemned = Some(now);
-        Target { peer: self.peer, socket: self.socket }
+        Target { peer: self.id.0, socket: self.socket }
+    }
+
+    /// Whether the peer's address belongs to another connection by now: both can't be open at once, and
+    /// this one's socket is another, or was gone before anybody looked for it.
+    fn is_replaced_by(&self, socket: Option<Socket>) -> bool {
+        socket.is_some_and(|socket| self.socket.is_none_or(|known| known.inode != socket.inode))
     }
 }
 
@@ -386,7 +398,7 @@ mod tests {
         }
         let other = serve(&mut order, 2, 2, 20, now);
         for request in [11, 12] {
-            assert!(matches!(order.finish(id, now), Finished::Serve(next, _) if next == request));
+            assert!(matches!(order.finish(id, now), Finished::Serve(next) if next == request));
         }
         assert!(matches!(order.finish(id, now), Finished::Rest));
         assert!(matches!(order.finish(other, now), Finished::Rest));
@@ -569,3 +581,7 @@ mod tests {
         assert!(kicks >= 300, "{kicks}: an honest one among them must not wait for ever");
     }
 }
+
+#[cfg(test)]
+#[path = "../../tests/models/order.rs"]
+mod model;

@@ -75,7 +75,7 @@ impl Patience {
         self.ended = true;
     }
 
-    /// Judges it by what it has received; `busy` when a request of it is being served.
+    /// Returns what becomes of it, by what it has received; `busy` when a request of it is being served.
     pub fn judge(&mut self, now: Instant, busy: bool, received: Option<Received>) -> Verdict {
         let Some(received) = received.filter(|_| !self.ended) else { return Verdict::Fine };
         let brought = received.bytes.saturating_sub(*self.bytes.get_or_insert(received.bytes));

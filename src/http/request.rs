@@ -85,3 +85,30 @@ pub fn read_on(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Resu
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is interrupted before each byte.
+    struct Interrupted(bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0 = !self.0;
+            if self.0 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            buffer[0] = b'x';
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_read_that_was_interrupted_is_tried_again() {
+        let mut reader = Interrupted(false);
+        for _ in 0..3 {
+            assert_eq!(read_on(&mut reader, &mut [0; 2]).unwrap(), 1);
+        }
+    }
+}

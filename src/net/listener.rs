@@ -58,7 +58,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// Where this machine itself reaches a listener that listens at `address`.
+/// Returns where this machine itself reaches a listener that listens at `address`.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         // Also right for `[::]`: the socket takes IPv4, and a container may have no IPv6 loopback.

@@ -20,6 +20,13 @@ pub struct Socket {
     pub inode: u64,
 }
 
+impl Socket {
+    /// Whether it stands under this descriptor, and is still connected to this peer.
+    fn is_under(&self, fd: BorrowedFd<'_>, peer: SocketAddr) -> bool {
+        inode_of(fd) == Some(self.inode) && remote_of(fd) == Some(peer)
+    }
+}
+
 /// What the kernel knows of what a connection has received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Received {
@@ -103,11 +110,8 @@ impl Sockets for Accepted {
     }
 
     fn find(&self, peer: SocketAddr, hint: Option<Socket>) -> Option<Socket> {
-        let is_still = |hint: &Socket| {
-            descriptor::borrow(hint.descriptor, |fd| {
-                inode_of(fd) == Some(hint.inode) && remote_of(fd) == Some(peer)
-            })
-        };
+        let is_still =
+            |hint: &Socket| descriptor::borrow(hint.descriptor, |fd| hint.is_under(fd, peer));
         hint.filter(is_still).or_else(|| {
             self.search(|number| {
                 descriptor::borrow(number, |fd| {
@@ -119,9 +123,9 @@ impl Sockets for Accepted {
     }
 
     fn duplicate(&self, peer: SocketAddr, socket: Option<Socket>) -> Option<TcpStream> {
-        let is_it = |fd: BorrowedFd<'_>| {
-            peer_of(fd, self.port) == Some(peer)
-                && socket.is_none_or(|socket| inode_of(fd) == Some(socket.inode))
+        let is_it = |fd: BorrowedFd<'_>| match socket {
+            Some(socket) => socket.is_under(fd, peer),
+            None => peer_of(fd, self.port) == Some(peer),
         };
         // Another socket may have got the number between a look and the duplication.
         let own = |number| {
@@ -149,7 +153,7 @@ pub fn descriptors() -> std::io::Result<Vec<RawFd>> {
     Ok(numbers)
 }
 
-/// Who is connected to our `port` through this descriptor; none when it is no such connection.
+/// Returns who is connected to our `port` through this descriptor; none when it is no such connection.
 fn peer_of(fd: BorrowedFd<'_>, port: u16) -> Option<SocketAddr> {
     let peer = remote_of(fd)?;
     let own = SocketAddr::try_from(rustix::net::getsockname(fd).ok()?).ok()?;

@@ -54,7 +54,7 @@ pub fn ask(target: Target, credentials: &Credentials, phrase: &str) -> Result<Sa
     turn(target, credentials, phrase, None)
 }
 
-/// Sends a turn, which is about `command` if it asks for late answers.
+/// Sends a turn, which is about `command` if it asks for late answers. Returns what Alice would say.
 fn turn(
     target: Target,
     credentials: &Credentials,

@@ -4,20 +4,21 @@ use std::mem::size_of_val;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// Runs `look` on a descriptor known only by its number, which must be one that /proc/self/fd has told.
+/// Runs `look` on a descriptor known only by its number, which must not be negative. Returns what `look`
+/// does.
 ///
 /// It may be closed or reused by another thread at any moment, so `look` must do no more than ask or
 /// duplicate, and what is to be acted on must be checked again on the duplicate.
 pub(crate) fn borrow<T>(number: RawFd, look: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
-    // SAFETY: `borrow_raw` asks that the descriptor stays open and that it is not -1. The numbers come
-    // from /proc/self/fd, so they are not negative. That one may be closed meanwhile can't break memory
-    // safety, since what is done with it is only ever `getpeername`, `getsockname`, `getsockopt`, FIONREAD
-    // or a duplication: system calls that change nothing and fail with EBADF or ENOTSOCK.
+    // SAFETY: `borrow_raw` asks that the descriptor stays open and that it is not -1. No number here is
+    // negative. That one may be closed, or may never have been open, can't break memory safety, since what
+    // is done with it is only ever `getpeername`, `getsockname`, `getsockopt`, `fstat`, FIONREAD or a
+    // duplication: system calls that change nothing and fail with EBADF or ENOTSOCK.
     look(unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-/// Bytes that a TCP connection has received since it was opened, and how long ago the last of them came;
-/// none when the kernel doesn't tell.
+/// Returns how many bytes a TCP connection has received since it was opened, and how long ago the last of
+/// them came; none when the kernel doesn't tell.
 pub(crate) fn received(fd: BorrowedFd<'_>) -> Option<(u64, Duration)> {
     // `struct tcp_info` of linux/tcp.h, up to tcpi_bytes_received; fields are only ever added behind.
     const LAST_DATA_RECV: usize = 52; // u32, milliseconds

@@ -44,7 +44,7 @@ pub fn trim() {
     }
 }
 
-/// Lets glibc have one arena for what little it allocates by itself, where it would make one for every
+/// Gives glibc one arena for what little it allocates by itself, where it would make one for every
 /// thread: 50 kB of memory, and 1 GB of addresses. Other C libraries have none. To be called before any
 /// thread is started.
 pub fn one_arena() {

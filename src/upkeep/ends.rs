@@ -47,7 +47,15 @@ pub fn start_vital(
     name: impl Into<String>,
     run: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> io::Result<()> {
-    let (ends, name) = (ends.clone(), name.into());
+    // Boxed, since each kind of closure would have a copy of all that starts and catches.
+    start_boxed(ends.clone(), name.into(), Box::new(run))
+}
+
+fn start_boxed(
+    ends: Ends,
+    name: String,
+    run: Box<dyn FnOnce() -> Result<(), String> + Send>,
+) -> io::Result<()> {
     std::thread::Builder::new().name(name.clone()).spawn(move || {
         let ended = catch_unwind(AssertUnwindSafe(|| fault(&name).and_then(|()| run())));
         match ended {
@@ -59,7 +67,7 @@ pub fn start_vital(
     Ok(())
 }
 
-/// What a panic says.
+/// Returns what a panic says.
 fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")

@@ -1,7 +1,7 @@
 //! The log: formatted where it is said, written by a thread of its own.
 //!
 //! A thread that serves must never wait for whoever reads the log, nor die with it (end of
-//! facts/tiny_http.md), so lines go through a bounded queue; what doesn't fit is dropped and counted.
+//! docs/facts/tiny_http.md), so lines go through a bounded queue; what doesn't fit is dropped and counted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

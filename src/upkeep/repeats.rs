@@ -51,7 +51,7 @@ impl Repeats {
         }
     }
 
-    /// Counts `line`; it comes back if it is to be said.
+    /// Counts `line`. Returns it if it is to be said.
     fn count(&self, line: String, now: Instant) -> Option<String> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, count)) = table.lines.iter_mut().find(|(known, _)| *known == line) {
@@ -74,8 +74,8 @@ impl Repeats {
         None
     }
 
-    /// Says the lines whose minute is over, and forgets those that did not come again; when the next
-    /// minute is over.
+    /// Says the lines whose minute is over, and forgets those that did not come again. Returns when the
+    /// next minute is over.
     pub fn tend(&self, now: Instant) -> Option<Instant> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let Table { lines, others } = &mut *table;

@@ -55,7 +55,7 @@ impl Tally {
         false
     }
 
-    /// Says the summary that is due; when the next one is.
+    /// Says the summary that is due. Returns when the next one is.
     pub fn tend(&self, now: Instant) -> Option<Instant> {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         if now >= window.ends {

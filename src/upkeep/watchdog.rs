@@ -1,6 +1,6 @@
 //! The watchdog: asks its own `/health` through the real listener, and looks at what tiny_http can make
 //! grow (T3, T4, T5, T12). A relay that can't serve must end, since only that makes its supervisor start
-//! it again (facts/docker.md). Whoever looks at the memory also gives back what is not used.
+//! it again (docs/facts/docker.md). Whoever looks at the memory also gives back what is not used.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::net::sockets;
-use crate::unchecked::heap;
 
 /// How often the watchdog looks. Three failures, each of at most [`LOOK_TIMEOUT`], end the program within
 /// 6 s, so that a supervisor has it back within 10.
@@ -53,21 +52,39 @@ pub fn allow_descriptors() -> usize {
     usize::try_from(allowed / 10 * 9).unwrap_or(usize::MAX).min(MAX_DESCRIPTORS)
 }
 
-/// Watches until `stop` is closed. `look` asks whether the relay answers itself.
+/// How often what is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// See [`LOOK_EVERY`].
+    pub look_every: Duration,
+    /// See [`LOOK_AGAIN`].
+    pub look_again: Duration,
+    /// See [`TRIM_EVERY`].
+    pub trim_every: Duration,
+}
+
+/// The times of a relay that serves.
+pub const TIMES: Times =
+    Times { look_every: LOOK_EVERY, look_again: LOOK_AGAIN, trim_every: TRIM_EVERY };
+
+/// Watches until `stop` is closed. `look` asks whether the relay answers itself, `trim` gives back memory
+/// that is not used.
 ///
 /// # Errors
 /// Why the program must end.
 pub fn run(
     stop: &Receiver<()>,
+    times: Times,
     max_descriptors: usize,
     mut look: impl FnMut() -> Result<(), String>,
+    mut trim: impl FnMut(),
 ) -> Result<(), String> {
     let mut failed = 0;
     let mut trimmed = Instant::now();
-    let next_look = |failed| if failed == 0 { LOOK_EVERY } else { LOOK_AGAIN };
+    let next_look = |failed| if failed == 0 { times.look_every } else { times.look_again };
     while stop.recv_timeout(next_look(failed)) == Err(RecvTimeoutError::Timeout) {
-        if trimmed.elapsed() >= TRIM_EVERY {
-            heap::trim();
+        if trimmed.elapsed() >= times.trim_every {
+            trim();
             trimmed = Instant::now();
         }
         within_limits(max_descriptors)?;
@@ -130,14 +147,21 @@ mod tests {
         assert_eq!(within_limits(usize::MAX), Ok(()));
         assert!(within_limits(0).unwrap_err().contains("descriptors are open, more than 0"));
     }
+    const QUICK: Times = Times {
+        look_every: Duration::from_millis(1),
+        look_again: Duration::from_millis(1),
+        trim_every: Duration::from_millis(5),
+    };
+
     #[test]
     fn three_failures_in_a_row_end_the_program_and_fewer_do_not() {
         let (_guard, stop) = crossbeam_channel::bounded(0);
         let mut looks = 0;
-        let failed = run(&stop, usize::MAX, || {
+        let look = || {
             looks += 1;
             if looks == 3 { Ok(()) } else { Err("no answer".into()) }
-        });
+        };
+        let failed = run(&stop, QUICK, usize::MAX, look, || {});
         assert!(failed.unwrap_err().ends_with("does not answer itself any more: no answer"));
         assert_eq!(looks, 6, "the third had put the count back to nothing");
     }
@@ -146,10 +170,33 @@ mod tests {
     fn a_failure_while_the_relay_is_being_stopped_is_none() {
         let (guard, stop) = crossbeam_channel::bounded(0);
         let mut guard = Some(guard);
-        let watched = run(&stop, usize::MAX, || {
+        let look = || {
             guard = None;
             Err("no answer".into())
-        });
-        assert_eq!(watched, Ok(()));
+        };
+        assert_eq!(run(&stop, QUICK, usize::MAX, look, || {}), Ok(()));
+    }
+
+    #[test]
+    fn unused_memory_is_given_back_now_and_then() {
+        let (guard, stop) = crossbeam_channel::bounded::<()>(0);
+        let (looks, trims) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let mut guard = Some(guard);
+        let look = || {
+            looks.set(looks.get() + 1);
+            if trims.get() == 3 {
+                guard = None;
+            }
+            Ok(())
+        };
+        assert_eq!(run(&stop, QUICK, usize::MAX, look, || trims.set(trims.get() + 1)), Ok(()));
+        assert!(looks.get() > trims.get(), "not at every look");
+    }
+
+    #[test]
+    fn a_process_past_its_limits_ends() {
+        let (_guard, stop) = crossbeam_channel::bounded(0);
+        let ended = run(&stop, QUICK, 0, || Ok(()), || {});
+        assert!(ended.unwrap_err().contains("descriptors are open"));
     }
 }

@@ -1,11 +1,11 @@
-"""The long cases: each row of the README's table «What it withstands», measured and judged.
+"""The long cases: each row of the table of docs/withstands.md, measured and judged.
 
     tests/soak/run              every case, the largest at a tenth of their size: about 5 minutes
     tests/soak/run --full       at full size
     tests/soak/run --only WORD  the cases whose name contains the word
 
 A case runs against a relay of its own, directly or through nginx, while a probe is an honest client and an
-honest agent. «calm» and «back» are those of the README. Exits with 1 when a "must" is missed.
+honest agent. «calm» and «back» are those of that page. Exits with 1 when a "must" is missed.
 """
 import argparse
 import json

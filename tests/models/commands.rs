@@ -1,0 +1,573 @@
+//! The table of commands against a naive model: one flat list of all commands that there ever were, each
+//! with its state, which every question goes through from the start.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::TestRunner;
+
+use super::*;
+use crate::commands::late::Loss;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LINKS: u64 = 3;
+
+/// How often each thing happened.
+type Seen = BTreeMap<&'static str, usize>;
+
+/// A run in which one of these never happens shows nothing about it.
+const MUST_HAPPEN: [&str; 22] = [
+    "begun",
+    "one too many",
+    "the clock is woken",
+    "the clock need not be woken",
+    "sent",
+    "not sent, since it has ended",
+    "taken",
+    "answered in time",
+    "answered before it was sent",
+    "answered on another link",
+    "answered late",
+    "answered for nobody",
+    "expired unsent",
+    "expired, nobody's",
+    "expired while the relay is stopping",
+    "expired, and goes on",
+    "lost under way",
+    "lost at work",
+    "gave way to a newer one",
+    "a loss gave way",
+    "some of it was told",
+    "a loss of one command was told",
+];
+
+/// Who may ask. An account and a device of the same name are two people.
+fn people() -> [Option<Person>; 4] {
+    [None, Some(Person::Account("a".into())), Some(Person::Device("a".into())), Some(Person::Ask)]
+}
+
+/// One of the commands: of those that are not over, or of all that there ever were.
+#[derive(Debug, Clone)]
+struct Which {
+    index: Index,
+    of_all: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Begin { link: u64, person: usize, seconds: u64 },
+    Send(Which),
+    Take(Which),
+    Answer { which: Which, other_link: Option<u64> },
+    Lose { link: u64 },
+    Tend,
+    Offer { person: usize, only: Option<Which>, told: Index },
+    Close,
+    Wait { seconds: u64 },
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    (any::<Index>(), prop::bool::weighted(0.2)).prop_map(|(index, of_all)| Which { index, of_all })
+}
+
+/// Bounds so small that each is reached all the time, and what is done within them.
+fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
+    use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait};
+    let bounds = (1..7usize, 1..4usize, 1..20u64).prop_map(|(in_all, each, seconds)| {
+        let remembered = Duration::from_secs(seconds);
+        Bounds { in_all, each, remembered }
+    });
+    let operation = prop_oneof![
+        16 => (0..LINKS, 0..people().len(), 0..6u64)
+            .prop_map(|(link, person, seconds)| Begin { link, person, seconds }),
+        12 => which().prop_map(Send),
+        2 => which().prop_map(Take),
+        10 => (which(), prop::option::weighted(0.2, 0..LINKS))
+            .prop_map(|(which, other_link)| Answer { which, other_link }),
+        2 => (0..LINKS).prop_map(|link| Lose { link }),
+        10 => Just(Tend),
+        6 => (1..people().len(), prop::option::weighted(0.4, which()), any::<Index>())
+            .prop_map(|(person, only, told)| Offer { person, only, told }),
+        8 => (0..5u64).prop_map(|seconds| Wait { seconds }),
+    ];
+    // Nothing becomes late any more once the relay is stopping, so it stops near the end, if at all.
+    let end = prop::option::of(vec(operation.clone(), 0..20));
+    let operations = (vec(operation, 0..150), end).prop_map(|(mut operations, end)| {
+        if let Some(end) = end {
+            operations.push(Close);
+            operations.extend(end);
+        }
+        operations
+    });
+    (1..9usize, bounds, operations)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unsent,
+    Sent,
+    /// Its turn is over, and it was sent for somebody.
+    AtWork,
+    /// It was answered after that.
+    Kept,
+    Over,
+}
+
+/// One command, from its beginning on.
+struct Record {
+    id: String,
+    link: LinkId,
+    begun: Instant,
+    person: Option<Person>,
+    state: State,
+    /// When this state ends by itself.
+    until: Instant,
+    /// The how manieth change of all brought it where it stands among those of its state.
+    place: usize,
+    answer: usize,
+}
+
+struct Lost {
+    person: Person,
+    loss: Loss,
+    until: Instant,
+}
+
+struct Model {
+    most: usize,
+    bounds: Bounds,
+    records: Vec<Record>,
+    losses: Vec<Lost>,
+    closing: bool,
+    changes: usize,
+    came: u64,
+    told: u64,
+}
+
+impl Model {
+    /// All that are in one of these states, the one that has been in it for longest first.
+    fn all(&self, states: &[State]) -> Vec<usize> {
+        let is_in = |&number: &usize| states.contains(&self.records[number].state);
+        let mut found: Vec<_> = (0..self.records.len()).filter(is_in).collect();
+        found.sort_by_key(|&number| self.records[number].place);
+        found
+    }
+
+    fn under_way(&self) -> Vec<usize> {
+        self.all(&[State::Unsent, State::Sent])
+    }
+
+    fn change(&mut self, number: usize, state: State, until: Instant) {
+        self.changes += 1;
+        let record = &mut self.records[number];
+        (record.state, record.until, record.place) = (state, until, self.changes);
+    }
+
+    /// One more is about to be in this state for a person; when there is no room, one gives way.
+    fn make_room(&mut self, state: State, person: &Person, loss: Loss, now: Instant, seen: &mut Seen) {
+        let all = self.all(&[state]);
+        let is_theirs = |number: &&usize| self.records[**number].person.as_ref() == Some(person);
+        let theirs: Vec<_> = all.iter().filter(is_theirs).copied().collect();
+        let gives_way = match (theirs.len() >= self.bounds.each, all.len() >= self.bounds.in_all) {
+            (true, _) => theirs[0],
+            (false, true) => all[0],
+            (false, false) => return,
+        };
+        note(seen, "gave way to a newer one");
+        self.give_up(gives_way, loss, now, seen);
+    }
+
+    /// A person gets no answer to this one, and will hear why.
+    fn give_up(&mut self, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
+        let person = self.records[number].person.clone().expect("it is somebody's");
+        self.change(number, State::Over, now);
+        let until = now + self.bounds.remembered;
+        for known in &mut self.losses {
+            if known.person == person && known.loss == loss {
+                known.until = until;
+                return;
+            }
+        }
+        self.losses.push(Lost { person, loss, until });
+        if self.losses.len() > self.bounds.in_all {
+            self.losses.remove(0);
+            note(seen, "a loss gave way");
+        }
+    }
+
+    /// What is late and whose time is over.
+    fn pass(&mut self, now: Instant, seen: &mut Seen) {
+        for number in self.all(&[State::AtWork]) {
+            if self.records[number].until <= now {
+                self.give_up(number, Loss::NoAnswer, now, seen);
+            }
+        }
+        for number in self.all(&[State::Kept]) {
+            if self.records[number].until <= now {
+                self.change(number, State::Over, now);
+            }
+        }
+        self.losses.retain(|lost| lost.until > now);
+    }
+
+    /// Those whose turn is over, and whether the answer will be kept.
+    fn tend(&mut self, now: Instant, seen: &mut Seen) -> Vec<(String, bool)> {
+        let mut expired = Vec::new();
+        for number in self.under_way() {
+            let Record { id, until, person, state, .. } = &self.records[number];
+            if *until > now {
+                continue;
+            }
+            let (id, person, state) = (id.clone(), person.clone(), *state);
+            let fate = match (state, &person) {
+                (State::Unsent, _) => "expired unsent",
+                (_, None) => "expired, nobody's",
+                (_, Some(_)) if self.closing => "expired while the relay is stopping",
+                (_, Some(_)) => "expired, and goes on",
+            };
+            note(seen, fate);
+            let goes_on = fate == "expired, and goes on";
+            match person.filter(|_| goes_on) {
+                Some(person) => {
+                    self.make_room(State::AtWork, &person, Loss::NoAnswer, now, seen);
+                    self.change(number, State::AtWork, now + self.bounds.remembered);
+                }
+                None => self.change(number, State::Over, now),
+            }
+            expired.push((id, goes_on));
+        }
+        self.pass(now, seen);
+        expired
+    }
+
+    /// When the first of all these is over by itself.
+    fn next(&self) -> Option<Instant> {
+        let records = self.records.iter().filter(|record| record.state != State::Over);
+        let records = records.map(|record| record.until);
+        records.chain(self.losses.iter().map(|lost| lost.until)).min()
+    }
+
+    fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
+        let mut begun: Vec<_> = Vec::new();
+        for number in self.all(&[State::AtWork]) {
+            let record = &self.records[number];
+            if record.person.as_ref() == Some(person) && only.is_none_or(|id| id == record.id) {
+                begun.push(record.begun);
+            }
+        }
+        begun.into_iter().min()
+    }
+
+    fn sizes(&self) -> [usize; 4] {
+        let late = [State::AtWork, State::Kept].map(|state| self.all(&[state]).len());
+        [self.under_way().len(), late[0], late[1], self.losses.len()]
+    }
+}
+
+fn note(seen: &mut Seen, what: &'static str) {
+    *seen.entry(what).or_default() += 1;
+}
+
+/// The table and its model, and the clock that looks after the table.
+struct Both<'a> {
+    /// Who waits is a number, and an answer is one.
+    table: Table<usize, usize>,
+    model: Model,
+    now: Instant,
+    /// When the clock looks again, as far as it was told.
+    alarm: Option<Instant>,
+    /// How often each of those who wait was told an end.
+    ends: Vec<usize>,
+    answers: usize,
+    seen: &'a mut Seen,
+}
+
+impl<'a> Both<'a> {
+    fn new(most: usize, bounds: Bounds, seen: &'a mut Seen) -> Self {
+        let (records, losses) = (Vec::new(), Vec::new());
+        let model =
+            Model { most, bounds, records, losses, closing: false, changes: 0, came: 0, told: 0 };
+        let table = Table::new("p".into(), most, bounds);
+        let (now, ends) = (Instant::now(), Vec::new());
+        Self { table, model, now, alarm: None, ends, answers: 0, seen }
+    }
+
+    /// Returns the id of one of the commands, and its number in the model.
+    fn pick(&self, which: &Which) -> Option<(usize, String)> {
+        let is_meant = |record: &Record| which.of_all || record.state != State::Over;
+        let records = self.model.records.iter().enumerate();
+        let meant: Vec<_> = records.filter(|(_, record)| is_meant(record)).collect();
+        let (number, record) =
+            *meant.get(which.index.index(meant.len().max(1)).min(meant.len().checked_sub(1)?))?;
+        Some((number, record.id.clone()))
+    }
+
+    /// Who waited for this command is told how it ended.
+    fn end(&mut self, number: usize, command: &Command<usize>) {
+        let record = &self.model.records[number];
+        assert_eq!(
+            (&command.id, command.link, command.begun, &command.person),
+            (&record.id, record.link, record.begun, &record.person)
+        );
+        self.ends[command.waiting] += 1;
+        assert_eq!(self.ends[command.waiting], 1, "{} ended twice", command.id);
+    }
+
+    fn number_of(&self, id: &str) -> usize {
+        self.model.records.iter().position(|record| record.id == id).expect("it was begun")
+    }
+
+    fn perform(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Begin { link, person, seconds } => {
+                let deadline = self.now + Duration::from_secs(*seconds);
+                self.begin(LinkId(*link), people()[*person].clone(), deadline);
+            }
+            Operation::Send(which) => {
+                let Some((number, id)) = self.pick(which) else { return };
+                let record = &mut self.model.records[number];
+                let may_be = matches!(record.state, State::Unsent | State::Sent);
+                if may_be {
+                    record.state = State::Sent;
+                }
+                assert_eq!(self.table.send(&id), may_be);
+                note(self.seen, if may_be { "sent" } else { "not sent, since it has ended" });
+            }
+            Operation::Take(which) => {
+                let Some((number, id)) = self.pick(which) else { return };
+                let taken = self.table.take(&id);
+                assert_eq!(taken.is_some(), self.model.under_way().contains(&number));
+                if let Some(command) = taken {
+                    self.end(number, &command);
+                    self.model.change(number, State::Over, self.now);
+                    note(self.seen, "taken");
+                }
+            }
+            Operation::Answer { which, other_link } => {
+                let Some((number, _)) = self.pick(which) else { return };
+                let link = other_link.map_or(self.model.records[number].link, LinkId);
+                self.answer(number, link);
+            }
+            Operation::Lose { link } => self.lose(LinkId(*link)),
+            Operation::Tend => self.tend(),
+            Operation::Offer { person, only, told } => {
+                let person = people()[*person].clone().expect("the first alone is nobody");
+                let only = only.as_ref().and_then(|which| self.pick(which)).map(|(_, id)| id);
+                self.offer(&person, only.as_deref(), told);
+            }
+            Operation::Close => {
+                self.table.close();
+                self.model.closing = true;
+            }
+            Operation::Wait { seconds } => self.now += Duration::from_secs(*seconds),
+        }
+        self.agree();
+    }
+
+    fn begin(&mut self, link: LinkId, person: Option<Person>, deadline: Instant) {
+        let (begun, waiting) = (self.now, self.ends.len());
+        self.ends.push(0);
+        let new = New { link, begun, deadline, person: person.clone(), waiting };
+        let is_room = self.model.under_way().len() < self.model.most;
+        match self.table.begin(new) {
+            Ok(Begun { id, wake_clock }) => {
+                assert!(is_room, "one too many is under way");
+                assert!(self.model.records.iter().all(|record| record.id != id), "{id} comes twice");
+                let number = self.model.records.len();
+                let state = State::Unsent;
+                let record =
+                    Record { id, link, begun, person, state, until: deadline, place: 0, answer: 0 };
+                self.model.records.push(record);
+                self.model.change(number, state, deadline);
+                let would_be_late = self.alarm.is_none_or(|alarm| alarm > deadline);
+                assert_eq!(wake_clock, would_be_late, "alarm {:?}, {deadline:?}", self.alarm);
+                if wake_clock {
+                    self.alarm = Some(deadline);
+                }
+                let woken =
+                    if wake_clock { "the clock is woken" } else { "the clock need not be woken" };
+                note(self.seen, "begun");
+                note(self.seen, woken);
+            }
+            Err(handed_back) => {
+                assert!(!is_room, "there is room");
+                assert_eq!(handed_back, waiting);
+                self.ends[waiting] += 1;
+                note(self.seen, "one too many");
+            }
+        }
+    }
+
+    fn answer(&mut self, number: usize, link: LinkId) {
+        self.answers += 1;
+        let record = &self.model.records[number];
+        let (id, begun, is_own_link) = (record.id.clone(), record.begun, record.link == link);
+        let answered = self.table.answer(link, &id, self.answers, self.now);
+        match (answered, record.state) {
+            (Answered::InTime(command, answer), State::Sent) if is_own_link => {
+                assert_eq!(answer, self.answers);
+                self.end(number, &command);
+                self.model.change(number, State::Over, self.now);
+                note(self.seen, "answered in time");
+            }
+            (Answered::Late(since), State::AtWork) if is_own_link => {
+                assert_eq!(since, begun);
+                let person = record.person.clone().expect("nobody's is not at work");
+                self.model.records[number].answer = self.answers;
+                self.model.make_room(State::Kept, &person, Loss::Answer, self.now, self.seen);
+                self.model.change(number, State::Kept, self.now + self.model.bounds.remembered);
+                self.model.came += 1;
+                note(self.seen, "answered late");
+            }
+            (Answered::Nobody, State::Unsent) => note(self.seen, "answered before it was sent"),
+            (Answered::Nobody, State::Kept | State::Over) => note(self.seen, "answered for nobody"),
+            (Answered::Nobody, _) if !is_own_link => note(self.seen, "answered on another link"),
+            (answered, state) => panic!("{answered:?} for {id}, which is {state:?}, on {link:?}"),
+        }
+    }
+
+    fn lose(&mut self, link: LinkId) {
+        let lost = self.table.lose(link, self.now);
+        let is_its = |model: &Model, number: &usize| model.records[*number].link == link;
+        for number in self.model.all(&[State::AtWork]) {
+            if is_its(&self.model, &number) {
+                self.model.give_up(number, Loss::Link, self.now, self.seen);
+                note(self.seen, "lost at work");
+            }
+        }
+        let mut expected = self.model.under_way();
+        expected.retain(|number| is_its(&self.model, number));
+        assert_eq!(lost.len(), expected.len());
+        for (number, command) in expected.into_iter().zip(&lost) {
+            self.end(number, command);
+            self.model.change(number, State::Over, self.now);
+            note(self.seen, "lost under way");
+        }
+    }
+
+    fn tend(&mut self) {
+        let (expired, next) = self.table.tend(self.now);
+        for Expired { command, .. } in &expired {
+            assert!(command.deadline <= self.now, "{} expired early", command.id);
+            self.end(self.number_of(&command.id), command);
+        }
+        let fates: Vec<_> = expired.into_iter().map(|e| (e.command.id, e.will_be_kept)).collect();
+        assert_eq!(fates, self.model.tend(self.now, self.seen));
+        assert_eq!(next, self.model.next());
+        assert!(next.is_none_or(|next| next > self.now), "there would be no end of looking");
+        self.alarm = next;
+    }
+
+    fn offer(&mut self, person: &Person, only: Option<&str>, told: &Index) {
+        let model = &mut self.model;
+        // While nothing at all is kept nothing is looked at, not even what has been at work for too long.
+        if model.sizes()[2..] != [0, 0] {
+            model.pass(self.now, self.seen);
+        }
+        let mut answers = model.all(&[State::Kept]);
+        answers.retain(|&number| {
+            let record = &model.records[number];
+            record.person.as_ref() == Some(person) && only.is_none_or(|id| record.id == id)
+        });
+        let may_share_a_loss = match only {
+            None => true,
+            Some(id) => answers.is_empty() && model.at_work(person, Some(id)).is_none(),
+        };
+        let losses = model.losses.iter().filter(|lost| lost.person == *person && may_share_a_loss);
+        let losses: Vec<_> = losses.map(|lost| lost.loss).collect();
+        let expected: Vec<_> = answers
+            .iter()
+            .map(|&number| Item::Answer(&model.records[number].answer))
+            .chain(losses.iter().map(|loss| Item::Loss(*loss)))
+            .collect();
+        let count = told.index(expected.len() + 1);
+        let said = self.table.offer(person, only, self.now, |items| {
+            assert_eq!(items, expected);
+            (count, "what is said")
+        });
+        assert_eq!(said, (!expected.is_empty()).then_some("what is said"));
+        if only.is_some() && !losses.is_empty() && count > 0 {
+            note(self.seen, "a loss of one command was told");
+        }
+        if (1..expected.len()).contains(&count) {
+            note(self.seen, "some of it was told");
+        }
+        for place in 0..count {
+            match answers.get(place) {
+                Some(&number) => {
+                    model.change(number, State::Over, self.now);
+                    model.told += 1;
+                }
+                None => {
+                    let loss = losses[place - answers.len()];
+                    model.losses.retain(|lost| lost.person != *person || lost.loss != loss);
+                }
+            }
+        }
+    }
+
+    /// What must hold after each step.
+    fn agree(&self) {
+        let Self { table, model, .. } = self;
+        assert_eq!(table.sizes(), model.sizes());
+        let [under_way, at_work, kept, losses] = table.sizes();
+        assert!(under_way <= model.most);
+        assert!([at_work, kept, losses].iter().all(|size| *size <= model.bounds.in_all));
+        for person in people().iter().flatten() {
+            for state in [State::AtWork, State::Kept] {
+                let all = model.all(&[state]).into_iter().map(|number| &model.records[number].person);
+                let theirs = all.filter(|whose| whose.as_ref() == Some(person)).count();
+                assert!(theirs <= model.bounds.each);
+            }
+            assert_eq!(table.at_work(person, None), model.at_work(person, None));
+            for Record { id, .. } in &model.records {
+                assert_eq!(table.at_work(person, Some(id)), model.at_work(person, Some(id)));
+            }
+        }
+        assert_eq!(table.late_answers(), (model.came, model.told));
+        if let Some(next) = model.next() {
+            assert!(self.alarm.is_some_and(|alarm| alarm <= next), "the clock looks too late");
+        }
+        for record in &model.records {
+            assert!(matches!(record.state, State::AtWork | State::Kept) <= record.person.is_some());
+        }
+    }
+
+    /// Nothing happens any more but that time passes.
+    fn come_to_rest(&mut self) {
+        for _ in 0..3 {
+            self.now += 60 * SECOND;
+            self.tend();
+            self.agree();
+        }
+        assert_eq!(self.alarm, None);
+        assert_eq!(self.table.sizes(), [0; 4]);
+        assert!(self.ends.iter().all(|ends| *ends == 1), "somebody still waits: {:?}", self.ends);
+    }
+}
+
+#[test]
+fn whatever_happens_the_table_does_what_a_flat_list_of_all_commands_would() {
+    let seen = RefCell::default();
+    let config = ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
+    let run = TestRunner::new(config).run(&histories(), |(most, bounds, operations)| {
+        let seen = &mut *seen.borrow_mut();
+        let mut both = Both::new(most, bounds, seen);
+        operations.iter().for_each(|operation| both.perform(operation));
+        both.come_to_rest();
+        *seen.entry("steps").or_default() += operations.len();
+        Ok(())
+    });
+    if let Err(error) = run {
+        panic!("{error}");
+    }
+    let seen = seen.into_inner();
+    println!("{seen:?}");
+    for what in MUST_HAPPEN {
+        assert!(seen.contains_key(what), "never: {what}: {seen:?}");
+    }
+}
