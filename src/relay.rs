@@ -115,7 +115,8 @@ impl Relay {
         start_vital(ends, "watchdog", {
             let engine = engine.clone();
             let look = move || look(reachable, &engine.sweeper);
-            move || watchdog::run(&stop, watchdog::TIMES, max_descriptors, look, heap::trim)
+            let limits = watchdog::Limits::of(max_descriptors);
+            move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
         log::info!("Relay started on {address}");
         let reply_timeout = config.reply_timeout;

@@ -25,17 +25,22 @@ pub fn news() -> &'static str {
 /// Returns a phrase as Yandex hands it over: in lower case, without punctuation, its words one space
 /// apart. What stands between two digits belongs to the number.
 pub fn normalised(phrase: &str) -> String {
-    let characters: Vec<char> = phrase.to_lowercase().chars().collect();
-    let is_digit = |place: Option<usize>| {
-        place.and_then(|place| characters.get(place)).is_some_and(char::is_ascii_digit)
-    };
-    let kept = characters.iter().enumerate().map(|(place, &character)| {
-        let in_number = matches!(character, '.' | ',' | ':')
-            && is_digit(place.checked_sub(1))
-            && is_digit(Some(place + 1));
-        if is_punctuation(character) && !in_number { ' ' } else { character }
-    });
-    kept.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    let lower = phrase.to_lowercase();
+    let mut command = String::with_capacity(lower.len());
+    let mut last = ' ';
+    let mut characters = lower.chars().peekable();
+    while let Some(character) = characters.next() {
+        let next_is_digit = characters.peek().is_some_and(char::is_ascii_digit);
+        let in_number = ".,:".contains(character) && last.is_ascii_digit() && next_is_digit;
+        let separates = character.is_whitespace() || (is_punctuation(character) && !in_number);
+        last = character;
+        if !separates {
+            command.push(character);
+        } else if !command.ends_with(' ') {
+            command.push(' ');
+        }
+    }
+    command.trim().to_owned()
 }
 
 fn is_punctuation(character: char) -> bool {

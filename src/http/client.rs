@@ -43,16 +43,19 @@ impl std::error::Error for ClientError {}
 pub struct Response {
     /// The status code.
     pub status: u16,
-    fields: Vec<(String, String)>,
+    head: Vec<u8>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
     /// Returns the first header field of this name.
-    pub fn field(&self, name: &str) -> Option<&str> {
-        let field = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
-        Some(&field.1)
+    pub fn field(&self, name: &str) -> Option<String> {
+        with_head(&self.head, |head, _| {
+            let field = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+            Some(std::str::from_utf8(field.value).ok()?.to_owned())
+        })
+        .ok()??
     }
 }
 
@@ -134,26 +137,36 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-/// Returns the response, once all of it is there.
-fn parse(received: &[u8]) -> Result<Option<Response>, ClientError> {
+/// Returns what `look` finds in the head that `received` begins with, and in how long it is; none while it
+/// is not whole.
+fn with_head<T>(
+    received: &[u8],
+    look: impl FnOnce(&httparse::Response<'_, '_>, usize) -> T,
+) -> Result<Option<T>, ClientError> {
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut fields);
-    let start = match head.parse(received) {
-        Ok(httparse::Status::Complete(start)) => start,
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(ClientError::NotHttp),
-    };
-    let texts = head.headers.iter().filter_map(|field| {
-        Some((field.name.to_owned(), std::str::from_utf8(field.value).ok()?.to_owned()))
-    });
-    let (status, fields) = (head.code.unwrap_or_default(), texts.collect());
-    let response = Response { status, fields, body: Vec::new() };
+    match head.parse(received) {
+        Ok(httparse::Status::Complete(length)) => Ok(Some(look(&head, length))),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(_) => Err(ClientError::NotHttp),
+    }
+}
+
+/// Returns the response, once all of it is there.
+fn parse(received: &[u8]) -> Result<Option<Response>, ClientError> {
+    let start = with_head(received, |head, length| (head.code.unwrap_or_default(), length))?;
+    let Some((status, start)) = start else { return Ok(None) };
+    let head = received[..start].to_vec();
+    let mut response = Response { status, head, body: Vec::new() };
     let length: usize = match response.field("Content-Length") {
         Some(length) => length.parse().map_err(|_| ClientError::NotHttp)?,
         None => 0,
     };
     let end = start.checked_add(length).ok_or(ClientError::NotHttp)?;
-    Ok(received.get(start..end).map(|body| Response { body: body.to_vec(), ..response }))
+    Ok(received.get(start..end).map(|body| {
+        response.body = body.to_vec();
+        response
+    }))
 }
 
 #[cfg(test)]
@@ -168,7 +181,7 @@ mod tests {
         }
         let response = parse(whole).unwrap().unwrap();
         assert_eq!((response.status, response.body.as_slice()), (200, &b"ok"[..]));
-        assert_eq!(response.field("Relay-Outcome"), Some("answered"));
+        assert_eq!(response.field("Relay-Outcome").as_deref(), Some("answered"));
         assert!(parse(b"SSH-2.0-OpenSSH\r\n").is_err());
         assert!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n").is_err());
     }

@@ -161,8 +161,8 @@ impl<R: Request> Home<R> for Connections<R> {
     }
 
     fn socket(&self, id: ConnectionId) -> Option<TcpStream> {
-        let known = self.lock().socket(id);
-        self.sockets.duplicate(id.peer(), known)
+        let target = self.lock().target(id)?;
+        self.sockets.duplicate(target.peer, target.socket)
     }
 
     fn hand_over(&self, work: Work<R>) {

@@ -37,7 +37,7 @@ pub const KICK_ALLOWED_EVERY: Duration = Duration::from_micros(31_250);
 pub const MAX_KICKS_SAVED: usize = 256;
 
 /// Which connection: one peer's, and which of its connections, since no two have the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionId(SocketAddr, u64);
 
 impl ConnectionId {
@@ -133,9 +133,10 @@ impl<R> Default for Order<R> {
 }
 
 impl<R> Order<R> {
-    /// Returns this connection's socket, where it was found the last time.
-    pub fn socket(&self, id: ConnectionId) -> Option<Socket> {
-        self.connections.get(&id.0).filter(|connection| connection.id == id)?.socket
+    /// Returns where this connection's socket was found the last time; none when another connection has
+    /// its address, and so its own socket is gone.
+    pub fn target(&self, id: ConnectionId) -> Option<Target> {
+        self.connections.get(&id.0).filter(|connection| connection.id == id).map(Connection::target)
     }
 
     /// Returns where the peer's socket was found the last time.
@@ -200,11 +201,8 @@ impl<R> Order<R> {
     }
 
     /// From now on nothing that comes from this connection counts. Returns what must be shut to end it at
-    /// once.
+    /// once; none when another connection has its address, and so it is over.
     pub fn condemn(&mut self, id: ConnectionId, now: Instant) -> Option<Target> {
-        if let Some(connection) = self.replaced.iter_mut().find(|connection| connection.id == id) {
-            return Some(connection.condemn(now));
-        }
         self.known(id).map(|connection| connection.condemn(now))
     }
 
@@ -225,8 +223,8 @@ impl<R> Order<R> {
             let patience = || Patience::found(now, found.received);
             let connection = self.connection(found.peer, Some(found.socket), patience);
             connection.socket = Some(found.socket);
-            connection.is_live = true;
-            if connection.condemned.is_some() {
+            let is_known = std::mem::replace(&mut connection.is_live, true);
+            if is_known || connection.condemned.is_some() {
                 continue;
             }
             match connection.patience.judge(now, connection.busy, found.received) {
@@ -248,7 +246,7 @@ impl<R> Order<R> {
         sweep.any_waits |= !waiting.is_empty();
         let too_many = waiting.len().saturating_sub(room);
         if too_many > 0 {
-            waiting.sort_unstable();
+            waiting.sort_unstable_by_key(|(since, _)| *since);
             let longest = waiting.into_iter().take(too_many);
             sweep.cut.extend(longest.filter_map(|(_, id)| self.condemn(id, now)));
         }
@@ -337,6 +335,10 @@ impl<R> Order<R> {
 impl<R> Connection<R> {
     fn condemn(&mut self, now: Instant) -> Target {
         self.condemned = Some(now);
+        self.target()
+    }
+
+    fn target(&self) -> Target {
         Target { peer: self.id.0, socket: self.socket }
     }
 
@@ -438,7 +440,7 @@ mod tests {
         let new = serve(&mut order, 1, 2, 20, now);
         assert_ne!(new, reset);
         // The old one's end says nothing about the new one, and what waits on it is nobody's any more.
-        assert_eq!(order.condemn(reset, now).unwrap().socket, socket(1));
+        assert_eq!((order.target(reset), order.condemn(reset, now)), (None, None));
         assert!(matches!(order.finish(reset, now), Finished::Drop(dropped) if dropped == [11]));
         assert!(matches!(order.finish(new, now), Finished::Rest));
         serve(&mut order, 1, 2, 21, now);

@@ -1,7 +1,6 @@
 //! Finding the sockets under tiny_http's requests (T1): the library gives no access to them, but without
 //! it no connection can be cut, timed, told from another, or sent to without waiting.
 
-use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -49,7 +48,8 @@ pub struct Live {
 
 /// The connections of one port.
 pub trait Sockets: Send + Sync {
-    /// Returns those that are open; none when that can't be found out.
+    /// Returns those that are open; none when that can't be found out. tiny_http holds two descriptors of
+    /// each, so one may come twice.
     fn live(&self) -> Option<Vec<Live>>;
 
     /// Returns the socket of the open connection of this peer. `hint` is where it was the last time.
@@ -93,20 +93,21 @@ impl Accepted {
 
 impl Sockets for Accepted {
     fn live(&self) -> Option<Vec<Live>> {
-        let mut live = HashMap::new();
-        // tiny_http holds two descriptors of each connection; one is enough.
+        let mut live: Vec<Live> = Vec::new();
         for number in descriptors().ok()? {
+            let known = live.last().map(|last| last.socket.inode);
             let found = descriptor::borrow(number, |fd| {
                 let peer = peer_of(fd, self.port)?;
-                let socket = Socket { descriptor: number, inode: inode_of(fd)? };
+                let inode = inode_of(fd).filter(|inode| Some(*inode) != known)?;
+                let socket = Socket { descriptor: number, inode };
                 Some(Live { peer, socket, received: received(fd) })
             });
             if let Some(found) = found {
                 self.highest.fetch_max(number, Relaxed);
-                live.entry(found.peer).or_insert(found);
+                live.push(found);
             }
         }
-        Some(live.into_values().collect())
+        Some(live)
     }
 
     fn find(&self, peer: SocketAddr, hint: Option<Socket>) -> Option<Socket> {

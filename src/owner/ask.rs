@@ -83,8 +83,7 @@ fn turn(
         .map_err(|error| AskError::Client(target, error))?;
     match serde_json::from_slice::<Reply>(&response.body) {
         Ok(reply) if response.status == 200 => {
-            let field = |name| response.field(name).map(str::to_owned);
-            let (outcome, command) = (field(OUTCOME_FIELD), field(COMMAND_FIELD));
+            let (outcome, command) = (response.field(OUTCOME_FIELD), response.field(COMMAND_FIELD));
             Ok(Said { text: reply.response.text, outcome, command })
         }
         _ if response.status == 404 => Err(AskError::WrongAddress(target)),

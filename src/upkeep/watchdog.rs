@@ -52,6 +52,23 @@ pub fn allow_descriptors() -> usize {
     usize::try_from(allowed / 10 * 9).unwrap_or(usize::MAX).min(MAX_DESCRIPTORS)
 }
 
+/// What this process may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub descriptors: usize,
+    /// See [`MAX_THREADS`].
+    pub threads: usize,
+    /// See [`MAX_RESIDENT`].
+    pub resident: usize,
+}
+
+impl Limits {
+    /// Returns those of a relay that may open so many `descriptors`.
+    pub fn of(descriptors: usize) -> Self {
+        Self { descriptors, threads: MAX_THREADS, resident: MAX_RESIDENT }
+    }
+}
+
 /// How often what is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
@@ -75,7 +92,7 @@ pub const TIMES: Times =
 pub fn run(
     stop: &Receiver<()>,
     times: Times,
-    max_descriptors: usize,
+    limits: Limits,
     mut look: impl FnMut() -> Result<(), String>,
     mut trim: impl FnMut(),
 ) -> Result<(), String> {
@@ -87,7 +104,7 @@ pub fn run(
             trim();
             trimmed = Instant::now();
         }
-        within_limits(max_descriptors)?;
+        within(limits)?;
         let Err(cause) = look() else {
             failed = 0;
             continue;
@@ -106,20 +123,20 @@ pub fn run(
 }
 
 /// Whether this process stays within what it may use.
-fn within_limits(max_descriptors: usize) -> Result<(), String> {
+fn within(limits: Limits) -> Result<(), String> {
     let open = sockets::descriptors().map_err(|e| format!("descriptors can't be counted: {e}"))?.len();
-    if open > max_descriptors {
-        return Err(format!("{open} descriptors are open, more than {max_descriptors}"));
+    if open > limits.descriptors {
+        return Err(format!("{open} descriptors are open, more than {}", limits.descriptors));
     }
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("/proc/self/status can't be read: {error}"))?;
     let threads = figure(&status, "Threads:");
-    if threads > MAX_THREADS {
-        return Err(format!("{threads} threads are running, more than {MAX_THREADS}"));
+    if threads > limits.threads {
+        return Err(format!("{threads} threads are running, more than {}", limits.threads));
     }
     let resident = figure(&status, "VmRSS:") * 1024;
-    if resident > MAX_RESIDENT {
-        return Err(format!("{resident} bytes of memory are in use, more than {MAX_RESIDENT}"));
+    if resident > limits.resident {
+        return Err(format!("{resident} bytes of memory are in use, more than {}", limits.resident));
     }
     Ok(())
 }
@@ -142,11 +159,21 @@ mod tests {
         assert_eq!(figure(status, "VmHWM:"), 0);
     }
 
+    const ENOUGH: Limits =
+        Limits { descriptors: usize::MAX, threads: usize::MAX, resident: usize::MAX };
+
     #[test]
     fn this_process_is_within_limits_until_they_are_lower() {
-        assert_eq!(within_limits(usize::MAX), Ok(()));
-        assert!(within_limits(0).unwrap_err().contains("descriptors are open, more than 0"));
+        assert_eq!(within(ENOUGH), Ok(()));
+        for (limits, told) in [
+            (Limits { descriptors: 0, ..ENOUGH }, "descriptors are open, more than 0"),
+            (Limits { threads: 0, ..ENOUGH }, "threads are running, more than 0"),
+            (Limits { resident: 0, ..ENOUGH }, "bytes of memory are in use, more than 0"),
+        ] {
+            assert!(within(limits).unwrap_err().contains(told));
+        }
     }
+
     const QUICK: Times = Times {
         look_every: Duration::from_millis(1),
         look_again: Duration::from_millis(1),
@@ -161,7 +188,7 @@ mod tests {
             looks += 1;
             if looks == 3 { Ok(()) } else { Err("no answer".into()) }
         };
-        let failed = run(&stop, QUICK, usize::MAX, look, || {});
+        let failed = run(&stop, QUICK, ENOUGH, look, || {});
         assert!(failed.unwrap_err().ends_with("does not answer itself any more: no answer"));
         assert_eq!(looks, 6, "the third had put the count back to nothing");
     }
@@ -174,7 +201,7 @@ mod tests {
             guard = None;
             Err("no answer".into())
         };
-        assert_eq!(run(&stop, QUICK, usize::MAX, look, || {}), Ok(()));
+        assert_eq!(run(&stop, QUICK, ENOUGH, look, || {}), Ok(()));
     }
 
     #[test]
@@ -189,14 +216,14 @@ mod tests {
             }
             Ok(())
         };
-        assert_eq!(run(&stop, QUICK, usize::MAX, look, || trims.set(trims.get() + 1)), Ok(()));
+        assert_eq!(run(&stop, QUICK, ENOUGH, look, || trims.set(trims.get() + 1)), Ok(()));
         assert!(looks.get() > trims.get(), "not at every look");
     }
 
     #[test]
     fn a_process_past_its_limits_ends() {
         let (_guard, stop) = crossbeam_channel::bounded(0);
-        let ended = run(&stop, QUICK, 0, || Ok(()), || {});
+        let ended = run(&stop, QUICK, Limits::of(0), || Ok(()), || {});
         assert!(ended.unwrap_err().contains("descriptors are open"));
     }
 }

@@ -50,16 +50,16 @@ fn people() -> [Option<Person>; 4] {
     [None, Some(Person::Account("a".into())), Some(Person::Device("a".into())), Some(Person::Ask)]
 }
 
-/// One of the commands: of those that are not over, or of all that there ever were.
+/// One of the commands that are in one of these states.
 #[derive(Debug, Clone)]
 struct Which {
     index: Index,
-    of_all: bool,
+    of: &'static [State],
 }
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Begin { link: u64, person: usize, seconds: u64 },
+    Begin { link: u64, person: usize, seconds: u64, is_sent: bool },
     Send(Which),
     Take(Which),
     Answer { which: Which, other_link: Option<u64> },
@@ -71,20 +71,24 @@ enum Operation {
 }
 
 fn which() -> impl Strategy<Value = Which> {
-    (any::<Index>(), prop::bool::weighted(0.2)).prop_map(|(index, of_all)| Which { index, of_all })
+    use State::{AtWork, Kept, Over, Sent, Unsent};
+    let of: [&[State]; 3] = [&[Unsent, Sent], &[AtWork, Kept], &[Unsent, Sent, AtWork, Kept, Over]];
+    (any::<Index>(), prop::sample::select(of.to_vec())).prop_map(|(index, of)| Which { index, of })
 }
 
 /// Bounds so small that each is reached all the time, and what is done within them.
 fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
     use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait};
-    let bounds = (1..7usize, 1..4usize, 1..20u64).prop_map(|(in_all, each, seconds)| {
+    let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
         Bounds { in_all, each, remembered }
     });
+    let person = prop_oneof![1 => Just(0), 7 => 1..people().len()];
     let operation = prop_oneof![
-        16 => (0..LINKS, 0..people().len(), 0..6u64)
-            .prop_map(|(link, person, seconds)| Begin { link, person, seconds }),
-        12 => which().prop_map(Send),
+        16 => (0..LINKS, person, 0..6u64, prop::bool::weighted(0.7)).prop_map(
+            |(link, person, seconds, is_sent)| Begin { link, person, seconds, is_sent }
+        ),
+        6 => which().prop_map(Send),
         2 => which().prop_map(Take),
         10 => (which(), prop::option::weighted(0.2, 0..LINKS))
             .prop_map(|(which, other_link)| Answer { which, other_link }),
@@ -298,12 +302,9 @@ impl<'a> Both<'a> {
 
     /// Returns the id of one of the commands, and its number in the model.
     fn pick(&self, which: &Which) -> Option<(usize, String)> {
-        let is_meant = |record: &Record| which.of_all || record.state != State::Over;
-        let records = self.model.records.iter().enumerate();
-        let meant: Vec<_> = records.filter(|(_, record)| is_meant(record)).collect();
-        let (number, record) =
-            *meant.get(which.index.index(meant.len().max(1)).min(meant.len().checked_sub(1)?))?;
-        Some((number, record.id.clone()))
+        let meant = self.model.all(which.of);
+        let number = (!meant.is_empty()).then(|| *which.index.get(&meant))?;
+        Some((number, self.model.records[number].id.clone()))
     }
 
     /// Who waited for this command is told how it ended.
@@ -323,19 +324,16 @@ impl<'a> Both<'a> {
 
     fn perform(&mut self, operation: &Operation) {
         match operation {
-            Operation::Begin { link, person, seconds } => {
+            Operation::Begin { link, person, seconds, is_sent } => {
                 let deadline = self.now + Duration::from_secs(*seconds);
-                self.begin(LinkId(*link), people()[*person].clone(), deadline);
+                let begun = self.begin(LinkId(*link), people()[*person].clone(), deadline);
+                if let Some(number) = begun.filter(|_| *is_sent) {
+                    self.send(number);
+                }
             }
             Operation::Send(which) => {
-                let Some((number, id)) = self.pick(which) else { return };
-                let record = &mut self.model.records[number];
-                let may_be = matches!(record.state, State::Unsent | State::Sent);
-                if may_be {
-                    record.state = State::Sent;
-                }
-                assert_eq!(self.table.send(&id), may_be);
-                note(self.seen, if may_be { "sent" } else { "not sent, since it has ended" });
+                let Some((number, _)) = self.pick(which) else { return };
+                self.send(number);
             }
             Operation::Take(which) => {
                 let Some((number, id)) = self.pick(which) else { return };
@@ -368,7 +366,8 @@ impl<'a> Both<'a> {
         self.agree();
     }
 
-    fn begin(&mut self, link: LinkId, person: Option<Person>, deadline: Instant) {
+    /// Returns its number in the model.
+    fn begin(&mut self, link: LinkId, person: Option<Person>, deadline: Instant) -> Option<usize> {
         let (begun, waiting) = (self.now, self.ends.len());
         self.ends.push(0);
         let new = New { link, begun, deadline, person: person.clone(), waiting };
@@ -392,14 +391,26 @@ impl<'a> Both<'a> {
                     if wake_clock { "the clock is woken" } else { "the clock need not be woken" };
                 note(self.seen, "begun");
                 note(self.seen, woken);
+                Some(number)
             }
             Err(handed_back) => {
                 assert!(!is_room, "there is room");
                 assert_eq!(handed_back, waiting);
                 self.ends[waiting] += 1;
                 note(self.seen, "one too many");
+                None
             }
         }
+    }
+
+    fn send(&mut self, number: usize) {
+        let record = &mut self.model.records[number];
+        let may_be = matches!(record.state, State::Unsent | State::Sent);
+        if may_be {
+            record.state = State::Sent;
+        }
+        assert_eq!(self.table.send(&record.id), may_be);
+        note(self.seen, if may_be { "sent" } else { "not sent, since it has ended" });
     }
 
     fn answer(&mut self, number: usize, link: LinkId) {
