@@ -1,6 +1,5 @@
 //! Which link is whose: the newest of each agent. Plain data; `L` is a link.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How often and how long.
@@ -24,7 +23,7 @@ pub struct Roster<L> {
     bounds: Bounds,
     agents: Vec<Agent<L>>,
     /// Links that were told to close, and when their time for it is over; the oldest first.
-    closing: VecDeque<(L, Instant)>,
+    closing: Vec<(L, Instant)>,
 }
 
 #[derive(Debug)]
@@ -32,7 +31,7 @@ struct Agent<L> {
     name: String,
     current: Option<(L, Instant)>,
     /// When its links were replaced lately.
-    replaced: VecDeque<Instant>,
+    replaced: Vec<Instant>,
 }
 
 /// What a new link has changed.
@@ -60,7 +59,7 @@ pub struct Due<L> {
 impl<L: Clone + PartialEq> Roster<L> {
     /// Nobody is connected yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, agents: Vec::new(), closing: VecDeque::new() }
+        Self { bounds, agents: Vec::new(), closing: Vec::new() }
     }
 
     /// Returns the link of the agent with this name.
@@ -82,7 +81,7 @@ impl<L: Clone + PartialEq> Roster<L> {
     pub fn join(&mut self, name: &str, link: L, now: Instant) -> Joined<L> {
         let (often, window) = self.bounds.often;
         let place = self.agents.iter().position(|agent| agent.name == name).unwrap_or_else(|| {
-            let (name, replaced) = (name.to_owned(), VecDeque::new());
+            let (name, replaced) = (name.to_owned(), Vec::new());
             self.agents.push(Agent { name, current: None, replaced });
             self.agents.len() - 1
         });
@@ -90,7 +89,7 @@ impl<L: Clone + PartialEq> Roster<L> {
         let old = agent.current.replace((link, now + self.bounds.heartbeat)).map(|(old, _)| old);
         let mut is_often = false;
         if old.is_some() {
-            agent.replaced.push_back(now);
+            agent.replaced.push(now);
             agent.replaced.retain(|at| now.saturating_duration_since(*at) < window);
             if agent.replaced.len() >= often {
                 agent.replaced.clear();
@@ -116,9 +115,9 @@ impl<L: Clone + PartialEq> Roster<L> {
     /// The link was told to close, and has a moment for it. Returns one whose moment is over early,
     /// since too many are closing.
     pub fn await_close(&mut self, link: L, now: Instant) -> Option<L> {
-        self.closing.push_back((link, now + self.bounds.closing));
+        self.closing.push((link, now + self.bounds.closing));
         let too_many = self.closing.len() > self.bounds.most_closing;
-        too_many.then(|| self.closing.pop_front())?.map(|(link, _)| link)
+        too_many.then(|| self.closing.remove(0).0)
     }
 
     /// The link has closed.
@@ -132,7 +131,7 @@ impl<L: Clone + PartialEq> Roster<L> {
         let overdue = self.closing.partition_point(|(_, until)| *until <= now);
         due.overdue.extend(self.closing.drain(..overdue).map(|(link, _)| link));
         let Bounds { heartbeat, silence, .. } = self.bounds;
-        let mut next: Vec<_> = self.closing.front().map(|(_, until)| *until).into_iter().collect();
+        let mut next: Vec<_> = self.closing.first().map(|(_, until)| *until).into_iter().collect();
         for agent in &mut self.agents {
             if let Some((link, _)) = agent.current.take_if(|(link, _)| now >= heard(link) + silence) {
                 due.silent.push(link);

@@ -3,7 +3,6 @@
 //!
 //! Yandex can't be pushed to (docs/facts/alice.md), so the person's next turn is the only chance to tell.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::commands::person::Person;
@@ -68,10 +67,10 @@ struct Lost {
 #[derive(Debug)]
 pub struct Late<A> {
     bounds: Bounds,
-    working: VecDeque<Working>,
-    answers: VecDeque<Kept<A>>,
+    working: Vec<Working>,
+    answers: Vec<Kept<A>>,
     /// At most one of a kind for each person: five commands that a link took along are one thing to tell.
-    losses: VecDeque<Lost>,
+    losses: Vec<Lost>,
     /// How many answers came late, since the start.
     pub came: u64,
     /// How many late answers were told, since the start.
@@ -81,7 +80,7 @@ pub struct Late<A> {
 impl<A> Late<A> {
     /// Nothing is kept yet.
     pub fn new(bounds: Bounds) -> Self {
-        let (working, answers, losses) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        let (working, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
         Self { bounds, working, answers, losses, came: 0, told: 0 }
     }
 
@@ -92,7 +91,7 @@ impl<A> Late<A> {
             self.give_up(place, Loss::NoAnswer, now);
         }
         let until = now + self.bounds.remembered;
-        self.working.push_back(Working { id, link, person, begun, until });
+        self.working.push(Working { id, link, person, begun, until });
     }
 
     /// The agent answered a command at work on `link`. Returns when its turn had come in.
@@ -101,16 +100,15 @@ impl<A> Late<A> {
     /// No such command is at work.
     pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Result<Instant, ()> {
         let is_it = |working: &Working| working.link == link && working.id == id;
-        let command = self.working.iter().position(is_it).and_then(|place| self.working.remove(place));
-        let Working { id, person, begun, .. } = command.ok_or(())?;
+        let place = self.working.iter().position(is_it).ok_or(())?;
+        let Working { id, person, begun, .. } = self.working.remove(place);
         self.came += 1;
-        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.person == person, &self.bounds)
-            && let Some(oldest) = self.answers.remove(place)
-        {
+        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.person == person, &self.bounds) {
+            let oldest = self.answers.remove(place);
             self.lose_for(oldest.person, Loss::Answer, now);
         }
         let until = now + self.bounds.remembered;
-        self.answers.push_back(Kept { id, person, until, answer });
+        self.answers.push(Kept { id, person, until, answer });
         Ok(begun)
     }
 
@@ -135,17 +133,17 @@ impl<A> Late<A> {
     }
 
     /// Offers `tell` what is kept for the person, or of it what became of the one command `only`: the
-    /// answers, the oldest first, and behind them the losses. As many as `tell` says it has told are
-    /// forgotten. Returns what else it says; none when there is nothing to tell.
-    pub fn offer<T>(
+    /// answers, the oldest first, and behind them the losses. As many as `tell` returns are forgotten: it
+    /// has told them. It is not called when there is nothing to tell.
+    pub fn offer(
         &mut self,
         person: &Person,
         only: Option<&str>,
         now: Instant,
-        tell: impl FnOnce(&[Item<'_, A>]) -> (usize, T),
-    ) -> Option<T> {
+        tell: &mut dyn FnMut(&[Item<'_, A>]) -> usize,
+    ) {
         if self.answers.is_empty() && self.losses.is_empty() {
-            return None;
+            return;
         }
         self.tend(now);
         let is_meant = |kept: &Kept<A>| kept.person == *person && only.is_none_or(|id| kept.id == id);
@@ -158,13 +156,12 @@ impl<A> Late<A> {
             items.extend(losses.map(|lost| Item::Loss(lost.loss)));
         }
         if items.is_empty() {
-            return None;
+            return;
         }
-        let (count, said) = tell(&items);
+        let count = tell(&items);
         self.told += count.min(answers) as u64;
         forget(&mut self.answers, count.min(answers), is_meant);
         forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.person == *person);
-        Some(said)
     }
 
     /// Returns when the oldest command at work for the person came in, or the one command `only`.
@@ -174,9 +171,8 @@ impl<A> Late<A> {
     }
 
     fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
-        if let Some(command) = self.working.remove(place) {
-            self.lose_for(command.person, loss, now);
-        }
+        let command = self.working.remove(place);
+        self.lose_for(command.person, loss, now);
     }
 
     fn lose_for(&mut self, person: Person, loss: Loss, now: Instant) {
@@ -186,9 +182,9 @@ impl<A> Late<A> {
             return;
         }
         if self.losses.len() >= self.bounds.in_all {
-            self.losses.pop_front();
+            self.losses.remove(0);
         }
-        self.losses.push_back(Lost { person, until, loss });
+        self.losses.push(Lost { person, until, loss });
     }
 
     /// How many commands are at work, and how many answers and losses are kept.
@@ -201,7 +197,7 @@ impl<A> Late<A> {
 /// Returns which entry must give way before one more may be added for the person whose entries `is_theirs`
 /// knows; none while there is room.
 fn oldest_to_give_way<T>(
-    entries: &VecDeque<T>,
+    entries: &[T],
     is_theirs: impl Fn(&T) -> bool,
     bounds: &Bounds,
 ) -> Option<usize> {
@@ -213,7 +209,7 @@ fn oldest_to_give_way<T>(
 }
 
 /// Removes the first `count` entries that `is_meant` knows.
-fn forget<T>(entries: &mut VecDeque<T>, mut count: usize, is_meant: impl Fn(&T) -> bool) {
+fn forget<T>(entries: &mut Vec<T>, mut count: usize, is_meant: impl Fn(&T) -> bool) {
     entries.retain(|entry| {
         let goes = count > 0 && is_meant(entry);
         count -= usize::from(goes);
@@ -256,8 +252,12 @@ mod tests {
             Item::Answer(answer) => answer.to_string(),
             Item::Loss(loss) => format!("{loss:?}"),
         };
-        let tell = |items: &[Item<'_, &str>]| (items.len(), items.iter().map(words).collect());
-        late.offer(person, None, now, tell).unwrap_or_default()
+        let mut heard = Vec::new();
+        late.offer(person, None, now, &mut |items| {
+            heard = items.iter().map(words).collect();
+            items.len()
+        });
+        heard
     }
 
     #[test]
@@ -281,9 +281,9 @@ mod tests {
         for answer in ["1", "2", "3"] {
             keep(&mut late, me(), answer, now);
         }
-        late.offer(&me(), None, now, |items| {
+        late.offer(&me(), None, now, &mut |items| {
             assert_eq!(items.len(), 3);
-            (2, ())
+            2
         });
         assert_eq!((late.told, heard(&mut late, &me(), now)), (2, vec!["3".to_owned()]));
     }
@@ -295,7 +295,12 @@ mod tests {
         keep(&mut late, me(), "2", now);
         work(&mut late, me(), "3", now + Duration::from_secs(1));
         let one = |late: &mut Late<&'static str>, id| {
-            late.offer(&me(), Some(id), now, |items| (items.len(), format!("{items:?}")))
+            let mut heard = None;
+            late.offer(&me(), Some(id), now, &mut |items| {
+                heard = Some(format!("{items:?}"));
+                items.len()
+            });
+            heard
         };
         assert_eq!(one(&mut late, "2").unwrap(), "[Answer(\"2\")]");
         assert_eq!(one(&mut late, "2"), None);
@@ -313,7 +318,7 @@ mod tests {
         work(&mut late, me(), "lost", now);
         late.lose(LINK, now);
         late.work_on("at work".into(), LinkId(2), me(), now, now);
-        assert!(late.offer(&me(), Some("at work"), now, |items| (items.len(), ())).is_none());
+        late.offer(&me(), Some("at work"), now, &mut |items| panic!("{items:?}"));
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
     }
 

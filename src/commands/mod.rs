@@ -143,14 +143,14 @@ impl Commands {
     }
 
     /// As [`late::Late::offer`].
-    pub fn offer<T>(
+    pub fn offer(
         &self,
         person: &Person,
         only: Option<&str>,
         now: Instant,
-        tell: impl FnOnce(&[Item<'_, Speech>]) -> (usize, T),
-    ) -> Option<T> {
-        self.lock().offer(person, only, now, tell)
+        tell: &mut dyn FnMut(&[Item<'_, Speech>]) -> usize,
+    ) {
+        self.lock().offer(person, only, now, tell);
     }
 
     /// As [`late::Late::at_work`].

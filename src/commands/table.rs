@@ -92,7 +92,7 @@ impl<W, A> Table<W, A> {
     /// The link is over. Returns the commands that were under way on it.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<Command<W>> {
         self.late.lose(link, now);
-        self.under_way.lose(link)
+        self.under_way.lose(link).into_iter().map(|(command, _)| command).collect()
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
@@ -113,14 +113,14 @@ impl<W, A> Table<W, A> {
     }
 
     /// As [`Late::offer`].
-    pub fn offer<T>(
+    pub fn offer(
         &mut self,
         person: &Person,
         only: Option<&str>,
         now: Instant,
-        tell: impl FnOnce(&[Item<'_, A>]) -> (usize, T),
-    ) -> Option<T> {
-        self.late.offer(person, only, now, tell)
+        tell: &mut dyn FnMut(&[Item<'_, A>]) -> usize,
+    ) {
+        self.late.offer(person, only, now, tell);
     }
 
     /// As [`Late::at_work`].

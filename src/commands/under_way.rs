@@ -1,7 +1,6 @@
 //! The commands under way: registered, then sent, then taken out once by whatever ends them. Plain data:
 //! a command that has ended is not in here any more, so it can't end twice.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::commands::person::Person;
@@ -37,13 +36,20 @@ pub struct New<W> {
     pub waiting: W,
 }
 
-/// The commands under way, by number. Their number is bounded.
+/// The commands under way. They are few, so they stand in a row, the newest last.
 #[derive(Debug)]
 pub struct UnderWay<W> {
     prefix: String,
     most: usize,
     next: u64,
-    commands: BTreeMap<u64, (Command<W>, State)>,
+    commands: Vec<Entry<W>>,
+}
+
+#[derive(Debug)]
+struct Entry<W> {
+    number: u64,
+    command: Command<W>,
+    state: State,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +63,7 @@ enum State {
 impl<W> UnderWay<W> {
     /// `prefix` begins every id; at most `most` commands are under way at once.
     pub fn new(prefix: String, most: usize) -> Self {
-        Self { prefix, most, next: 0, commands: BTreeMap::new() }
+        Self { prefix, most, next: 0, commands: Vec::new() }
     }
 
     /// Registers a command that has not been sent yet. Returns its id.
@@ -73,49 +79,48 @@ impl<W> UnderWay<W> {
         let id = format!("{}-{number}", self.prefix);
         let New { link, begun, deadline, person, waiting } = new;
         let command = Command { id: id.clone(), link, begun, deadline, person, waiting };
-        self.commands.insert(number, (command, State::Unsent));
+        self.commands.push(Entry { number, command, state: State::Unsent });
         Ok(id)
     }
 
     /// From now on the command counts as sent. Returns whether it may be: false when it has ended.
     pub fn send(&mut self, id: &str) -> bool {
-        let Some(number) = self.number_of(id) else { return false };
-        self.commands.get_mut(&number).is_some_and(|(_, state)| {
-            *state = State::Sent;
-            true
-        })
+        let Some(place) = self.place_of(id) else { return false };
+        self.commands[place].state = State::Sent;
+        true
     }
 
     /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
     pub fn take(&mut self, id: &str) -> Option<Command<W>> {
-        self.number_of(id).and_then(|number| self.commands.remove(&number)).map(|(command, _)| command)
+        self.place_of(id).map(|place| self.commands.remove(place).command)
     }
 
     /// Takes out and returns the command that the agent answers with `id` on `link`, if it was sent there.
     pub fn complete(&mut self, link: LinkId, id: &str) -> Option<Command<W>> {
-        let number = self.number_of(id)?;
-        let (command, state) = self.commands.get(&number)?;
-        if command.link != link || *state == State::Unsent {
-            return None;
-        }
-        self.commands.remove(&number).map(|(command, _)| command)
+        let place = self.place_of(id)?;
+        let Entry { command, state, .. } = &self.commands[place];
+        let is_answered = command.link == link && *state == State::Sent;
+        is_answered.then(|| self.commands.remove(place).command)
     }
 
     /// Takes out every command whose deadline has come. Returns each with whether it was sent.
     pub fn expire(&mut self, now: Instant) -> Vec<(Command<W>, bool)> {
-        let expired = self.commands.extract_if(.., |_, (command, _)| command.deadline <= now);
-        expired.map(|(_, (command, state))| (command, state == State::Sent)).collect()
+        self.take_all(&|command| command.deadline <= now)
     }
 
-    /// Takes out and returns every command of `link`.
-    pub fn lose(&mut self, link: LinkId) -> Vec<Command<W>> {
-        let lost = self.commands.extract_if(.., |_, (command, _)| command.link == link);
-        lost.map(|(_, (command, _))| command).collect()
+    /// Takes out every command of `link`. Returns each with whether it was sent.
+    pub fn lose(&mut self, link: LinkId) -> Vec<(Command<W>, bool)> {
+        self.take_all(&|command| command.link == link)
+    }
+
+    fn take_all(&mut self, is_meant: &dyn Fn(&Command<W>) -> bool) -> Vec<(Command<W>, bool)> {
+        let taken = self.commands.extract_if(.., |entry| is_meant(&entry.command));
+        taken.map(|Entry { command, state, .. }| (command, state == State::Sent)).collect()
     }
 
     /// Returns the earliest deadline of all.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.commands.values().map(|(command, _)| command.deadline).min()
+        self.commands.iter().map(|entry| entry.command.deadline).min()
     }
 
     /// How many there are.
@@ -124,12 +129,12 @@ impl<W> UnderWay<W> {
         self.commands.len()
     }
 
-    /// Returns the number in an id, if it is written as [`UnderWay::begin`] writes it.
-    fn number_of(&self, id: &str) -> Option<u64> {
+    /// Returns where the command stands whose id this is, written as [`UnderWay::begin`] writes it.
+    fn place_of(&self, id: &str) -> Option<usize> {
         let digits = id.strip_prefix(&self.prefix)?.strip_prefix('-')?;
-        let plain =
-            digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
-        plain.then(|| digits.parse().ok())?
+        let number = digits.parse().ok()?;
+        let place = self.commands.binary_search_by_key(&number, |entry| entry.number).ok()?;
+        (self.commands[place].command.id == id).then_some(place)
     }
 }
 
@@ -209,7 +214,7 @@ mod tests {
         let lost = sent(&mut commands, LINK, Instant::now());
         let kept = sent(&mut commands, LinkId(2), Instant::now());
         let taken = commands.lose(LINK);
-        assert_eq!(taken.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), [lost]);
+        assert_eq!(taken.iter().map(|(c, _)| c.id.as_str()).collect::<Vec<_>>(), [lost]);
         assert!(commands.complete(LinkId(2), &kept).is_some());
     }
 

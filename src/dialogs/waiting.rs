@@ -34,10 +34,15 @@ impl<R: Request> Waits for WaitingTurn<R> {
         };
         let words = match ended {
             Ended::Answered(own) => {
-                let both = person.filter(|_| asked.is_none()).and_then(|person| {
-                    commands.offer(person, None, now, |items| news::tell_before(items, &own))
-                });
-                let reply = reply(&both.unwrap_or(own));
+                let mut said = None;
+                if let Some(person) = person.filter(|_| asked.is_none()) {
+                    commands.offer(person, None, now, &mut |items| {
+                        let (count, both) = news::tell_before(items, &own);
+                        said = Some(both);
+                        count
+                    });
+                }
+                let reply = reply(&said.unwrap_or(own));
                 return self.incoming.answer(reply);
             }
             Ended::LinkLost => phrases::LINK_LOST.into(),

@@ -98,14 +98,16 @@ impl Webhook {
         greets: bool,
         now: Instant,
     ) -> (Speech, Outcome) {
-        let told = person.and_then(|person| {
-            self.commands.offer(person, only, now, |items| {
+        let mut told = None;
+        if let Some(person) = person {
+            self.commands.offer(person, only, now, &mut |items| {
                 let is_answer = |item: &Item<'_, Speech>| matches!(item, Item::Answer(_));
                 let outcome = if items.iter().any(is_answer) { Outcome::News } else { Outcome::Lost };
                 let (count, speech) = news::tell(items);
-                (count, (speech, outcome))
-            })
-        });
+                told = Some((speech, outcome));
+                count
+            });
+        }
         if let Some(told) = told {
             return told;
         }

@@ -73,10 +73,12 @@ enum Operation {
         bytes: u64,
         is_read: bool,
     },
+    /// tiny_http holds two descriptors of each connection, and both may be found.
     Sweep {
         times: usize,
         room: usize,
         kernel_tells: bool,
+        is_found_twice: bool,
     },
     Wait(Duration),
     Crowd,
@@ -99,8 +101,11 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(port, is_replaced)| End { port, is_replaced }),
         6 => (0..PORTS, bytes, prop::bool::weighted(0.2))
             .prop_map(|(port, bytes, is_read)| Bring { port, bytes, is_read }),
-        8 => (times, room, prop::bool::weighted(0.9))
-            .prop_map(|(times, room, kernel_tells)| Sweep { times, room, kernel_tells }),
+        8 => (times, room, prop::bool::weighted(0.9), any::<bool>()).prop_map(
+            |(times, room, kernel_tells, is_found_twice)| {
+                Sweep { times, room, kernel_tells, is_found_twice }
+            }
+        ),
         6 => select(jumps).prop_map(|milliseconds| Wait(Duration::from_millis(milliseconds))),
     ]
 }
@@ -294,8 +299,7 @@ impl<'a> Both<'a> {
         (!all.is_empty()).then(|| *index.get(&all)).map(|(number, id)| (*number, *id))
     }
 
-    /// The socket of a port's connection. tiny_http holds two descriptors of each: it stands now here and
-    /// now there.
+    /// The socket of a port's connection, found now under the one descriptor and now under the other.
     fn socket(&self, port: u16) -> Option<Socket> {
         let inode = self.open.get(&port)?.inode;
         Some(Socket { descriptor: (2 * inode + self.sweeps % 2) as i32, inode })
@@ -343,9 +347,9 @@ impl<'a> Both<'a> {
                     open.last = self.now;
                 }
             }
-            Operation::Sweep { times, room, kernel_tells } => {
+            Operation::Sweep { times, room, kernel_tells, is_found_twice } => {
                 for _ in 0..*times {
-                    self.sweep(*room, *kernel_tells);
+                    self.sweep(*room, *kernel_tells, *is_found_twice);
                 }
             }
             Operation::Wait(time) => self.now += *time,
@@ -445,32 +449,38 @@ impl<'a> Both<'a> {
     }
 
     /// What the kernel tells of the connections that are open.
-    fn live(&self, kernel_tells: bool) -> Vec<Live> {
+    fn live(&self, kernel_tells: bool, is_found_twice: bool) -> Vec<Live> {
         let live = self.open.iter().map(|(&port, open)| {
             let received =
                 Received { bytes: open.bytes, last: self.now - open.last, unread: open.unread };
             let socket = self.socket(port).expect("it is open");
             Live { peer: peer(port), socket, received: Some(received).filter(|_| kernel_tells) }
         });
-        live.collect()
+        let mut live: Vec<_> = live.collect();
+        if is_found_twice {
+            live.extend_from_within(..);
+            let again = live.len() / 2;
+            live[again..].iter_mut().for_each(|found| found.socket.descriptor = 1000);
+        }
+        live
     }
 
-    fn sweep(&mut self, room: usize, kernel_tells: bool) {
+    fn sweep(&mut self, room: usize, kernel_tells: bool, is_found_twice: bool) {
         self.sweeps += 1;
-        let (now, live) = (self.now, self.live(kernel_tells));
+        let (now, live) = (self.now, self.live(kernel_tells, is_found_twice));
         let sweep = self.order.sweep(now, room, &live);
         let model = &mut self.model;
         model.save_kicks(now);
         let is_full = model.kicks_saved == MAX_KICKS_SAVED;
         let (mut cut, mut waiting, mut wanted, mut stranded) = (Vec::new(), BTreeSet::new(), 0, 0);
-        let mut cut_while_served = 0;
+        let (mut cut_while_served, mut judged) = (0, BTreeSet::new());
         for found in &live {
             let patience = Patience::found(now, found.received);
             let number = model.meet(found.peer, Some(found.socket), patience);
             let is_served = model.is_served(number);
             let record = model.record(number).expect("it was just met");
             record.socket = Some(found.socket);
-            if record.condemned.is_some() {
+            if record.condemned.is_some() || !judged.insert(number) {
                 continue;
             }
             match record.patience.judge(now, is_served, found.received) {
@@ -570,7 +580,7 @@ impl<'a> Both<'a> {
     fn come_to_rest(&mut self) {
         self.open.clear();
         self.now += CONDEMNED;
-        self.sweep(ENOUGH, true);
+        self.sweep(ENOUGH, true, false);
         for request in 0..self.model.requests.len() {
             if self.model.requests[request].state == State::Served {
                 self.finish(request);
@@ -578,7 +588,7 @@ impl<'a> Both<'a> {
         }
         assert!(self.model.requests.iter().all(|one| one.state == State::Over));
         self.now += CONDEMNED;
-        self.sweep(ENOUGH, true);
+        self.sweep(ENOUGH, true, false);
         self.agree();
         assert_eq!(self.order.sizes(), [0, 0]);
     }
