@@ -145,3 +145,23 @@ fn every_link_and_named_file_of_a_document_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_test_that_security_md_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut named = 0;
+    let mut file = String::new();
+    for quoted in read(&root.join("SECURITY.md")).split('`').skip(1).step_by(2) {
+        let (of, name) = quoted.split_once(".rs: ").unwrap_or((&file, quoted));
+        let name = name.trim_end_matches('…');
+        let is_name = name.len() > 10 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if of.is_empty() || !is_name || !name.contains('_') {
+            continue;
+        }
+        file = of.to_owned();
+        let tests = read(&root.join(format!("tests/{file}.rs")));
+        assert!(tests.contains(&format!("fn {name}")), "{file}.rs has no test {name}…");
+        named += 1;
+    }
+    assert!(named > 20, "{named}");
+}

@@ -107,11 +107,11 @@ impl Handshake {
         let Some(stream) = incoming.upgrade(switch) else { return };
         // Before anything is read: what the agent sends first may be a Close, and its confirmation must
         // find the link open.
-        link.open();
+        link.outbox.open();
         let reader = Reader::new(link.clone(), self.registry.clone(), self.commands.clone());
         if let Err(error) = reader.start(stream, running) {
             log::error!("no thread for the agent: {error}");
-            link.cut("the relay has no thread for it");
+            link.outbox.cut("the relay has no thread for it");
             self.registry.leave(&link, "", Instant::now());
         }
     }

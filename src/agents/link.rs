@@ -17,25 +17,21 @@ pub struct Link {
     pub id: LinkId,
     /// Who connected, for the log.
     pub peer: String,
-    outbox: Arc<Outbox>,
+    /// What is sent.
+    pub outbox: Arc<Outbox>,
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
 }
 
 impl Link {
-    /// A link over `wire` that is opened `now`. What is sent waits until [`Link::open`].
+    /// A link over `wire` that is opened `now`. What is sent waits until [`Outbox::open`].
     pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
         Self { id, peer, outbox, opened: now, heard: AtomicU64::new(0) }
     }
 
-    /// The handshake is out: sends what has waited for it.
-    pub fn open(&self) {
-        self.outbox.open();
-    }
-
-    /// Puts one text message in, which goes out with the next [`Link::flush`].
+    /// Puts one text message in, which goes out with the next [`Outbox::flush`].
     ///
     /// # Errors
     /// As [`Outbox::put`].
@@ -43,48 +39,17 @@ impl Link {
         self.outbox.put(&bytes(Frame::message(text, OpCode::Data(Data::Text), true)))
     }
 
-    /// Sends what is in.
-    ///
-    /// # Errors
-    /// As [`Outbox::put`].
-    pub fn flush(&self) -> Result<(), LinkDown> {
-        self.outbox.flush()
-    }
-
-    /// Sends whole frames.
-    ///
-    /// # Errors
-    /// As [`Outbox::put`].
-    pub fn send(&self, frames: &[u8]) -> Result<(), LinkDown> {
-        self.outbox.send(frames)
-    }
-
     /// Sends a ping.
     ///
     /// # Errors
     /// As [`Outbox::put`].
     pub fn ping(&self) -> Result<(), LinkDown> {
-        self.send(&bytes(Frame::ping(Vec::new())))
+        self.outbox.send(&bytes(Frame::ping(Vec::new())))
     }
 
     /// Sends a close frame, after which nothing is sent any more. `why` is for the log.
     pub fn close(&self, code: CloseCode, reason: &'static str, why: &str) {
         self.outbox.close(&bytes(Frame::close(Some(CloseFrame { code, reason: reason.into() }))), why);
-    }
-
-    /// Ends the connection at once. `why` is for the log.
-    pub fn cut(&self, why: &str) {
-        self.outbox.cut(why);
-    }
-
-    /// The connection is over: from now on every send fails.
-    pub fn end(&self) {
-        self.outbox.end();
-    }
-
-    /// Returns why the relay ended the link, if it did.
-    pub fn why(&self) -> Option<String> {
-        self.outbox.why()
     }
 
     /// Something came from the agent.

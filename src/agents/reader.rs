@@ -50,7 +50,7 @@ impl Reader {
         std::thread::Builder::new().name(name).spawn(move || {
             // A bug must cost its own link alone; the panic hook has told of it.
             if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
-                self.link.cut("the relay failed on it; see above");
+                self.link.outbox.cut("the relay failed on it; see above");
                 self.registry.leave(&self.link, "", Instant::now());
             }
             self.registry.gone(&self.link);
@@ -81,7 +81,7 @@ impl Reader {
         // Confirms the agent's close; an error only says that the connection is over.
         let _ = socket.flush();
         self.leave(&why, Instant::now());
-        if self.link.why().is_some() {
+        if self.link.outbox.why().is_some() {
             // The relay closed it: what is still under way is read to the end, or closing would reset the
             // connection and could lose the close frame. The clock ends it if the agent doesn't.
             let _ = io::copy(&mut socket.into_inner(), &mut io::sink());
@@ -163,7 +163,7 @@ impl<S> Write for Line<S> {
     fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
         // A pong or the confirmation of a close. On a link that sends nothing any more it is nobody's
         // loss, and reading goes on until the agent has closed its side.
-        let _ = self.link.send(frames);
+        let _ = self.link.outbox.send(frames);
         Ok(frames.len())
     }
 

@@ -88,7 +88,7 @@ impl Registry {
         let nth = |number| self.lock().roster.all().nth(number).cloned();
         for link in (0..).map_while(nth) {
             // A link that is down loses its commands, which is told to each of them elsewhere.
-            let _ = link.flush();
+            let _ = link.outbox.flush();
         }
     }
 
@@ -125,7 +125,7 @@ impl Registry {
     fn await_close(&self, link: Arc<Link>, now: Instant) {
         let one_too_many = self.lock().roster.await_close(link, now);
         if let Some(link) = one_too_many {
-            link.cut("too many links are closing");
+            link.outbox.cut("too many links are closing");
         }
         self.alarm.ring();
     }
@@ -133,9 +133,9 @@ impl Registry {
     /// The link is over: its commands are lost. `why` is for the log, unless the relay knows better.
     pub fn leave(&self, link: &Arc<Link>, why: &str, now: Instant) {
         let was_an_agents = self.lock().roster.leave(link);
-        link.end();
+        link.outbox.end();
         self.commands.lose(link.id, now);
-        let ended_by_relay = link.why();
+        let ended_by_relay = link.outbox.why();
         log::info!("Agent disconnected ({}): {}", link.peer, ended_by_relay.as_deref().unwrap_or(why));
         if was_an_agents && ended_by_relay.is_some() {
             self.await_close(link.clone(), now);
@@ -152,10 +152,10 @@ impl Registry {
     pub fn tend(&self, now: Instant) -> Option<Instant> {
         let due = self.lock().roster.tend(now, |link| link.heard());
         for link in due.overdue {
-            link.cut("it took too long to close");
+            link.outbox.cut("it took too long to close");
         }
         for link in due.silent {
-            link.cut(&format!("nothing came from it for {} s", self.silence.as_secs()));
+            link.outbox.cut(&format!("nothing came from it for {} s", self.silence.as_secs()));
             self.commands.lose(link.id, now);
         }
         for link in due.ping {

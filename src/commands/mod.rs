@@ -109,8 +109,8 @@ impl Commands {
     /// Sends a command by `write`, unless it has ended. When `write` fails, the command has gone nowhere,
     /// and whoever waits is told so.
     pub fn send<E>(&self, id: &str, now: Instant, write: impl FnOnce() -> Result<(), E>) {
-        if self.lock().send(id) && write().is_err() {
-            let unsent = self.lock().take(id);
+        if self.lock().under_way.send(id) && write().is_err() {
+            let unsent = self.lock().under_way.take(id);
             unsent.into_iter().for_each(|command| self.tell(command, Ended::LinkLost, now));
         }
     }
@@ -150,12 +150,12 @@ impl Commands {
         now: Instant,
         tell: &mut dyn FnMut(&[Item<'_, Speech>]) -> usize,
     ) {
-        self.lock().offer(person, only, now, tell);
+        self.lock().late.offer(person, only, now, tell);
     }
 
     /// As [`late::Late::at_work`].
     pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
-        self.lock().at_work(person, only)
+        self.lock().late.at_work(person, only)
     }
 
     /// The relay is stopping: what misses its turn from now on has no late answer.
@@ -165,7 +165,10 @@ impl Commands {
 
     /// Says how many answers were late, and how many of them were told, for the end of the log.
     pub fn sum_up(&self) {
-        let (came, told) = self.lock().late_answers();
+        let (came, told) = {
+            let table = self.lock();
+            (table.late.came, table.late.told)
+        };
         if came > 0 || told > 0 {
             log::info!("{came} answers came late, {told} kept ones were heard");
         }
@@ -195,6 +198,8 @@ impl Commands {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use crossbeam_channel::{Receiver, Sender, unbounded};
 
     use super::*;
@@ -228,9 +233,23 @@ mod tests {
 
     impl World {
         fn begin(&self) -> Option<String> {
+            self.begin_for(None)
+        }
+
+        fn begin_for(&self, person: Option<Person>) -> Option<String> {
             let waiting = Box::new(MadeUp(self.ends.0.clone()));
             let (begun, deadline) = (self.now, self.now + Duration::from_secs(4));
-            self.commands.begin(New { link: LINK, begun, deadline, person: None, waiting })
+            self.commands.begin(New { link: LINK, begun, deadline, person, waiting })
+        }
+
+        /// A command that has missed its turn. Returns its id, and when that was.
+        fn be_late(&self) -> (String, Instant) {
+            let id = self.begin_for(Some(Person::Ask)).unwrap();
+            self.commands.send(&id, self.now, || Ok::<(), ()>(()));
+            let deadline = self.now + Duration::from_secs(4);
+            self.commands.tend(deadline);
+            assert_eq!(self.ended(), [Outcome::TooLate]);
+            (id, deadline)
         }
 
         fn ended(&self) -> Vec<Outcome> {
@@ -283,5 +302,63 @@ mod tests {
         }
         assert!(world.begin().is_none());
         assert_eq!(world.ended(), [Outcome::Busy]);
+    }
+
+    #[test]
+    fn what_missed_its_turn_is_at_work_and_then_offered() {
+        let world = world();
+        let (id, later) = world.be_late();
+        assert_eq!(world.commands.at_work(&Person::Ask, None), Some(world.now));
+        world.commands.answer(LINK, &id, "done".into(), later);
+        assert_eq!(world.commands.at_work(&Person::Ask, None), None);
+        let mut heard = Vec::new();
+        world.commands.offer(&Person::Ask, None, later, &mut |items| {
+            heard = items.iter().map(|item| format!("{item:?}")).collect();
+            items.len()
+        });
+        assert!(matches!(&heard[..], [answer] if answer.contains("done")), "{heard:?}");
+        assert_eq!(world.commands.sizes(), [0; 4]);
+    }
+
+    #[test]
+    fn what_misses_its_turn_while_the_relay_stops_is_not_at_work() {
+        let world = world();
+        world.commands.close();
+        world.be_late();
+        assert_eq!(world.commands.at_work(&Person::Ask, None), None);
+    }
+
+    thread_local! {
+        static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps what a thread says. Each test has a thread of its own.
+    struct Kept;
+
+    impl log::Log for Kept {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            SAID.with_borrow_mut(|said| said.push(record.args().to_string()));
+        }
+
+        fn flush(&self) {}
+    }
+
+    #[test]
+    fn how_each_command_ended_is_said_and_at_the_end_how_many_were_late() {
+        log::set_logger(&Kept).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+        let world = world();
+        world.commands.sum_up();
+        assert!(SAID.take().is_empty(), "nothing was late");
+        let (id, later) = world.be_late();
+        assert_eq!(SAID.take(), ["Command p-0: too-late after 4000 ms"]);
+        world.commands.answer(LINK, &id, "done".into(), later + Duration::from_secs(1));
+        assert_eq!(SAID.take(), ["Command p-0: answered late after 5000 ms"]);
+        world.commands.sum_up();
+        assert_eq!(SAID.take(), ["1 answers came late, 0 kept ones were heard"]);
     }
 }

@@ -3,15 +3,16 @@
 
 use std::time::Instant;
 
-use crate::commands::late::{Bounds, Item, Late};
-use crate::commands::person::Person;
+use crate::commands::late::{Bounds, Late};
 use crate::commands::under_way::{Command, LinkId, New, UnderWay};
 
 /// All commands of the relay, and the answers that missed their turn.
 #[derive(Debug)]
 pub struct Table<W, A> {
-    under_way: UnderWay<W>,
-    late: Late<A>,
+    /// Those whose turn is not over.
+    pub under_way: UnderWay<W>,
+    /// What has become of the others.
+    pub late: Late<A>,
     /// Nobody will come back to hear late answers.
     closing: bool,
     /// When the clock will look at this table by itself.
@@ -68,16 +69,6 @@ impl<W, A> Table<W, A> {
         Ok(Begun { id, wake_clock })
     }
 
-    /// From now on the command counts as sent. Returns whether it may be: false when it has ended.
-    pub fn send(&mut self, id: &str) -> bool {
-        self.under_way.send(id)
-    }
-
-    /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
-    pub fn take(&mut self, id: &str) -> Option<Command<W>> {
-        self.under_way.take(id)
-    }
-
     /// The agent answered on `link`. Returns what for.
     pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Answered<W, A> {
         match self.under_way.complete(link, id) {
@@ -112,30 +103,9 @@ impl<W, A> Table<W, A> {
         (expired, self.next_look)
     }
 
-    /// As [`Late::offer`].
-    pub fn offer(
-        &mut self,
-        person: &Person,
-        only: Option<&str>,
-        now: Instant,
-        tell: &mut dyn FnMut(&[Item<'_, A>]) -> usize,
-    ) {
-        self.late.offer(person, only, now, tell);
-    }
-
-    /// As [`Late::at_work`].
-    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
-        self.late.at_work(person, only)
-    }
-
     /// The relay is stopping: what misses its turn from now on has no late answer.
     pub fn close(&mut self) {
         self.closing = true;
-    }
-
-    /// Returns how many answers came late, and how many of them were told.
-    pub fn late_answers(&self) -> (u64, u64) {
-        (self.late.came, self.late.told)
     }
 
     /// How many commands are under way and at work, how many answers and losses are kept.
@@ -151,6 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::commands::person::Person;
 
     const LINK: LinkId = LinkId(1);
     const SECOND: Duration = Duration::from_secs(1);
@@ -181,21 +152,21 @@ mod tests {
         let mine = table.begin(new(now, Some(Person::Ask))).unwrap().id;
         let nobodys = table.begin(new(now, None)).unwrap().id;
         let unsent = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        assert!(table.send(&mine) && table.send(&nobodys));
+        assert!(table.under_way.send(&mine) && table.under_way.send(&nobodys));
         let (expired, _) = table.tend(now);
         let fates: Vec<_> = expired.iter().map(|e| (e.command.id.as_str(), e.will_be_kept)).collect();
         assert_eq!(fates, [(mine.as_str(), true), (nobodys.as_str(), false), (unsent.as_str(), false)]);
-        assert!(!table.send(&unsent), "what was told is lost must not happen later");
+        assert!(!table.under_way.send(&unsent), "what was told is lost must not happen later");
         assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(_)));
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
-        assert_eq!(table.late_answers(), (1, 0));
+        assert_eq!((table.late.came, table.late.told), (1, 0));
     }
 
     #[test]
     fn nothing_is_kept_any_more_once_the_relay_is_stopping() {
         let (mut table, now) = table();
         let id = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        assert!(table.send(&id));
+        assert!(table.under_way.send(&id));
         table.close();
         assert!(!table.tend(now).0[0].will_be_kept);
         assert_eq!(table.sizes(), [0; 4]);
@@ -206,7 +177,7 @@ mod tests {
         let (mut table, now) = table();
         for deadline in [now, now + SECOND] {
             let id = table.begin(new(deadline, Some(Person::Ask))).unwrap().id;
-            assert!(table.send(&id));
+            assert!(table.under_way.send(&id));
         }
         assert_eq!(table.tend(now).0.len(), 1);
         assert_eq!(table.sizes(), [1, 1, 0, 0]);

@@ -11,7 +11,9 @@ use proptest::sample::Index;
 use proptest::test_runner::TestRunner;
 
 use super::*;
+use crate::commands::late::Item;
 use crate::commands::late::Loss;
+use crate::commands::person::Person;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LINKS: u64 = 3;
@@ -337,7 +339,7 @@ impl<'a> Both<'a> {
             }
             Operation::Take(which) => {
                 let Some((number, id)) = self.pick(which) else { return };
-                let taken = self.table.take(&id);
+                let taken = self.table.under_way.take(&id);
                 assert_eq!(taken.is_some(), self.model.under_way().contains(&number));
                 if let Some(command) = taken {
                     self.end(number, &command);
@@ -409,7 +411,7 @@ impl<'a> Both<'a> {
         if may_be {
             record.state = State::Sent;
         }
-        assert_eq!(self.table.send(&record.id), may_be);
+        assert_eq!(self.table.under_way.send(&record.id), may_be);
         note(self.seen, if may_be { "sent" } else { "not sent, since it has ended" });
     }
 
@@ -497,7 +499,7 @@ impl<'a> Both<'a> {
             .collect();
         let count = told.index(expected.len() + 1);
         let mut is_asked = false;
-        self.table.offer(person, only, self.now, &mut |items| {
+        self.table.late.offer(person, only, self.now, &mut |items| {
             assert_eq!(items, expected);
             is_asked = true;
             count
@@ -536,12 +538,12 @@ impl<'a> Both<'a> {
                 let theirs = all.filter(|whose| whose.as_ref() == Some(person)).count();
                 assert!(theirs <= model.bounds.each);
             }
-            assert_eq!(table.at_work(person, None), model.at_work(person, None));
+            assert_eq!(table.late.at_work(person, None), model.at_work(person, None));
             for Record { id, .. } in &model.records {
-                assert_eq!(table.at_work(person, Some(id)), model.at_work(person, Some(id)));
+                assert_eq!(table.late.at_work(person, Some(id)), model.at_work(person, Some(id)));
             }
         }
-        assert_eq!(table.late_answers(), (model.came, model.told));
+        assert_eq!((table.late.came, table.late.told), (model.came, model.told));
         if let Some(next) = model.next() {
             assert!(self.alarm.is_some_and(|alarm| alarm <= next), "the clock looks too late");
         }

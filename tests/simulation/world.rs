@@ -339,7 +339,7 @@ impl World {
             // A turn may come between the agent's joining and the end of its handshake.
             self.hand_over();
         }
-        link.open();
+        link.outbox.open();
         let reader = Reader::new(link, registry, self.engine.commands.clone());
         let (at_work, answered) = (Default::default(), Vec::new());
         self.agents.push(Agent { reader, socket, at_work, answered, silent: false });
