@@ -48,6 +48,8 @@ pub struct Engine<R: Request> {
     pub registry: Arc<Registry>,
     /// Takes what is to be said of agents that are rejected.
     pub rejected: Arc<Repeats>,
+    /// Takes what is to be said of agents' messages that can't be used.
+    pub odd: Arc<Repeats>,
     /// Takes what is to be said of tiny_http's failures.
     pub failed: Arc<Repeats>,
     turned_away: Arc<Repeats>,
@@ -87,6 +89,7 @@ impl<R: Request> Engine<R> {
         let webhook =
             Webhook::new(access.clone(), registry.clone(), commands.clone(), config.reply_timeout);
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
+        let odd = repeats("odd messages of agents");
         let engine = Self {
             connections,
             sweeper,
@@ -95,6 +98,7 @@ impl<R: Request> Engine<R> {
             commands,
             registry,
             rejected,
+            odd,
             failed,
             turned_away,
             lines,
@@ -110,6 +114,7 @@ impl<R: Request> Engine<R> {
             self.sweeper.tend(now),
             self.lines.tend(now),
             self.rejected.tend(now),
+            self.odd.tend(now),
             self.turned_away.tend(now),
             self.failed.tend(now),
         ];

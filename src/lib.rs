@@ -39,7 +39,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `speech`, `text`, `unchecked` | settings and secrets; what Alice is to say; text from outside; what the compiler can't check |
+//! | `config`, `speech`, `json`, `text`, `unchecked` | settings and secrets; what Alice is to say; JSON and text from outside; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -65,6 +65,7 @@ mod config;
 mod dialogs;
 mod engine;
 mod http;
+mod json;
 mod net;
 mod owner;
 mod relay;

@@ -78,6 +78,7 @@ impl Routes {
             engine.registry.clone(),
             engine.commands.clone(),
             engine.rejected.clone(),
+            engine.odd.clone(),
         );
         Self { stopping: AtomicBool::new(false), engine, reception, handshake }
     }

@@ -1,8 +1,9 @@
 //! What Alice is to say, made to fit the protocol (docs/facts/alice.md) before anything else sees it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json::has_lone_surrogate;
 use crate::text::cut;
 
 /// Unicode scalar values of a reply's text or tts (docs/facts/alice.md).
@@ -14,18 +15,23 @@ pub const MAX_BUTTON_TITLE: usize = 64;
 /// Bytes of a button's payload (docs/facts/alice.md).
 pub const MAX_BUTTON_PAYLOAD: usize = 4 * 1024;
 
+/// Bytes of the address that a button opens (docs/facts/alice.md).
+pub const MAX_BUTTON_URL: usize = 1024;
+
 /// Stands in for a text that is empty, which the protocol forbids.
 pub const DONE: &str = "Готово.";
 
+/// Stands in for an answer whose text can't be used.
+pub const NOT_UNDERSTOOD: &str = "Компьютер прислал непонятный ответ.";
+
 /// A button under a reply. One without a payload sends its title as a command when it is pressed.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Button {
     /// At most [`MAX_BUTTON_TITLE`] characters; a longer one is cut.
     pub title: String,
     /// Whether the button goes away with the next turn.
-    #[serde(default)]
     pub hide: bool,
-    /// A page to open.
+    /// A page to open, at most [`MAX_BUTTON_URL`] bytes; a longer one is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// An object of at most [`MAX_BUTTON_PAYLOAD`] bytes; another is left out.
@@ -56,9 +62,11 @@ impl Speech {
         Self { tts, ..self }
     }
 
-    /// Adds buttons: a long title is cut, a payload that does not fit is left out.
+    /// Adds buttons: a long title is cut; a url or payload that does not fit is left out, and so is a
+    /// button without a title.
     pub fn with_buttons(self, buttons: Vec<Button>) -> Self {
-        Self { buttons: buttons.into_iter().map(fitted).collect(), ..self }
+        let has_title = |button: &Button| !button.title.trim().is_empty();
+        Self { buttons: buttons.into_iter().filter(has_title).map(fitted).collect(), ..self }
     }
 
     /// Says whether Alice leaves the skill.
@@ -100,10 +108,12 @@ impl From<&str> for Speech {
 
 fn fitted(button: Button) -> Button {
     let fits = |payload: &RawValue| {
-        payload.get().starts_with('{') && payload.get().len() <= MAX_BUTTON_PAYLOAD
+        let json = payload.get();
+        json.starts_with('{') && json.len() <= MAX_BUTTON_PAYLOAD && !has_lone_surrogate(json)
     };
     Button {
         title: cut(&button.title, MAX_BUTTON_TITLE),
+        url: button.url.filter(|url| url.len() <= MAX_BUTTON_URL),
         payload: button.payload.filter(|payload| fits(payload)),
         ..button
     }
@@ -115,9 +125,11 @@ mod tests {
 
     #[test]
     fn what_is_said_keeps_every_limit_of_the_protocol() {
-        let button = |payload: String| -> Button {
-            let title = "т".repeat(MAX_BUTTON_TITLE + 1);
-            serde_json::from_str(&format!(r#"{{"title":"{title}","payload":{payload}}}"#)).unwrap()
+        let button = |payload: String| Button {
+            title: "т".repeat(MAX_BUTTON_TITLE + 1),
+            hide: false,
+            url: None,
+            payload: Some(RawValue::from_string(payload).unwrap()),
         };
         let payload = |length: usize| format!(r#"{{"a":"{}"}}"#, "b".repeat(length - 8));
         let speech = Speech::new(&"т".repeat(MAX_TEXT + 1))
@@ -132,6 +144,26 @@ mod tests {
         assert_eq!(speech.buttons()[0].title, "т".repeat(MAX_BUTTON_TITLE - 1) + "…");
         let has_payload: Vec<_> = speech.buttons().iter().map(|b| b.payload.is_some()).collect();
         assert_eq!(has_payload, [true, false, false]);
+    }
+
+    #[test]
+    fn a_button_needs_a_title_and_its_url_must_fit() {
+        let button = |title: &str, length| Button {
+            title: title.into(),
+            hide: true,
+            url: Some("u".repeat(length)),
+            payload: None,
+        };
+        let buttons = vec![
+            button("да", MAX_BUTTON_URL),
+            button("нет", MAX_BUTTON_URL + 1),
+            button("", 1),
+            button(" ", 1),
+        ];
+        let speech = Speech::new("текст").with_buttons(buttons);
+        let fitted: Vec<_> =
+            speech.buttons().iter().map(|b| (b.title.as_str(), b.url.is_some(), b.hide)).collect();
+        assert_eq!(fitted, [("да", true, true), ("нет", false, true)]);
     }
 
     #[test]

@@ -131,21 +131,90 @@ fn an_answer_counts_only_on_the_link_its_command_was_sent_on_and_only_once() {
 }
 
 #[test]
-fn what_is_no_answer_is_warned_of_once_and_the_link_stays() {
+fn what_is_no_answer_is_warned_of_and_the_link_stays() {
     let relay = Relay::start(&[("LOG_LEVEL", "debug")]);
     let mut agent = relay.agent();
-    for garbage in ["", "{}", "[1]", "{\"id\":1}", "не JSON", "{\"id\":\"x\",\"text\":5}"] {
+    for garbage in ["", "{}", "[1]", "{\"id\":1}", "не JSON", "{\"text\":5}"] {
         agent.send(garbage);
     }
-    agent.send(Message::Binary(vec![1, 2, 3].into()));
-    let line = relay.line("is not {\"id\",\"text\"}");
-    assert!(line.contains("WARN"), "{line}");
+    agent.send(Message::Binary(vec![1, 2, 0xff].into()));
+    // Each kind of fault has its line, and what comes again is counted.
+    for problem in ["no JSON object: EOF", "its id is missing", "expected an object", "no UTF-8"] {
+        let line = relay.line("is not {\"id\",\"text\"}");
+        assert!(line.contains("WARN") && line.contains(problem), "{problem}: {line}");
+        if problem == "expected an object" {
+            assert!(relay.line("is not {\"id\",\"text\"}").contains("expected value"));
+        }
+    }
     let mut http = relay.http();
     http.send_post(&turn("ещё тут?").to_string());
     agent.echo("");
     assert_eq!(said(&http.response().json()), "ещё тут?");
     drop(agent);
     relay.line("7 messages that were no answers");
+}
+
+/// What Alice says when the agent answers with this, `ID` being the command's id, and what the log says.
+fn answered_with(
+    relay: &Relay,
+    agent: &mut Agent,
+    message: impl Fn(&str) -> Message,
+) -> serde_json::Value {
+    let mut http = relay.http();
+    http.send_post(&turn("скажи").to_string());
+    let (id, _) = agent.command();
+    agent.send(message(&id));
+    http.response().json()["response"].clone()
+}
+
+#[test]
+fn an_answer_whose_id_can_be_read_ends_its_turn_whatever_else_is_wrong_with_it() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let mut agent = relay.agent();
+    let garbled = "Компьютер прислал непонятный ответ.";
+    for (rest, heard) in [
+        (r#""text":null"#, garbled),
+        (r#""text":5"#, garbled),
+        (r#""x":1"#, garbled),
+        (r#""text":"да","tts":5"#, "да"),
+        (r#""text":"да","end_session":0"#, "да"),
+        (r#""text":"да","buttons":"нет""#, "да"),
+        (r#""text":"да","buttons":[{"title":5},{"url":"u"},{"title":"ещё","hide":0}]"#, "да"),
+        (r#""text":"нет","text":"да""#, "да"),
+        (r#""text":"a\udcffb""#, "a\u{fffd}b"),
+    ] {
+        let text = |id: &str| Message::text(format!(r#"{{"id":"{id}",{rest}}}"#));
+        let response = answered_with(&relay, &mut agent, text);
+        assert_eq!(response["text"], heard, "{rest}");
+        assert_eq!(response["end_session"], false, "{rest}");
+        if rest.contains("ещё") {
+            assert_eq!(response["buttons"], json!([{ "title": "ещё", "hide": false }]));
+        }
+        if rest.contains("null") {
+            let line = relay.line("with something that can't be used: text");
+            assert!(line.contains("answered \""), "{line}");
+        }
+    }
+    let bom = |id: &str| Message::text(format!("\u{feff}{}", json!({ "id": id, "text": "да" })));
+    assert_eq!(answered_with(&relay, &mut agent, bom)["text"], "да");
+    let binary =
+        |id: &str| Message::Binary(json!({ "id": id, "text": "да" }).to_string().into_bytes().into());
+    assert_eq!(answered_with(&relay, &mut agent, binary)["text"], "да");
+}
+
+#[test]
+fn odd_answers_fill_neither_the_log_nor_the_memory() {
+    let mut relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    for number in 0..10_000 {
+        agent.send(format!(r#"{{"id":"{number}","text":5}}"#));
+    }
+    let mut http = relay.http();
+    http.send_post(&turn("ещё тут?").to_string());
+    agent.echo("");
+    assert_eq!(http.response().status, 200);
+    relay.stop();
+    assert!(relay.rest_of_log().lines().count() < 150);
 }
 
 #[test]

@@ -569,7 +569,6 @@ fn corpus() -> Vec<(Vec<u8>, Option<bool>)> {
         b"\x80",
         b"\xfe\xff\0{",
         b"{\0}\0",
-        b"\xef\xbb\xbf{\"session\":{},\"request\":{}}",
         b"\0",
         b"\0\0\0\0",
         b"{\"session\":{},\"request\":{}}\0",

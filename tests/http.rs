@@ -60,6 +60,10 @@ fn a_body_that_is_no_turn_is_400_and_the_connection_goes_on() {
         (r#"{"session":{}}"#, "request"),
         (r#"{"session":{},"request":{"command":5}}"#, "not a Yandex Dialogs turn"),
         ("[]", "not a Yandex Dialogs turn"),
+        (r#"["1.0",{},{"command":"громче"},null]"#, "not a Yandex Dialogs turn"),
+        (r#"{"session":[],"request":{}}"#, "not a Yandex Dialogs turn"),
+        (r#"{"session":{},"request":["громче","громче"]}"#, "not a Yandex Dialogs turn"),
+        (r#"{"session":{"user":["я"]},"request":{}}"#, "not a Yandex Dialogs turn"),
     ] {
         let response = http.post(body);
         assert_eq!(response.status, 400, "{body}");

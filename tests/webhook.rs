@@ -230,3 +230,15 @@ fn when_the_link_is_lost_its_commands_are_answered_at_once() {
     assert!(!relay.agent_connected());
     assert!(relay.say("ещё").starts_with("Компьютер не на связи"));
 }
+
+#[test]
+fn a_turn_may_begin_with_a_byte_order_mark_and_hold_half_a_character() {
+    let relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post("\u{feff}{\"session\":{},\"request\":{\"command\":\"файл \\udcff\"}}");
+    let (id, text) = agent.command();
+    assert_eq!(text, "файл \u{fffd}");
+    agent.answer(&id, "да");
+    assert_eq!(said(&http.response().json()), "да");
+}

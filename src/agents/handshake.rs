@@ -28,17 +28,20 @@ pub struct Handshake {
     commands: Arc<Commands>,
     links: AtomicU64,
     rejected: Arc<Repeats>,
+    odd: Arc<Repeats>,
 }
 
 impl Handshake {
-    /// Lets in who shows one of `keys`; tells `rejected` of the others.
+    /// Lets in who shows one of `keys`; tells `rejected` of the others, and `odd` of messages that can't be
+    /// used.
     pub fn new(
         keys: AgentKeys,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
         rejected: Arc<Repeats>,
+        odd: Arc<Repeats>,
     ) -> Self {
-        Self { keys, registry, commands, links: AtomicU64::new(0), rejected }
+        Self { keys, registry, commands, links: AtomicU64::new(0), rejected, odd }
     }
 
     /// Answers one request for `/ws`.
@@ -108,7 +111,8 @@ impl Handshake {
         // Before anything is read: what the agent sends first may be a Close, and its confirmation must
         // find the link open.
         link.outbox.open();
-        let reader = Reader::new(link.clone(), self.registry.clone(), self.commands.clone());
+        let reader =
+            Reader::new(link.clone(), self.registry.clone(), self.commands.clone(), self.odd.clone());
         if let Err(error) = reader.start(stream, running) {
             log::error!("no thread for the agent: {error}");
             link.outbox.cut("the relay has no thread for it");

@@ -1,8 +1,13 @@
 //! The messages between relay and agent: `{"id","text"}` both ways. Plain data.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use crate::speech::{Button, Speech};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::json::Text;
+use crate::speech::{Button, NOT_UNDERSTOOD, Speech};
 
 /// Returns the relay's message: one command, as JSON.
 pub fn command(id: &str, text: &str) -> String {
@@ -21,31 +26,137 @@ pub struct Answer {
     pub id: String,
     /// What Alice is to say.
     pub speech: Speech,
+    /// Parts that could not be used, and so are left out.
+    pub left_out: Vec<&'static str>,
 }
 
-/// An answer as it comes. Unknown keys are passed over.
-#[derive(Deserialize)]
-struct Raw {
-    id: String,
-    text: String,
-    tts: Option<String>,
-    buttons: Option<Vec<Button>>,
-    end_session: Option<bool>,
+/// Why a message is no answer to any command.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// It is no JSON object.
+    NoObject(serde_json::Error),
+    /// Its id is missing or no string, so nobody knows whose answer it is.
+    NoId,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoObject(error) => write!(f, "it is no JSON object: {error}"),
+            Self::NoId => f.write_str("its id is missing or no string"),
+        }
+    }
 }
 
 impl Answer {
-    /// Reads an answer, and makes it fit.
+    /// Reads an answer, and makes it fit. An id that can be read makes it one: what can't be used of the
+    /// rest is left out. Without a text that can be used Alice says so.
     ///
     /// # Errors
-    /// The message is not such an object.
-    pub fn parse(message: &str) -> serde_json::Result<Self> {
-        let Raw { id, text, tts, buttons, end_session } = serde_json::from_str(message)?;
-        let speech = Speech::new(&text)
-            .with_tts(tts.as_deref())
-            .with_buttons(buttons.unwrap_or_default())
-            .with_end_session(end_session.unwrap_or(false));
-        Ok(Self { id, speech })
+    /// Nobody knows whose answer it is.
+    pub fn parse(message: &str) -> Result<Self, NoAnswer> {
+        let message = message.strip_prefix('\u{feff}').unwrap_or(message);
+        let parts: Parts<'_> = serde_json::from_str(message).map_err(NoAnswer::NoObject)?;
+        let id = read::<Text<'_>>(parts.id).flatten().ok_or(NoAnswer::NoId)?.0.into_owned();
+        let mut left_out = Vec::new();
+        let mut may_lack = |name, is_unusable: bool| left_out.extend(is_unusable.then_some(name));
+        let text = read::<Text<'_>>(parts.text).flatten();
+        may_lack("text", text.is_none());
+        let tts = read::<Text<'_>>(parts.tts);
+        may_lack("tts", tts.is_none());
+        let end_session = read::<bool>(parts.end_session);
+        may_lack("end_session", end_session.is_none());
+        let listed = read::<Vec<&RawValue>>(parts.buttons);
+        may_lack("buttons", listed.is_none());
+        let mut buttons = Vec::new();
+        for raw in listed.flatten().unwrap_or_default() {
+            let (button, is_whole) = button(raw);
+            may_lack("a button or a part of one", button.is_none() || !is_whole);
+            buttons.extend(button);
+        }
+        let speech = Speech::new(text.as_ref().map_or(NOT_UNDERSTOOD, |text| &text.0))
+            .with_tts(tts.flatten().as_ref().filter(|_| text.is_some()).map(|tts| &*tts.0))
+            .with_buttons(buttons)
+            .with_end_session(end_session.flatten().unwrap_or(false));
+        Ok(Self { id, speech, left_out })
     }
+}
+
+/// The parts of a message as they came. Of equal keys the last counts; unknown ones are passed over.
+#[derive(Default)]
+struct Parts<'a> {
+    id: Option<&'a RawValue>,
+    text: Option<&'a RawValue>,
+    tts: Option<&'a RawValue>,
+    buttons: Option<&'a RawValue>,
+    end_session: Option<&'a RawValue>,
+    title: Option<&'a RawValue>,
+    hide: Option<&'a RawValue>,
+    url: Option<&'a RawValue>,
+    payload: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Parts<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PartsVisitor)
+    }
+}
+
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = Parts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut parts = Parts::default();
+        while let Some(Text(key)) = map.next_key()? {
+            let part = match &*key {
+                "id" => &mut parts.id,
+                "text" => &mut parts.text,
+                "tts" => &mut parts.tts,
+                "buttons" => &mut parts.buttons,
+                "end_session" => &mut parts.end_session,
+                "title" => &mut parts.title,
+                "hide" => &mut parts.hide,
+                "url" => &mut parts.url,
+                "payload" => &mut parts.payload,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *part = Some(map.next_value()?);
+        }
+        Ok(parts)
+    }
+}
+
+/// Returns what a part holds, which is nothing when it is not there or `null`; none when it can't be used.
+fn read<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<Option<T>> {
+    match part.map(RawValue::get) {
+        None | Some("null") => Some(None),
+        Some(json) => serde_json::from_str(json).ok().map(Some),
+    }
+}
+
+/// Returns a button, if it has a title, and whether all of it can be used.
+fn button(raw: &RawValue) -> (Option<Button>, bool) {
+    let Ok(parts) = serde_json::from_str::<Parts<'_>>(raw.get()) else { return (None, false) };
+    let title = read::<Text<'_>>(parts.title).flatten();
+    let (hide, url) = (read::<bool>(parts.hide), read::<Text<'_>>(parts.url));
+    let is_whole = hide.is_some() && url.is_some();
+    let payload = parts.payload.filter(|payload| payload.get() != "null").map(ToOwned::to_owned);
+    let button = title.map(|title| Button {
+        title: title.0.into_owned(),
+        hide: hide.flatten().unwrap_or(false),
+        url: url.flatten().map(|url| url.0.into_owned()),
+        payload,
+    });
+    (button, is_whole)
 }
 
 #[cfg(test)]
@@ -57,12 +168,59 @@ mod tests {
         assert_eq!(command("a-1", "скажи \"да\""), r#"{"id":"a-1","text":"скажи \"да\""}"#);
     }
 
+    fn said(message: &str) -> (String, Vec<&'static str>) {
+        let Answer { id, speech, left_out } = Answer::parse(message).unwrap();
+        assert_eq!(id, "a-1", "{message}");
+        (speech.text().to_owned(), left_out)
+    }
+
     #[test]
-    fn an_answer_needs_an_id_and_a_text_and_nothing_else() {
-        let Answer { id, speech } = Answer::parse(r#"{"id":"a-1","text":"да","x":[1]}"#).unwrap();
-        assert_eq!((id.as_str(), speech.text(), speech.end_session()), ("a-1", "да", false));
-        for message in ["", "{}", "[]", r#"{"id":1,"text":""}"#, r#"{"id":"a"}"#, r#"{"text":"a"}"#] {
+    fn an_answer_needs_an_id_and_nothing_else() {
+        assert_eq!(said(r#"{"id":"a-1","text":"да","x":[1]}"#), ("да".into(), vec![]));
+        assert_eq!(said("\u{feff}{\"id\":\"a-1\",\"text\":\"да\"}"), ("да".into(), vec![]));
+        for message in ["", "{}", "[]", r#"{"id":1,"text":""}"#, r#"{"id":null}"#, r#"{"text":"a"}"#] {
             assert!(Answer::parse(message).is_err(), "{message}");
         }
+    }
+
+    #[test]
+    fn without_a_text_that_can_be_used_alice_says_so() {
+        for text in ["", r#","text":null"#, r#","text":5"#, r#","text":["да"],"tts":"да""#] {
+            let message = format!(r#"{{"id":"a-1"{text}}}"#);
+            assert_eq!(said(&message), (NOT_UNDERSTOOD.into(), vec!["text"]), "{message}");
+            assert_eq!(Answer::parse(&message).unwrap().speech.spoken(), NOT_UNDERSTOOD);
+        }
+    }
+
+    #[test]
+    fn a_bad_part_is_left_out_and_the_rest_is_said() {
+        for (part, left_out) in [
+            (r#""tts":5"#, vec!["tts"]),
+            (r#""end_session":0"#, vec!["end_session"]),
+            (r#""buttons":{}"#, vec!["buttons"]),
+            (r#""buttons":[5]"#, vec!["a button or a part of one"]),
+            (
+                r#""buttons":[{"title":null},{"title":"да","hide":1}]"#,
+                vec!["a button or a part of one"; 2],
+            ),
+            (r#""tts":null,"buttons":null,"end_session":null"#, vec![]),
+        ] {
+            let message = format!(r#"{{"id":"a-1","text":"да",{part}}}"#);
+            assert_eq!(said(&message), ("да".into(), left_out), "{message}");
+        }
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts() {
+        assert_eq!(said(r#"{"id":5,"text":"нет","text":"да","id":"a-1"}"#), ("да".into(), vec![]));
+    }
+
+    #[test]
+    fn lone_surrogates_are_replaced_wherever_they_stand() {
+        let message = r#"{"id":"a-1","text":"\udcff","tts":"\ud800","buttons":[{"title":"\udcff","payload":{"a":"\udcff"}}]}"#;
+        let speech = Answer::parse(message).unwrap().speech;
+        assert_eq!((speech.text(), speech.tts()), ("\u{fffd}", Some("\u{fffd}")));
+        assert_eq!(speech.buttons()[0].title, "\u{fffd}");
+        assert!(speech.buttons()[0].payload.is_none());
     }
 }

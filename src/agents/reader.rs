@@ -18,6 +18,7 @@ use crate::commands::Commands;
 use crate::http::request::read_on;
 use crate::text::quoted;
 use crate::upkeep::ends::fault;
+use crate::upkeep::repeats::Repeats;
 
 /// Bytes of one message from the agent; a longer one closes the link with 1009.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -30,14 +31,21 @@ pub struct Reader {
     pub link: Arc<Link>,
     pub registry: Arc<Registry>,
     pub commands: Arc<Commands>,
+    /// Takes what is to be said of odd messages.
+    odd: Arc<Repeats>,
     /// Messages that were no answers, so far.
     garbage: u64,
 }
 
 impl Reader {
-    /// Reads `link`.
-    pub fn new(link: Arc<Link>, registry: Arc<Registry>, commands: Arc<Commands>) -> Self {
-        Self { link, registry, commands, garbage: 0 }
+    /// Reads `link`. Tells `odd` of messages that can't be used.
+    pub fn new(
+        link: Arc<Link>,
+        registry: Arc<Registry>,
+        commands: Arc<Commands>,
+        odd: Arc<Repeats>,
+    ) -> Self {
+        Self { link, registry, commands, odd, garbage: 0 }
     }
 
     /// Starts the thread on `stream`, which the link was upgraded from. It ends when the connection does,
@@ -93,15 +101,32 @@ impl Reader {
         // A test's fault must be one of this message's own.
         fault("message").unwrap_or_else(|fault| panic!("{fault}"));
         match message {
-            Message::Text(text) => match Answer::parse(&text) {
-                Ok(Answer { id, speech }) => self.commands.answer(self.link.id, &id, speech, now),
-                Err(error) => self.warn_once(&quoted(&error.to_string())),
+            Message::Text(text) => self.take_text(&text, now),
+            // Some JSON libraries give bytes, which the agent's own library then sends as they are.
+            Message::Binary(bytes) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.take_text(text, now),
+                Err(_) => self.tell_of("it is binary, and no UTF-8"),
             },
-            Message::Binary(_) => self.warn_once("it is binary"),
             Message::Close(frame) => return Some(farewell(frame)),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
         None
+    }
+
+    fn take_text(&mut self, text: &str, now: Instant) {
+        match Answer::parse(text) {
+            Ok(Answer { id, speech, left_out }) => {
+                if !left_out.is_empty() {
+                    let (id, left_out) = (quoted(&id), left_out.join(", "));
+                    self.odd.say(format!(
+                        "agent {} answered {id} with something that can't be used: {left_out}",
+                        self.link.peer
+                    ));
+                }
+                self.commands.answer(self.link.id, &id, speech, now);
+            }
+            Err(problem) => self.tell_of(&problem.to_string()),
+        }
     }
 
     /// The link is over.
@@ -112,15 +137,14 @@ impl Reader {
         self.registry.leave(&self.link, why, now);
     }
 
-    fn warn_once(&mut self, problem: &str) {
+    /// Tells of a message that is no answer.
+    fn tell_of(&mut self, problem: &str) {
         self.garbage += 1;
-        if self.garbage == 1 {
-            log::warn!(
-                "agent {} sent a message that is not {{\"id\",\"text\"}}: {problem}; no more is said \
-                 of this link",
-                self.link.peer
-            );
-        }
+        self.odd.say(format!(
+            "agent {} sent a message that is not {{\"id\",\"text\"}}: {}",
+            self.link.peer,
+            quoted(problem)
+        ));
     }
 
     /// Closes the link with the code that fits the error (RFC 6455, 7.4.1). Returns why it is over.

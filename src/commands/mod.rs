@@ -329,19 +329,20 @@ mod tests {
     }
 
     thread_local! {
-        static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+        /// What this thread has said, once somebody wants to know. Each test has a thread of its own.
+        static SAID: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
     }
 
-    /// Keeps what a thread says. Each test has a thread of its own.
     struct Kept;
 
     impl log::Log for Kept {
         fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
+            SAID.with_borrow(Option::is_some)
         }
 
         fn log(&self, record: &log::Record<'_>) {
-            SAID.with_borrow_mut(|said| said.push(record.args().to_string()));
+            let line = record.args().to_string();
+            SAID.with_borrow_mut(|said| said.get_or_insert_default().push(line));
         }
 
         fn flush(&self) {}
@@ -351,14 +352,16 @@ mod tests {
     fn how_each_command_ended_is_said_and_at_the_end_how_many_were_late() {
         log::set_logger(&Kept).unwrap();
         log::set_max_level(log::LevelFilter::Info);
+        let said = || SAID.replace(Some(Vec::new())).unwrap_or_default();
+        said();
         let world = world();
         world.commands.sum_up();
-        assert!(SAID.take().is_empty(), "nothing was late");
+        assert!(said().is_empty(), "nothing was late");
         let (id, later) = world.be_late();
-        assert_eq!(SAID.take(), ["Command p-0: too-late after 4000 ms"]);
+        assert_eq!(said(), ["Command p-0: too-late after 4000 ms"]);
         world.commands.answer(LINK, &id, "done".into(), later + Duration::from_secs(1));
-        assert_eq!(SAID.take(), ["Command p-0: answered late after 5000 ms"]);
+        assert_eq!(said(), ["Command p-0: answered late after 5000 ms"]);
         world.commands.sum_up();
-        assert_eq!(SAID.take(), ["1 answers came late, 0 kept ones were heard"]);
+        assert_eq!(said(), ["1 answers came late, 0 kept ones were heard"]);
     }
 }

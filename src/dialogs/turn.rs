@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::json::{Object, Text, without_bom};
+
 /// What Yandex echoes when a turn names no version.
 const DEFAULT_VERSION: &str = "1.0";
 
@@ -56,9 +58,9 @@ struct RawTurn<'a> {
     #[serde(borrow)]
     version: Option<Text<'a>>,
     #[serde(borrow)]
-    session: RawSession<'a>,
+    session: Object<RawSession<'a>>,
     #[serde(borrow)]
-    request: Option<RawRequest<'a>>,
+    request: Option<Object<RawRequest<'a>>>,
     account_linking_complete_event: Option<serde::de::IgnoredAny>,
 }
 
@@ -68,9 +70,9 @@ struct RawSession<'a> {
     #[serde(borrow)]
     skill_id: Option<Text<'a>>,
     #[serde(borrow)]
-    user: Option<RawUser<'a>>,
+    user: Option<Object<RawUser<'a>>>,
     #[serde(borrow)]
-    application: Option<RawApplication<'a>>,
+    application: Option<Object<RawApplication<'a>>>,
     /// The device under its older name.
     #[serde(borrow)]
     user_id: Option<Text<'a>>,
@@ -96,16 +98,6 @@ struct RawRequest<'a> {
     original_utterance: Option<Text<'a>>,
 }
 
-/// A string that is copied only if it has escapes: serde would copy one in an `Option<Cow>` always.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'a> From<Text<'a>> for Cow<'a, str> {
-    fn from(text: Text<'a>) -> Self {
-        text.0
-    }
-}
-
 impl<'a> Turn<'a> {
     /// Reads a turn from a request body. Unknown fields are passed over, and so are missing ones that
     /// the relay can do without.
@@ -113,27 +105,28 @@ impl<'a> Turn<'a> {
     /// # Errors
     /// The body is not JSON, or not a turn.
     pub fn parse(body: &'a [u8]) -> Result<Self, TurnError> {
-        let raw: RawTurn = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        let raw = serde_json::from_slice::<Object<RawTurn<'_>>>(without_bom(body));
+        let Object(raw) = raw.map_err(|error| match error.classify() {
             serde_json::error::Category::Data => TurnError::NotATurn(error),
             _ => TurnError::NotJson(error),
         })?;
         if raw.request.is_none() && raw.account_linking_complete_event.is_none() {
             return Err(TurnError::NoRequest);
         }
+        let Object(session) = raw.session;
         let (command, utterance) = match raw.request {
-            Some(request) => (request.command, request.original_utterance),
+            Some(Object(request)) => (request.command, request.original_utterance),
             None => (None, None),
         };
         Ok(Self {
             version: raw.version.map_or(Cow::Borrowed(DEFAULT_VERSION), Cow::from),
-            new_session: raw.session.new.unwrap_or(false),
-            skill_id: raw.session.skill_id.map(Cow::from),
-            user_id: raw.session.user.and_then(|user| user.user_id).map(Cow::from),
-            device_id: raw
-                .session
+            new_session: session.new.unwrap_or(false),
+            skill_id: session.skill_id.map(Cow::from),
+            user_id: session.user.and_then(|user| user.0.user_id).map(Cow::from),
+            device_id: session
                 .application
-                .and_then(|application| application.application_id)
-                .or(raw.session.user_id)
+                .and_then(|application| application.0.application_id)
+                .or(session.user_id)
                 .map(Cow::from),
             command: command.map(|text| trimmed(text.0)).unwrap_or_default(),
             is_ping: utterance.is_some_and(|utterance| utterance.0 == "ping"),
@@ -162,7 +155,7 @@ mod tests {
         assert_eq!(least, Turn { version: "1.0".into(), ..Turn::default() });
         assert!(matches!(Turn::parse(b"{}"), Err(TurnError::NotATurn(_))));
         assert!(matches!(Turn::parse(br#"{"session":{}}"#), Err(TurnError::NoRequest)));
-        assert!(matches!(Turn::parse(b"["), Err(TurnError::NotJson(_))));
+        assert!(matches!(Turn::parse(b"{"), Err(TurnError::NotJson(_))));
         assert!(matches!(Turn::parse(b"\xff"), Err(TurnError::NotJson(_))));
         turn(r#"{"session":{"new":null},"account_linking_complete_event":{}}"#);
     }

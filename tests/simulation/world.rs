@@ -340,7 +340,8 @@ impl World {
             self.hand_over();
         }
         link.outbox.open();
-        let reader = Reader::new(link, registry, self.engine.commands.clone());
+        let (commands, odd) = (self.engine.commands.clone(), self.engine.odd.clone());
+        let reader = Reader::new(link, registry, commands, odd);
         let (at_work, answered) = (Default::default(), Vec::new());
         self.agents.push(Agent { reader, socket, at_work, answered, silent: false });
     }
