@@ -76,11 +76,14 @@ impl<R: Request> Sweeper<R> {
     pub fn tend(&self, now: Instant) -> Option<Instant> {
         let mut schedule = self.lock();
         let is_due = now >= schedule.next;
+        // A look comes milliseconds after a burst began: who is new then has had no time to bring its request,
+        // and must not have to make room.
+        let room = if is_due { self.room } else { usize::MAX };
         if !(schedule.looks.due(now) | is_due) {
             return schedule.looks.next().into_iter().chain([schedule.next]).min();
         }
         drop(schedule);
-        let sweep = self.connections.sweep(now, self.room);
+        let sweep = self.connections.sweep(now, room);
         for _ in 0..sweep.kicks {
             if let Err(error) = (self.kick)() {
                 log::debug!("a connection to ourselves failed: {error}");
