@@ -354,10 +354,11 @@ fn an_agent_that_has_gone_silent_is_not_connected_any_more() {
     drop(agent);
 }
 
-/// Has 200 commands of this many bytes go to an agent that takes nothing. Returns why it is disconnected.
-fn deaf_agent(bytes: usize) -> String {
+/// Has 200 commands of this many bytes go to an agent that takes nothing. Returns why it is disconnected,
+/// and how many bytes still reach it after that.
+fn deaf_agent(bytes: usize) -> (String, usize) {
     let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
-    let _agent = Agent::with_little_room(relay.address());
+    let mut agent = Agent::with_little_room(relay.address());
     relay.line("Agent connected");
     let turn = json!({ "session": {}, "request": { "command": "a".repeat(bytes) } }).to_string();
     let mut clients: Vec<_> = (0..200).map(|_| relay.http()).collect();
@@ -370,19 +371,28 @@ fn deaf_agent(bytes: usize) -> String {
         assert!(reply.starts_with("Связь") || reply.starts_with("Компьютер не на связи"), "{reply}");
     }
     assert!(!relay.agent_connected());
-    relay.line("Agent disconnected")
+    let line = relay.line("Agent disconnected");
+    let mut late = Vec::new();
+    // What was in its own buffer may come to a reset.
+    let _ = agent.socket.get_mut().read_to_end(&mut late);
+    (line, late.len())
 }
 
 #[test]
 fn an_agent_that_takes_nothing_is_closed_and_nobody_waits_for_it() {
-    let line = deaf_agent(12_000);
+    let (line, late) = deaf_agent(12_000);
+    assert!(late < 100_000, "{late} bytes of 2,400,000 came after its turns were told that it is lost");
     // How much the system takes in its place differs.
     assert!(line.contains("it took no byte for 2 s") || line.contains("too much waited"), "{line}");
 }
 
 #[test]
 fn an_agent_for_which_more_than_a_mebibyte_waits_is_closed_at_once() {
-    let line = deaf_agent(60_000);
+    let (line, late) = deaf_agent(60_000);
+    assert!(
+        late < 100_000,
+        "{late} bytes of 12,000,000 came after its turns were told that it is lost"
+    );
     assert!(line.contains("too much waited to be sent to it"), "{line}");
 }
 

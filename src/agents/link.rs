@@ -1,7 +1,7 @@
 //! One WebSocket connection of an agent: what is sent on it, and when it was last heard.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tungstenite::protocol::CloseFrame;
@@ -9,6 +9,7 @@ use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
 use crate::agents::outbox::{LinkDown, MAX_OUTBOX, Outbox, Wire};
+use crate::agents::probe::Probe;
 use crate::commands::under_way::LinkId;
 
 /// One link. Nobody who sends on it waits.
@@ -19,6 +20,8 @@ pub struct Link {
     pub peer: String,
     /// What is sent.
     pub outbox: Arc<Outbox>,
+    /// The commands that wait for a sign of life.
+    pub probe: Mutex<Probe>,
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
@@ -28,7 +31,8 @@ impl Link {
     /// A link over `wire` that is opened `now`. What is sent waits until [`Outbox::open`].
     pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
-        Self { id, peer, outbox, opened: now, heard: AtomicU64::new(0) }
+        let (probe, heard) = (Mutex::default(), AtomicU64::new(0));
+        Self { id, peer, outbox, probe, opened: now, heard }
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].
@@ -69,4 +73,55 @@ fn bytes(frame: Frame) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(frame.len());
     frame.format(&mut bytes).expect("writing to a Vec can't fail");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Takes everything, and keeps it.
+    #[derive(Clone, Default)]
+    struct MadeUp(Arc<Mutex<Vec<u8>>>);
+
+    impl Wire for MadeUp {
+        fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn shut(&self) {}
+
+        fn await_room(&self, _: &Arc<Outbox>) -> bool {
+            true
+        }
+    }
+
+    fn link() -> (Link, MadeUp, Instant) {
+        let (wire, now) = (MadeUp::default(), Instant::now());
+        let link = Link::new(LinkId(1), "an agent".into(), Box::new(wire.clone()), now);
+        link.outbox.open();
+        (link, wire, now)
+    }
+
+    #[test]
+    fn what_is_sent_is_framed_as_rfc_6455_says_without_a_mask() {
+        let (link, MadeUp(sent), _) = link();
+        link.text("ok".into()).unwrap();
+        assert!(sent.lock().unwrap().is_empty(), "it waits for more to go along");
+        link.ping().unwrap();
+        link.close(CloseCode::Away, "bye", "the reason");
+        assert_eq!(*sent.lock().unwrap(), b"\x81\x02ok\x89\x00\x88\x05\x03\xe9bye");
+        assert_eq!(link.outbox.why().unwrap(), "the reason");
+    }
+
+    #[test]
+    fn a_link_was_last_heard_when_something_came_and_at_first_when_it_was_opened() {
+        let (link, _, opened) = link();
+        assert_eq!(link.heard(), opened);
+        let later = opened + Duration::from_millis(1500);
+        link.hear(later);
+        assert_eq!(link.heard(), later);
+    }
 }

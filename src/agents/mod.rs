@@ -4,6 +4,7 @@ pub mod handshake;
 pub mod link;
 pub mod message;
 pub mod outbox;
+pub mod probe;
 pub mod reader;
 pub mod registry;
 pub mod roster;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -74,7 +74,8 @@ impl Reader {
             .write_buffer_size(0)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
-        let line = Line { stream, link: self.link.clone() };
+        let (link, registry) = (self.link.clone(), self.registry.clone());
+        let line = Line { stream, link, registry };
         let mut socket = WebSocket::from_raw_socket(line, Role::Server, Some(config));
         let why = loop {
             match socket.read() {
@@ -123,6 +124,7 @@ impl Reader {
                         self.link.peer
                     ));
                 }
+                self.link.probe.lock().unwrap_or_else(PoisonError::into_inner).answered(&id);
                 self.commands.answer(self.link.id, &id, speech, now);
             }
             Err(problem) => self.tell_of(&problem.to_string()),
@@ -170,6 +172,7 @@ impl Reader {
 struct Line<S> {
     stream: S,
     link: Arc<Link>,
+    registry: Arc<Registry>,
 }
 
 impl<S: Read> Read for Line<S> {
@@ -177,7 +180,7 @@ impl<S: Read> Read for Line<S> {
         // tungstenite would take an interruption for the end of the link.
         let taken = read_on(&mut self.stream, buffer)?;
         if taken > 0 {
-            self.link.hear(Instant::now());
+            self.registry.hear(&self.link, Instant::now());
         }
         Ok(taken)
     }

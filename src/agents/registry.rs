@@ -7,8 +7,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::agents::link::Link;
+use crate::agents::probe::{Offered, Probe, Unsent};
 use crate::agents::roster::{Bounds, Joined, Roster};
-use crate::commands::Commands;
+use crate::commands::{Commands, Why};
 use crate::upkeep::clock::Alarm;
 
 /// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
@@ -39,6 +40,10 @@ impl PartialEq for Link {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The links of the agents.
@@ -90,6 +95,44 @@ impl Registry {
             // A link that is down loses its commands, which is told to each of them elsewhere.
             let _ = link.outbox.flush();
         }
+    }
+
+    /// Sends a command on `link`, or has it wait until something comes from the agent, behind those that
+    /// wait already.
+    pub fn send(&self, link: &Link, command: Unsent, now: Instant) {
+        let mut probe = lock(&link.probe);
+        match probe.offer(command, link.heard(), now) {
+            Offered::Send(command) => self.write(link, &mut probe, command, now),
+            Offered::Ping => {
+                // A link that is down is on its way out, and loses what waits on it.
+                let _ = link.ping();
+                self.alarm.ring();
+            }
+            Offered::Waits => self.alarm.ring(),
+        }
+    }
+
+    /// Something has come on `link`: what has waited for it goes out.
+    pub fn hear(&self, link: &Link, now: Instant) {
+        link.hear(now);
+        let mut probe = lock(&link.probe);
+        let waiting = probe.hear();
+        if waiting.is_empty() {
+            return;
+        }
+        // Under the lock, or a newer command could overtake these.
+        for command in waiting {
+            self.write(link, &mut probe, command, now);
+        }
+        let _ = link.outbox.flush();
+    }
+
+    fn write(&self, link: &Link, probe: &mut Probe, command: Unsent, now: Instant) {
+        let Unsent { id, message, .. } = command;
+        self.commands.send(&id, now, || {
+            probe.sent(id.clone(), now);
+            link.text(message)
+        });
     }
 
     /// Makes `link` the agent's, which came with the key at `position` of `keys`, and closes the one it
@@ -162,7 +205,21 @@ impl Registry {
             // A link that is down is on its way out.
             let _ = link.ping();
         }
-        due.next
+        let probed = self.tend_probes(now);
+        due.next.into_iter().chain(probed).min()
+    }
+
+    /// Takes back the commands that have waited for a sign of life for too long. Returns when to look again.
+    fn tend_probes(&self, now: Instant) -> Option<Instant> {
+        let nth = |number| self.lock().roster.all().nth(number).cloned();
+        let mut next = None;
+        for link in (0..).map_while(nth) {
+            let (over, is_at_work, again) = lock(&link.probe).tend(now);
+            let why = if is_at_work { Why::Busy } else { Why::Silent };
+            over.iter().for_each(|id| self.commands.withdraw(id, why, now));
+            next = next.into_iter().chain(again).min();
+        }
+        next
     }
 
     /// Says goodbye to the agents and lets no other in. Waits for their confirmation, but not for long.
@@ -180,7 +237,7 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// As [`Roster::sizes`].

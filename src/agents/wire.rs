@@ -40,7 +40,7 @@ impl Wire for SocketWire {
     }
 
     fn shut(&self) {
-        sockets::shut(&self.socket);
+        sockets::throw_away(&self.socket);
     }
 
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool {

@@ -37,11 +37,24 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 pub enum Ended {
     /// The agent answered in time.
     Answered(Speech),
-    /// The link to the agent broke, or could not take the command.
+    /// The link to the agent broke, and the agent may have got the command.
     LinkLost,
+    /// The command has gone nowhere, and never will.
+    Unsent(Why),
     /// The deadline passed. Whether the answer will be kept if it comes.
     TooLate { will_be_kept: bool },
     /// It never began: too many were under way.
+    Busy,
+}
+
+/// Why a command was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The link broke first.
+    LinkLost,
+    /// Nothing came from the agent, which has nothing else to do.
+    Silent,
+    /// Nothing came from the agent, which may be at work.
     Busy,
 }
 
@@ -51,6 +64,7 @@ impl Ended {
         match self {
             Self::Answered(_) => Outcome::Answered,
             Self::LinkLost => Outcome::LinkLost,
+            Self::Unsent(_) => Outcome::Unsent,
             Self::TooLate { .. } => Outcome::TooLate,
             Self::Busy => Outcome::Busy,
         }
@@ -111,8 +125,16 @@ impl Commands {
     pub fn send<E>(&self, id: &str, now: Instant, write: impl FnOnce() -> Result<(), E>) {
         if self.lock().under_way.send(id) && write().is_err() {
             let unsent = self.lock().under_way.take(id);
-            unsent.into_iter().for_each(|command| self.tell(command, Ended::LinkLost, now));
+            unsent
+                .into_iter()
+                .for_each(|command| self.tell(command, Ended::Unsent(Why::LinkLost), now));
         }
+    }
+
+    /// Takes back a command that has not been sent. Whoever waits is told so.
+    pub fn withdraw(&self, id: &str, why: Why, now: Instant) {
+        let unsent = self.lock().under_way.withdraw(id);
+        unsent.into_iter().for_each(|command| self.tell(command, Ended::Unsent(why), now));
     }
 
     /// The agent answered on `link`.
@@ -130,14 +152,21 @@ impl Commands {
     /// The link is over: whoever waits for what was under way on it is told so.
     pub fn lose(&self, link: LinkId, now: Instant) {
         let lost = self.lock().lose(link, now);
-        lost.into_iter().for_each(|command| self.tell(command, Ended::LinkLost, now));
+        for (command, was_sent) in lost {
+            let ended = if was_sent { Ended::LinkLost } else { Ended::Unsent(Why::LinkLost) };
+            self.tell(command, ended, now);
+        }
     }
 
     /// Ends the commands whose deadline has come. Returns when the next one does.
     pub fn tend(&self, now: Instant) -> Option<Instant> {
         let (expired, next) = self.lock().tend(now);
-        for Expired { command, will_be_kept } in expired {
-            self.tell(command, Ended::TooLate { will_be_kept }, now);
+        for Expired { command, was_sent, will_be_kept } in expired {
+            let ended = match was_sent {
+                true => Ended::TooLate { will_be_kept },
+                false => Ended::Unsent(Why::Busy),
+            };
+            self.tell(command, ended, now);
         }
         next
     }
@@ -262,7 +291,7 @@ mod tests {
         let world = world();
         let id = world.begin().unwrap();
         world.commands.send(&id, world.now, || Err(()));
-        assert_eq!(world.ended(), [Outcome::LinkLost]);
+        assert_eq!(world.ended(), [Outcome::Unsent]);
         assert_eq!(world.commands.sizes(), [0; 4]);
     }
 
@@ -271,11 +300,22 @@ mod tests {
         let world = world();
         let id = world.begin().unwrap();
         world.commands.lose(LINK, world.now);
-        assert_eq!(world.ended(), [Outcome::LinkLost]);
+        assert_eq!(world.ended(), [Outcome::Unsent], "it had not been sent");
         world
             .commands
             .send(&id, world.now, || -> Result<(), ()> { panic!("it must not happen later") });
         assert!(world.ended().is_empty());
+    }
+
+    #[test]
+    fn only_what_was_not_sent_can_be_withdrawn() {
+        let world = world();
+        let ids: Vec<_> = (0..2).map(|_| world.begin().unwrap()).collect();
+        world.commands.send(&ids[0], world.now, || Ok::<(), ()>(()));
+        ids.iter().for_each(|id| world.commands.withdraw(id, Why::Silent, world.now));
+        assert_eq!(world.ended(), [Outcome::Unsent]);
+        world.commands.lose(LINK, world.now);
+        assert_eq!(world.ended(), [Outcome::LinkLost]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub enum Outcome {
     NoAgent,
     /// The link broke while the command was under way.
     LinkLost,
+    /// The command was not sent: the agent gave no sign of life, or its link broke before.
+    Unsent,
     /// The deadline passed.
     TooLate,
     /// Late answers were told.
@@ -36,6 +38,7 @@ impl Outcome {
             Self::Refused => "refused",
             Self::NoAgent => "no-agent",
             Self::LinkLost => "link-lost",
+            Self::Unsent => "unsent",
             Self::TooLate => "too-late",
             Self::News => "news",
             Self::Lost => "lost",
@@ -43,5 +46,27 @@ impl Outcome {
             Self::Busy => "busy",
             Self::Stopping => "stopping",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Outcome::{
+        Answered, AtWork, Busy, LinkLost, Lost, News, NoAgent, OwnWords, Refused, Stopping, TooLate,
+        Unsent,
+    };
+
+    #[test]
+    fn each_way_to_end_has_a_name_of_its_own_that_fits_into_a_header() {
+        let all = [
+            Answered, OwnWords, Refused, NoAgent, LinkLost, Unsent, TooLate, News, Lost, AtWork, Busy,
+            Stopping,
+        ];
+        let names: BTreeSet<_> = all.iter().map(|outcome| outcome.name()).collect();
+        assert_eq!(names.len(), all.len());
+        let fits = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+        assert!(names.iter().all(fits), "{names:?}");
     }
 }

@@ -44,6 +44,8 @@ pub enum Answered<W, A> {
 pub struct Expired<W> {
     /// The command.
     pub command: Command<W>,
+    /// Whether the agent has got it.
+    pub was_sent: bool,
     /// Whether its answer will be kept for the person who asked.
     pub will_be_kept: bool,
 }
@@ -80,10 +82,10 @@ impl<W, A> Table<W, A> {
         }
     }
 
-    /// The link is over. Returns the commands that were under way on it.
-    pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<Command<W>> {
+    /// The link is over. Returns the commands that were under way on it, each with whether it was sent.
+    pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
-        self.under_way.lose(link).into_iter().map(|(command, _)| command).collect()
+        self.under_way.lose(link)
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
@@ -96,7 +98,7 @@ impl<W, A> Table<W, A> {
             if let Some(person) = person {
                 self.late.work_on(command.id.clone(), command.link, person, command.begun, now);
             }
-            Expired { command, will_be_kept }
+            Expired { command, was_sent, will_be_kept }
         });
         let expired = expired.collect();
         self.next_look = self.under_way.next_deadline().into_iter().chain(self.late.tend(now)).min();

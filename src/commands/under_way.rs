@@ -90,6 +90,13 @@ impl<W> UnderWay<W> {
         true
     }
 
+    /// Takes out a command that has not been sent, and now never will be. Returns it, if it is there.
+    pub fn withdraw(&mut self, id: &str) -> Option<Command<W>> {
+        let place = self.place_of(id)?;
+        let is_unsent = self.commands[place].state == State::Unsent;
+        is_unsent.then(|| self.commands.remove(place).command)
+    }
+
     /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
     pub fn take(&mut self, id: &str) -> Option<Command<W>> {
         self.place_of(id).map(|place| self.commands.remove(place).command)
@@ -168,6 +175,17 @@ mod tests {
         assert_eq!(commands.complete(LINK, &id).unwrap().waiting, "waiting");
         assert!(commands.complete(LINK, &id).is_none());
         assert!(!commands.send(&id), "it has ended");
+    }
+
+    #[test]
+    fn what_was_sent_can_not_be_withdrawn_and_what_was_withdrawn_is_never_sent() {
+        let mut commands = under_way();
+        let id = sent(&mut commands, LINK, Instant::now());
+        assert!(commands.withdraw(&id).is_none());
+        let unsent = commands.begin(new(LINK, Instant::now())).unwrap();
+        assert_eq!(commands.withdraw(&unsent).unwrap().id, unsent);
+        assert!(!commands.send(&unsent));
+        assert!(commands.withdraw(&unsent).is_none());
     }
 
     #[test]

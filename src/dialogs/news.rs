@@ -125,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_and_what_is_spoken_must_both_fit() {
+        let (long, own) = ("я".repeat(MAX_TEXT), "дом".into());
+        let shown = Speech::new(&long).with_tts(Some("коротко"));
+        let spoken = Speech::new("коротко").with_tts(Some(&long));
+        for kept in [shown, spoken] {
+            assert_eq!(tell_before(&[Item::Answer(&kept)], &own).0, 0);
+        }
+    }
+
+    #[test]
     fn losses_have_words_of_their_own() {
         let all = [Loss::Link, Loss::NoAnswer, Loss::Answer].map(Item::Loss);
         let (count, said) = tell(&all);

@@ -21,14 +21,25 @@ pub const STRANGER: &str = "Этот навык выполняет команд�
 /// No agent is connected.
 pub const NO_AGENT: &str = "Компьютер не на связи. Проверьте, включён ли он.";
 
-/// The link broke while the command was under way.
-pub const LINK_LOST: &str = "Связь с компьютером прервалась. Повторите команду чуть позже.";
+/// The link broke while the command was under way: nobody knows whether it was carried out.
+pub const LINK_LOST: &str = "Связь с компьютером прервалась. Возможно, команда выполнилась.";
+
+/// The link broke before the command was sent.
+pub const UNSENT: &str = "Связь с компьютером прервалась, команда не отправлена.";
+
+/// Nothing came from the computer, so the command was not sent.
+pub const UNSENT_SILENT: &str =
+    "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.";
+
+/// The same, but another command may be at work.
+pub const UNSENT_BUSY: &str =
+    "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.";
 
 /// The deadline passed, but the computer is still at work.
 pub const AT_WORK: &str = "Компьютер ещё выполняет команду. Спросите: «готово?»";
 
 /// The deadline passed, and the turn doesn't say whom the answer could be kept for.
-pub const TOO_LATE: &str = "Компьютер не успел ответить. Попробуйте ещё раз.";
+pub const TOO_LATE: &str = "Компьютер не успел ответить. Возможно, команда ещё выполнится.";
 
 /// The button under [`AT_WORK`]; without a payload, it says its own title.
 pub const NEWS_BUTTON: &str = "Готово?";

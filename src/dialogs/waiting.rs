@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::commands::person::Person;
-use crate::commands::{Commands, Ended, Told, Waits};
+use crate::commands::{Commands, Ended, Told, Waits, Why};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::{news, phrases};
 use crate::http::incoming::Incoming;
@@ -46,6 +46,9 @@ impl<R: Request> Waits for WaitingTurn<R> {
                 return self.incoming.answer(reply);
             }
             Ended::LinkLost => phrases::LINK_LOST.into(),
+            Ended::Unsent(Why::LinkLost) => phrases::UNSENT.into(),
+            Ended::Unsent(Why::Silent) => phrases::UNSENT_SILENT.into(),
+            Ended::Unsent(Why::Busy) => phrases::UNSENT_BUSY.into(),
             Ended::TooLate { will_be_kept: true } => ask_later(),
             Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.into(),
             Ended::Busy => phrases::BUSY.into(),

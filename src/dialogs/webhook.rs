@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::agents::message;
+use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
 use crate::commands::late::Item;
 use crate::commands::outcome::Outcome;
@@ -146,7 +147,7 @@ impl Webhook {
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let message = message::command(&id, &turn.command);
-            self.commands.send(&id, now, || link.text(message));
+            self.registry.send(&link, Unsent { id, message, since: now, deadline }, now);
         }
     }
 

@@ -73,6 +73,8 @@ mod tests {
         for word in NEWS.iter().chain(&HELP) {
             assert_eq!(normalised(word), **word);
         }
+        assert!(NEWS.iter().all(|word| asks_for_news(word) && !asks_for_help(word)));
+        assert!(HELP.iter().all(|word| asks_for_help(word) && !asks_for_news(word)));
         assert!(
             asks_for_news(news()) && !asks_for_news("готовность") && !asks_for_help("помощь другу")
         );

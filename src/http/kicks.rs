@@ -78,6 +78,9 @@ pub fn kick(to: SocketAddr) -> rustix::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -110,5 +113,36 @@ mod tests {
         looks.found(Some(now + again));
         looks.found(None);
         assert_eq!(looks.next(), None);
+    }
+
+    #[test]
+    fn two_reasons_to_look_at_once_are_one_look() {
+        let (mut looks, now) = (Looks::default(), Instant::now());
+        looks.plan(now);
+        looks.found(Some(now + KICKS[0]));
+        assert!(looks.due(now + KICKS[0]) && !looks.due(now + KICKS[0]));
+    }
+
+    #[test]
+    fn a_kick_is_a_connection_that_is_gone_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        kick(listener.local_addr().unwrap()).unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        assert!(matches!(accepted.read(&mut [0]), Ok(0) | Err(_)));
+    }
+
+    #[test]
+    fn a_kick_does_not_wait_for_a_listener_that_is_too_busy() {
+        let listener = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let listener = TcpListener::from(listener);
+        let address = listener.local_addr().unwrap();
+        let (done, kicked) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            (0..4).for_each(|_| kick(address).unwrap());
+            done.send(()).unwrap();
+        });
+        kicked.recv_timeout(Duration::from_secs(20)).expect("it waits");
     }
 }

@@ -538,6 +538,7 @@ mod tests {
         assert!(!order.is_crowded(), "all of them are there");
         for port in 5001..=65000 {
             if order.is_crowded() {
+                assert!(port > 10_000, "as many may come as are there");
                 order.sweep(now, 9999, &[]);
             }
             let id = serve(&mut order, port, port.into(), 0, now);
@@ -546,6 +547,16 @@ mod tests {
         order.sweep(now, 9999, &[]);
         assert_eq!(order.sizes(), [0, 0]);
         assert!(order.connections.capacity() <= 8 * MAX_REMEMBERED, "the room is given back");
+    }
+
+    #[test]
+    fn the_room_for_a_small_crowd_is_kept_for_the_next() {
+        let (mut order, now) = (Order::<u32>::default(), Instant::now());
+        let live: Vec<_> = (1..=2000).map(|p| silent(p, p.into())).collect();
+        order.sweep(now, 9999, &live);
+        order.sweep(now, 9999, &[]);
+        assert_eq!(order.sizes(), [0, 0]);
+        assert!(order.connections.capacity() > 2 * MAX_REMEMBERED);
     }
 
     #[test]

@@ -163,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn what_may_have_come_before_the_last_answer_begins_no_head() {
+        let start = Instant::now();
+        for (ago, begins) in [(KERNEL_CLOCK, false), (KERNEL_CLOCK + Duration::from_nanos(1), true)] {
+            let mut rested = Patience::new(start);
+            rested.rest(start);
+            let now = start + SECOND;
+            let since = if begins { now } else { start };
+            assert_eq!(rested.judge(now, false, received(1, SECOND - ago)), Verdict::Waiting(since));
+        }
+    }
+
+    #[test]
     fn of_those_found_together_the_one_that_brought_nothing_for_longer_is_the_older() {
         let now = Instant::now();
         let silent = Patience::found(now, received(0, Duration::from_millis(80)));

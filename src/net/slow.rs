@@ -241,6 +241,22 @@ mod tests {
     }
 
     #[test]
+    fn nobody_who_wakes_the_thread_waits_for_it() {
+        let (waiter, _inbox) = channel(1).unwrap();
+        let flags = rustix::fs::fcntl_getfl(&*waiter.wake).unwrap();
+        assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn the_thread_is_woken_once_and_sleeps_again() {
+        let (waiter, inbox) = channel(1).unwrap();
+        rustix::io::write(&*waiter.wake, &1u64.to_ne_bytes()).unwrap();
+        wait_for_any(&inbox.wake, &[]);
+        let mut wake = [PollFd::new(&*inbox.wake, PollFlags::IN)];
+        assert_eq!(poll(&mut wake, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0));
+    }
+
+    #[test]
     fn a_queue_that_is_full_hands_back_what_comes() {
         let (waiter, _inbox) = channel(1).unwrap();
         let one = |number| {

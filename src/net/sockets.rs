@@ -96,13 +96,15 @@ impl Sockets for Accepted {
         let mut live: Vec<Live> = Vec::new();
         for number in descriptors().ok()? {
             let known = live.last().map(|last| last.socket.inode);
-            let found = descriptor::borrow(number, |fd| {
+            let look = |fd: BorrowedFd<'_>| {
                 let peer = peer_of(fd, self.port)?;
-                let inode = inode_of(fd).filter(|inode| Some(*inode) != known)?;
-                let socket = Socket { descriptor: number, inode };
-                Some(Live { peer, socket, received: received(fd) })
-            });
-            if let Some(found) = found {
+                if inode_of(fd) == known {
+                    return None;
+                }
+                Some((peer, received(fd)))
+            };
+            if let Some((socket, (peer, received))) = one_and_the_same(number, look) {
+                let found = Live { peer, socket, received };
                 self.highest.fetch_max(number, Relaxed);
                 live.push(found);
             }
@@ -113,14 +115,8 @@ impl Sockets for Accepted {
     fn find(&self, peer: SocketAddr, hint: Option<Socket>) -> Option<Socket> {
         let is_still =
             |hint: &Socket| descriptor::borrow(hint.descriptor, |fd| hint.is_under(fd, peer));
-        hint.filter(is_still).or_else(|| {
-            self.search(|number| {
-                descriptor::borrow(number, |fd| {
-                    (peer_of(fd, self.port)? == peer).then_some(())?;
-                    Some(Socket { descriptor: number, inode: inode_of(fd)? })
-                })
-            })
-        })
+        let look = |fd: BorrowedFd<'_>| (peer_of(fd, self.port)? == peer).then_some(());
+        hint.filter(is_still).or_else(|| self.search(|number| Some(one_and_the_same(number, look)?.0)))
     }
 
     fn duplicate(&self, peer: SocketAddr, socket: Option<Socket>) -> Option<TcpStream> {
@@ -154,6 +150,19 @@ pub fn descriptors() -> std::io::Result<Vec<RawFd>> {
     Ok(numbers)
 }
 
+/// Returns what `look` finds at a descriptor, and which socket that is: another one may get the number at any
+/// moment, and nothing of two sockets must be taken for one.
+fn one_and_the_same<T>(
+    number: RawFd,
+    look: impl FnOnce(BorrowedFd<'_>) -> Option<T>,
+) -> Option<(Socket, T)> {
+    descriptor::borrow(number, |fd| {
+        let inode = inode_of(fd)?;
+        let found = look(fd)?;
+        (inode_of(fd) == Some(inode)).then_some((Socket { descriptor: number, inode }, found))
+    })
+}
+
 /// Returns who is connected to our `port` through this descriptor; none when it is no such connection.
 fn peer_of(fd: BorrowedFd<'_>, port: u16) -> Option<SocketAddr> {
     let peer = remote_of(fd)?;
@@ -181,6 +190,22 @@ pub fn shut(stream: &TcpStream) {
     let _ = rustix::net::shutdown(stream, Shutdown::Both);
     while discard(stream).is_ok_and(|taken| taken > 0) {}
 }
+
+/// Ends a connection both ways, and throws away also what has been written to it and not yet delivered: a
+/// plain shutdown would keep that, and it could arrive minutes later (docs/facts/agent.md).
+pub fn throw_away(stream: &TcpStream) {
+    // Whoever reads it finds its end. Linux 6.4 to 6.7 refuse to disconnect while somebody reads.
+    shut(stream);
+    for _ in 0..DISCONNECT_TRIES {
+        match rustix::net::connect_unspec(stream) {
+            Err(rustix::io::Errno::BUSY) => std::thread::yield_now(),
+            _ => return,
+        }
+    }
+}
+
+/// How often a connection that somebody still reads is tried to be disconnected.
+const DISCONNECT_TRIES: usize = 100;
 
 /// Throws away what has arrived on a connection. Returns how many bytes; 0 at its end.
 ///

@@ -22,7 +22,7 @@ const LINKS: u64 = 3;
 type Seen = BTreeMap<&'static str, usize>;
 
 /// A run in which one of these never happens shows nothing about it.
-const MUST_HAPPEN: [&str; 22] = [
+const MUST_HAPPEN: [&str; 24] = [
     "begun",
     "one too many",
     "the clock is woken",
@@ -30,6 +30,8 @@ const MUST_HAPPEN: [&str; 22] = [
     "sent",
     "not sent, since it has ended",
     "taken",
+    "withdrawn",
+    "not withdrawn, since it was sent or has ended",
     "answered in time",
     "answered before it was sent",
     "answered on another link",
@@ -64,6 +66,7 @@ enum Operation {
     Begin { link: u64, person: usize, seconds: u64, is_sent: bool },
     Send(Which),
     Take(Which),
+    Withdraw(Which),
     Answer { which: Which, other_link: Option<u64> },
     Lose { link: u64 },
     Tend,
@@ -80,7 +83,7 @@ fn which() -> impl Strategy<Value = Which> {
 
 /// Bounds so small that each is reached all the time, and what is done within them.
 fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
-    use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait};
+    use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait, Withdraw};
     let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
         Bounds { in_all, each, remembered }
@@ -92,6 +95,7 @@ fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
         ),
         6 => which().prop_map(Send),
         2 => which().prop_map(Take),
+        2 => which().prop_map(Withdraw),
         10 => (which(), prop::option::weighted(0.2, 0..LINKS))
             .prop_map(|(which, other_link)| Answer { which, other_link }),
         2 => (0..LINKS).prop_map(|link| Lose { link }),
@@ -347,6 +351,18 @@ impl<'a> Both<'a> {
                     note(self.seen, "taken");
                 }
             }
+            Operation::Withdraw(which) => {
+                let Some((number, id)) = self.pick(which) else { return };
+                let withdrawn = self.table.under_way.withdraw(&id);
+                let is_unsent = self.model.records[number].state == State::Unsent;
+                assert_eq!(withdrawn.is_some(), is_unsent);
+                if let Some(command) = withdrawn {
+                    self.end(number, &command);
+                    self.model.change(number, State::Over, self.now);
+                }
+                let not = "not withdrawn, since it was sent or has ended";
+                note(self.seen, if is_unsent { "withdrawn" } else { not });
+            }
             Operation::Answer { which, other_link } => {
                 let Some((number, _)) = self.pick(which) else { return };
                 let link = other_link.map_or(self.model.records[number].link, LinkId);
@@ -455,7 +471,8 @@ impl<'a> Both<'a> {
         let mut expected = self.model.under_way();
         expected.retain(|number| is_its(&self.model, number));
         assert_eq!(lost.len(), expected.len());
-        for (number, command) in expected.into_iter().zip(&lost) {
+        for (number, (command, was_sent)) in expected.into_iter().zip(&lost) {
+            assert_eq!(*was_sent, self.model.records[number].state == State::Sent);
             self.end(number, command);
             self.model.change(number, State::Over, self.now);
             note(self.seen, "lost under way");
@@ -464,8 +481,10 @@ impl<'a> Both<'a> {
 
     fn tend(&mut self) {
         let (expired, next) = self.table.tend(self.now);
-        for Expired { command, .. } in &expired {
+        for Expired { command, was_sent, .. } in &expired {
             assert!(command.deadline <= self.now, "{} expired early", command.id);
+            let record = &self.model.records[self.number_of(&command.id)];
+            assert_eq!(*was_sent, record.state == State::Sent, "{}", command.id);
             self.end(self.number_of(&command.id), command);
         }
         let fates: Vec<_> = expired.into_iter().map(|e| (e.command.id, e.will_be_kept)).collect();

@@ -159,16 +159,14 @@ fn a_link_that_is_over_takes_nothing() {
 }
 
 #[test]
-fn a_buffer_that_was_large_is_not_kept() {
-    let (outbox, _) = {
-        let socket = Arc::new(std::sync::Mutex::new(MadeUp::default()));
-        let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), MAX_OUTBOX));
+fn a_buffer_that_was_large_is_not_kept_and_another_is() {
+    for (size, kept) in [(2 * FLUSH_AT, 2 * FLUSH_AT), (2 * FLUSH_AT + 1, 0)] {
+        let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(Arc::default())), MAX_OUTBOX));
         outbox.open();
-        (outbox, socket)
-    };
-    outbox.send(&vec![b'a'; 4 * FLUSH_AT]).unwrap();
-    let mut state = outbox.lock();
-    assert!(state.unsent.capacity() > 2 * FLUSH_AT);
-    state.take(4 * FLUSH_AT);
-    assert_eq!(state.unsent.capacity(), 0);
+        outbox.send(&vec![b'a'; size]).unwrap();
+        let mut state = outbox.lock();
+        assert_eq!(state.unsent.capacity(), size);
+        state.take(size);
+        assert_eq!(state.unsent.capacity(), kept);
+    }
 }

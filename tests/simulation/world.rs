@@ -50,10 +50,12 @@ pub struct Counts {
     kicks: u64,
     pings: u64,
     closes: u64,
+    unsent: u64,
+    busy: u64,
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 14] {
+    fn all(&self) -> [(&'static str, u64); 16] {
         [
             ("turns", self.turns),
             ("replies", self.replies),
@@ -69,6 +71,8 @@ impl Counts {
             ("kicks", self.kicks),
             ("pings", self.pings),
             ("closes", self.closes),
+            ("unsent", self.unsent),
+            ("busy", self.busy),
         ]
     }
 
@@ -87,6 +91,8 @@ impl Counts {
         self.kicks += other.kicks;
         self.pings += other.pings;
         self.closes += other.closes;
+        self.unsent += other.unsent;
+        self.busy += other.busy;
     }
 
     /// A simulation in which something never happens shows nothing about it.
@@ -310,7 +316,7 @@ impl World {
         let agent = &mut self.agents[number];
         let is_over = agent.is_cut() || (is_closed && !self.chance.one_in(3));
         if !agent.silent && met.contains(&Met::Ping) {
-            agent.reader.link.hear(now());
+            self.engine.registry.hear(&agent.reader.link, now());
         }
         if is_over || self.chance.one_in(700) {
             return self.agent_goes(number);
@@ -318,6 +324,7 @@ impl World {
         match self.chance.below(12) {
             0 => self.room_for(number),
             1 if self.chance.one_in(10) => agent.silent = true,
+            _ if agent.silent => {}
             2 if self.chance.one_in(20) => agent.socket.lock().unwrap().broken = true,
             3 => self.nonsense(number),
             4..7 => self.answer(number),
@@ -349,6 +356,8 @@ impl World {
     /// The agent's reader comes to its connection's end.
     fn agent_goes(&mut self, number: usize) {
         let mut agent = self.agents.swap_remove(number);
+        // What lies in its socket may still be carried out.
+        agent.read(&mut self.carried_out);
         agent.reader.leave("its connection ended", now());
         agent.reader.registry.gone(&agent.reader.link);
         agent.socket.lock().unwrap().awaited = None;
@@ -403,7 +412,7 @@ impl World {
 
     fn message(&mut self, number: usize, text: &str) {
         let agent = &mut self.agents[number];
-        agent.reader.link.hear(now());
+        self.engine.registry.hear(&agent.reader.link, now());
         assert_eq!(agent.reader.take(Message::text(text.to_owned()), now()), None);
     }
 
@@ -467,7 +476,7 @@ impl World {
             .collect();
         for number in done {
             let turn = net.turns.remove(&number).unwrap();
-            self.count(&turn);
+            self.count(number, &turn);
         }
         let still_needed: BTreeSet<u64> = net.turns.keys().copied().collect();
         net.connections.retain(|_, c| {
@@ -475,11 +484,16 @@ impl World {
         });
     }
 
-    fn count(&mut self, turn: &super::clients::Turn) {
+    fn count(&mut self, number: u64, turn: &super::clients::Turn) {
         let Some((said, _)) = &turn.reply else {
             self.counts.dropped += 1;
             return;
         };
+        let is_told_unsent = said.contains("не отправлена") || said.contains("не на связи");
+        assert!(
+            !(is_told_unsent && self.carried_out.contains(&number)),
+            "turn {number} was carried out, and is told: {said}"
+        );
         let counts = &mut self.counts;
         counts.replies += 1;
         let answers = said.matches("ответ ").count() as u64;
@@ -491,7 +505,9 @@ impl World {
         }
         let says = |words: &str| u64::from(said.contains(words));
         counts.too_late += says("ещё выполняет команду");
-        counts.link_lost += says("Связь с компьютером прервалась. Повторите");
+        counts.link_lost += says("Связь с компьютером прервалась. Возможно");
+        counts.unsent += says("команда не отправлена");
+        counts.busy += says("занят или спит");
         counts.no_agent += says("не на связи");
         counts.losses_told += says("пока он выполнял") + says("так и не ответил") + says("пропала");
     }
@@ -531,7 +547,7 @@ impl World {
         let turns = std::mem::take(&mut self.net.lock().turns);
         for (number, turn) in &turns {
             assert!(turn.reply.is_some() || turn.dropped, "turn {number} has no reply: {turn:?}");
-            self.count(turn);
+            self.count(*number, turn);
         }
         let (kicks, cut) = {
             let net = self.net.lock();

@@ -13,12 +13,17 @@ from world import KEY
 
 # How long the real agent waits before it connects again.
 RECONNECT_AFTER = 5.0
-LINK_LOST = "Связь с компьютером прервалась. Повторите команду чуть позже."
+LINK_LOST = "Связь с компьютером прервалась. Возможно, команда выполнилась."
+UNSENT = {
+    "Связь с компьютером прервалась, команда не отправлена.",
+    "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.",
+    "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.",
+}
 NO_AGENT = "Компьютер не на связи. Проверьте, включён ли он."
-TOO_LATE = "Компьютер не успел ответить. Попробуйте ещё раз."
+TOO_LATE = "Компьютер не успел ответить. Возможно, команда ещё выполнится."
 BUSY = "Компьютер занят другими командами. Повторите чуть позже."
 # What a turn may be told instead of its answer when the agent is in trouble.
-TOLD = {LINK_LOST, NO_AGENT, TOO_LATE, BUSY}
+TOLD = {LINK_LOST, NO_AGENT, TOO_LATE, BUSY, *UNSENT}
 # A command that no agent of ours answers; «проба» and «ход» are the commands of probes and loads.
 HOLD = "не отвечай"
 
