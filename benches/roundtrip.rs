@@ -193,7 +193,9 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 fn get_health(address: SocketAddr) {
     let mut stream = connect(address);
-    stream.write_all(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n").expect("a request");
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nHost: r\r\nConnection: close\r\n\r\n")
+        .expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.contains("\"status\":\"ok\""), "{answer}");

@@ -17,7 +17,7 @@ use crate::http::client::Client;
 use crate::http::lingering::refuse;
 use crate::http::reception::{Incoming, Reception, Work};
 use crate::http::sweep::Sweeper;
-use crate::http::{body, head};
+use crate::http::{body, head, target};
 use crate::text::origin;
 use crate::upkeep::ends::{Ends, fault, start_vital};
 use crate::upkeep::watchdog::LOOK_TIMEOUT;
@@ -120,7 +120,8 @@ impl Routes {
 
     fn route(&self, incoming: Incoming, body: &[u8]) {
         let request = incoming.request();
-        let path = request.url().split('?').next().unwrap_or_default();
+        // What has no path was refused.
+        let path = target::path(request.method().as_str(), request.url()).unwrap_or_default();
         match (path, request.method()) {
             (HEALTH, Method::Get | Method::Head) => incoming.answer(self.health()),
             ("/ws", Method::Get) => self.handshake.serve(incoming),

@@ -44,7 +44,8 @@ fn a_wrong_or_missing_key_is_401_before_any_upgrade_and_told_in_the_log() {
     let basic = [("Authorization", KEY)];
     assert_eq!(refusal(Agent::with(relay.address(), "/ws", &basic)).0, 401);
     // Not even a request that is no WebSocket one learns more without the key.
-    assert_eq!(relay.get("/ws").status, 401);
+    let response = relay.get("/ws");
+    assert_eq!((response.status, response.field("WWW-Authenticate")), (401, Some("Bearer")));
     let line = relay.line("Agent rejected from 127.0.0.1:");
     assert!(line.contains("WARN") && line.contains("wrong or missing key"), "{line}");
     assert!(relay.agent_connected());

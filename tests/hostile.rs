@@ -79,7 +79,7 @@ fn whoever_sends_nothing_half_a_head_or_half_a_body_is_cut() {
         })
         .collect();
     let mut after_a_request = served.relay.http();
-    after_a_request.send("GET /health HTTP/1.1\r\n\r\n");
+    after_a_request.send("GET /health HTTP/1.1\r\nHost: r\r\n\r\n");
     assert_eq!(after_a_request.response().status, 200);
     // Later than the answer by more than the kernel's clock can be off.
     std::thread::sleep(Duration::from_millis(50));
@@ -153,7 +153,7 @@ fn when_room_is_needed_the_longest_waiting_connections_go_first() {
     until("no more than 512 wait", || served.relay.figure("Threads") < 560);
     assert!(threads < 800, "{threads} threads");
     let mut last = crowd.pop().unwrap();
-    last.write_all(b"GET /health HTTP/1.1\r\n\r\n").unwrap();
+    last.write_all(b"GET /health HTTP/1.1\r\nHost: r\r\n\r\n").unwrap();
     last.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(last.read(&mut [0; 100]).unwrap() > 0, "the newest was cut");
     served.check();
@@ -183,7 +183,7 @@ fn lengths_that_no_memory_has_harm_nobody() {
         for field in ["", "Expect: 100-continue\r\n", "Connection: upgrade\r\n"] {
             let mut http = served.relay.http();
             http.send(format!(
-                "POST /alice/webhook HTTP/1.1\r\n{field}Content-Length: {length}\r\n\r\n{{"
+                "POST /alice/webhook HTTP/1.1\r\nHost: r\r\n{field}Content-Length: {length}\r\n\r\n{{"
             ));
             assert_eq!(http.response().status, 413, "{length} {field}");
             assert!(http.ends());
@@ -196,9 +196,10 @@ fn lengths_that_no_memory_has_harm_nobody() {
 fn who_gets_the_port_of_a_connection_that_was_cut_is_served() {
     let served = Served::start();
     let mut port = 0;
-    for request in
-        ["POST /alice/webhook HTTP/1.1\r\nContent-Length: +2\r\n\r\n{}", "GET /health HTTP/1.1\r\n\r\n"]
-    {
+    for request in [
+        "POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: +2\r\n\r\n{}",
+        "GET /health HTTP/1.1\r\nHost: r\r\n\r\n",
+    ] {
         let mut stream = connect_from(port, served.relay.address());
         port = stream.local_addr().unwrap().port();
         stream.write_all(request.as_bytes()).unwrap();
@@ -310,11 +311,15 @@ fn what_only_looks_stranded_costs_no_storm_of_throw_away_connections() {
 fn a_body_without_end_is_refused_and_not_read() {
     let served = Served::start();
     let mut stream = TcpStream::connect(served.relay.address()).unwrap();
-    stream.write_all(b"POST /alice/webhook HTTP/1.1\r\nContent-Length: 100000000000\r\n\r\n").unwrap();
+    stream
+        .write_all(b"POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: 100000000000\r\n\r\n")
+        .unwrap();
     is_cut_while_sending(&stream, &vec![b' '; 1 << 20], 100 << 30);
     served.check();
     let mut chunks = TcpStream::connect(served.relay.address()).unwrap();
-    chunks.write_all(b"POST /alice/webhook HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+    chunks
+        .write_all(b"POST /alice/webhook HTTP/1.1\r\nHost: r\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .unwrap();
     is_cut_while_sending(&chunks, &vec![b'1'; 1 << 20], 100 << 30);
     served.check();
 }
@@ -328,7 +333,7 @@ fn connections_that_ask_to_upgrade_hold_nothing() {
         for _ in 0..50 {
             let mut http = served.relay.http();
             http.send(format!(
-                "POST /alice/webhook HTTP/1.1\r\nConnection: upgrade\r\nContent-Length: {}\r\n\r\n{body}",
+                "POST /alice/webhook HTTP/1.1\r\nHost: r\r\nConnection: upgrade\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             ));
             crowd.push(http);
@@ -363,7 +368,9 @@ fn a_json_corpus_is_answered_or_refused_and_never_worse() {
     let mut http = served.relay.http();
     for (body, valid) in corpus() {
         let length = body.len();
-        http.send(format!("POST /alice/webhook HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"));
+        http.send(format!(
+            "POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: {length}\r\n\r\n"
+        ));
         http.send(&body);
         let response = http.response();
         let shown = String::from_utf8_lossy(&body[..length.min(80)]).into_owned();

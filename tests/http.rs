@@ -151,6 +151,8 @@ fn after_a_request_whose_end_is_in_doubt_nothing_counts_and_the_connection_close
     is_refused(&relay, "X: a\nContent-Length: 5", "", 400);
     is_refused(&relay, "X: a\rb", "", 400);
     is_refused(&relay, "Content-Length\u{1}: 5", "", 400);
+    is_refused(&relay, ": x", "", 400);
+    is_refused(&relay, "Host: relay", "", 400);
     is_refused(&relay, &"X: y\r\n".repeat(100), "", 431);
     // Only what stands alone gets through to the agent.
     let mut http = relay.http();
@@ -249,7 +251,9 @@ fn a_client_that_pipelines_too_much_is_cut_and_its_commands_go_no_further() {
     let (id, _) = agent.command();
     for _ in 0..200 {
         // It may be cut while it sends.
-        if std::io::Write::write_all(&mut http.stream, b"GET /health HTTP/1.1\r\n\r\n").is_err() {
+        if std::io::Write::write_all(&mut http.stream, b"GET /health HTTP/1.1\r\nHost: r\r\n\r\n")
+            .is_err()
+        {
             break;
         }
     }
@@ -282,5 +286,43 @@ fn a_burst_of_connections_that_stay_is_answered_whole() {
         for http in &mut burst {
             assert_eq!(http.response().status, 200);
         }
+    }
+}
+
+/// The status of a request that is sent as it stands.
+fn status_of(relay: &Relay, request: &str) -> u16 {
+    let mut http = relay.http();
+    http.send(request);
+    http.response().status
+}
+
+#[test]
+fn a_request_of_http_1_1_needs_one_host_that_is_one() {
+    let relay = Relay::start(&[]);
+    let with = |fields: &str| status_of(&relay, &format!("GET /health HTTP/1.1\r\n{fields}\r\n"));
+    for host in ["relay", "home_alice-relay:8080", "[::1]:80", "", "127.0.0.1"] {
+        assert_eq!(with(&format!("Host: {host}\r\n")), 200, "{host}");
+    }
+    for host in ["a/b", "user@x", "\"x", "a b"] {
+        assert_eq!(with(&format!("Host: {host}\r\n")), 400, "{host}");
+    }
+    assert_eq!(with(""), 400);
+    assert_eq!(with("Host: a\r\nHost: a\r\n"), 400);
+    assert_eq!(status_of(&relay, "GET /health HTTP/1.0\r\n\r\n"), 200, "HTTP/1.0 has none");
+}
+
+#[test]
+fn a_target_may_be_absolute_and_what_is_none_is_400() {
+    let relay = Relay::start(&[]);
+    let of = |line: &str| status_of(&relay, &format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_eq!(of("GET http://x/health"), 200);
+    assert_eq!(of("GET http://x/alice/webhook"), 405);
+    assert_eq!(of(&format!("GET http://x/ws?key={}", support::KEY)), 426);
+    assert_eq!(of("GET /health?a=\"<>"), 200, "a query may hold any visible character");
+    assert_eq!(of("OPTIONS *"), 404);
+    for line in
+        ["GET health", "GET x:80", "GET /\u{1}", "GET /\"", "GET /%zz", "G(T /health", "GET /a#b"]
+    {
+        assert_eq!(of(line), 400, "{line:?}");
     }
 }

@@ -59,19 +59,25 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
             format!("GET /alice/webhook/{secret} HTTP/1.1\r\nHost: {secret}\r\n\r\n"),
             format!("GET /alice/webhook/{secret}/{secret}?key={secret} HTTP/1.1\r\nHost: r\r\n\r\n"),
             format!("{secret} /health?key={secret} HTTP/1.1\r\nHost: r\r\n\r\n"),
-            format!("POST /alice/webhook HTTP/1.1\r\nX-Real-IP: {secret}\r\n{end}"),
-            format!("POST /alice/webhook/x{secret} HTTP/1.1\r\nX-Real-IP: {secret}\r\n{end}"),
-            format!("POST /alice/webhook/{WEBHOOK} HTTP/1.1\r\nReferer: {secret}\r\n{end}"),
-            format!("POST /alice/webhook/{WEBHOOK} HTTP/1.1\r\nRelay-Ask: {secret}\r\n{end}"),
+            format!("POST /alice/webhook HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"),
             format!(
-                "POST /alice/webhook/{WEBHOOK}?a HTTP/1.1\r\n{secret}: {secret}\r\nContent-Length: +1\r\n\r\nx"
+                "POST /alice/webhook/x{secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"
+            ),
+            format!("POST /alice/webhook/{WEBHOOK} HTTP/1.1\r\nHost: r\r\nReferer: {secret}\r\n{end}"),
+            format!(
+                "POST /alice/webhook/{WEBHOOK} HTTP/1.1\r\nHost: r\r\nRelay-Ask: {secret}\r\n{end}"
+            ),
+            format!(
+                "POST /alice/webhook/{WEBHOOK}?a HTTP/1.1\r\nHost: r\r\n{secret}: {secret}\r\nContent-Length: +1\r\n\r\nx"
             ),
             format!("GET /ws?key={secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n\r\n"),
             format!(
                 "GET /ws?key=x{secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret} and {secret}\r\n\r\n"
             ),
-            format!("GET /ws HTTP/1.1\r\nAuthorization: Bearer {secret}\r\n\r\n"),
-            format!("GET /ws HTTP/1.1\r\nAuthorization: {secret}\r\nUpgrade: {secret}\r\n\r\n"),
+            format!("GET /ws HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {secret}\r\n\r\n"),
+            format!(
+                "GET /ws HTTP/1.1\r\nHost: r\r\nAuthorization: {secret}\r\nUpgrade: {secret}\r\n\r\n"
+            ),
         ] {
             let mut http = relay.http();
             http.send(&request);

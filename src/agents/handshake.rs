@@ -61,7 +61,8 @@ impl Handshake {
     fn check(&self, incoming: &Incoming) -> Result<(usize, String), (Answer, &'static str)> {
         let Some(position) = self.key_shown(incoming) else {
             let why = "wrong or missing key; it must be the relay's API_KEY";
-            return Err((Answer::error(401, why), why));
+            // RFC 9110, 15.5.2.
+            return Err((Answer::error(401, why).with("WWW-Authenticate", "Bearer"), why));
         };
         if !has_token(incoming.field("Upgrade"), "websocket")
             || !has_token(incoming.field("Connection"), "upgrade")

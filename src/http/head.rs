@@ -4,6 +4,7 @@
 use tiny_http::{HTTPVersion, Request};
 
 use crate::http::answer::Answer;
+use crate::http::target;
 
 /// Bytes of one request body. A turn is 0.9 to 1.6 KB (docs/facts/alice.md); this is forty times that.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -66,16 +67,32 @@ pub fn check(request: &Request) -> Result<Head, Answer> {
     if request.url().len() > MAX_TARGET {
         return Err(Answer::error(414, "the request target is too long"));
     }
+    let method = request.method().as_str();
+    if method.is_empty() || !method.bytes().all(is_token) {
+        return Err(Answer::error(400, "the method is malformed"));
+    }
+    if target::path(method, request.url()).is_none() {
+        return Err(Answer::error(400, "the request target is malformed"));
+    }
     if request.headers().len() > MAX_HEADERS {
         return Err(Answer::error(431, "too many header fields"));
     }
     let mut length = None;
+    let mut hosts = 0;
     for header in request.headers() {
+        let name = header.field.as_str().as_str();
         // A bare CR or LF would be the end of a line to others than tiny_http (RFC 9112, 2.2).
-        if !header.field.as_str().as_str().bytes().all(is_token)
+        if name.is_empty()
+            || !name.bytes().all(is_token)
             || header.value.as_str().bytes().any(|b| b != b'\t' && b.is_ascii_control())
         {
             return Err(Answer::error(400, "a header field is malformed"));
+        }
+        if header.field.equiv("Host") {
+            hosts += 1;
+            if !target::is_host(header.value.as_str()) {
+                return Err(Answer::error(400, "Host is no host"));
+            }
         }
         if header.field.equiv("Transfer-Encoding") {
             let message = "send the body with a Content-Length, not a Transfer-Encoding";
@@ -86,6 +103,10 @@ pub fn check(request: &Request) -> Result<Head, Answer> {
         {
             return Err(Answer::error(400, "Content-Length is there twice"));
         }
+    }
+    // RFC 9112, 3.2. HTTP/1.0 knows no such field.
+    if hosts > 1 || (hosts == 0 && *request.http_version() >= HTTPVersion(1, 1)) {
+        return Err(Answer::error(400, "a request needs one Host field"));
     }
     let length = match length {
         None => 0,

@@ -81,6 +81,8 @@ mod tests {
     use std::io::Read;
     use std::net::TcpListener;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
     use super::*;
 
     #[test]
@@ -127,6 +129,8 @@ mod tests {
     fn a_kick_is_a_connection_that_is_gone_again() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         kick(listener.local_addr().unwrap()).unwrap();
+        let at_most = Timespec { tv_sec: 20, tv_nsec: 0 };
+        assert_eq!(poll(&mut [PollFd::new(&listener, PollFlags::IN)], Some(&at_most)), Ok(1));
         let (mut accepted, _) = listener.accept().unwrap();
         assert!(matches!(accepted.read(&mut [0]), Ok(0) | Err(_)));
     }

@@ -18,3 +18,4 @@ pub mod patience;
 pub mod reception;
 pub mod request;
 pub mod sweep;
+pub mod target;

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::connections::{Connections, Received};
 use crate::http::incoming::{self, Home};
+use crate::http::order::MAX_PIPELINED;
 use crate::http::sweep::Sweeper;
 
 /// A request of tiny_http's at its turn.
@@ -26,6 +27,8 @@ pub struct Reception {
     server: Arc<tiny_http::Server>,
     connections: Arc<Connections<tiny_http::Request>>,
     sweeper: Arc<Sweeper<tiny_http::Request>>,
+    /// Whose requests have come one after another, and how many.
+    streak: Mutex<(Option<SocketAddr>, usize)>,
 }
 
 impl Reception {
@@ -35,7 +38,7 @@ impl Reception {
         connections: Arc<Connections<tiny_http::Request>>,
         sweeper: Arc<Sweeper<tiny_http::Request>>,
     ) -> Self {
-        Self { server, connections, sweeper }
+        Self { server, connections, sweeper, streak: Mutex::default() }
     }
 
     /// Waits for something to do. Returns none when what came must wait for its turn.
@@ -61,7 +64,7 @@ impl Reception {
             }
         }
         match self.server.recv() {
-            Ok(request) => Ok(self.admit(request)),
+            Ok(request) => self.take(request),
             // What `unblock` makes has no code of the system's.
             Err(error) if error.raw_os_error().is_none() => Ok(self.connections.ready()),
             Err(error) => Err(error),
@@ -76,12 +79,34 @@ impl Reception {
     /// Returns something to do, if it is there already.
     fn look(&self) -> io::Result<Option<Work>> {
         if let Some(request) = self.server.try_recv()?
-            && let Some(work) = self.admit(request)
+            && let Some(work) = self.take(request)?
         {
             return Ok(Some(work));
         }
         // What is handed over comes with a wake-up, which `try_recv` may have swallowed.
         Ok(self.connections.ready())
+    }
+
+    /// Takes a request. When many have come of one connection and of no other, what tiny_http has parsed
+    /// behind it is taken first: its queue has no bound, and a client that sends without reading is told
+    /// from one that waits for its answers by that alone.
+    fn take(&self, request: tiny_http::Request) -> io::Result<Option<Work>> {
+        let peer = request.remote_addr().copied();
+        let streak = {
+            let mut streak = self.streak.lock().unwrap_or_else(PoisonError::into_inner);
+            *streak = (peer, if streak.0 == peer { streak.1 + 1 } else { 0 });
+            streak.1
+        };
+        let work = self.admit(request);
+        if streak > MAX_PIPELINED && work.is_some() {
+            for _ in 0..=MAX_PIPELINED {
+                let Some(behind) = self.server.try_recv()? else { break };
+                if let Some(work) = self.admit(behind) {
+                    self.connections.hand_over(work);
+                }
+            }
+        }
+        Ok(work)
     }
 
     fn admit(&self, request: tiny_http::Request) -> Option<Work> {
