@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tiny_http::Method;
 
-use crate::agents::handshake::Handshake;
+use crate::agents::handshake::{Handshake, has_token};
 use crate::config::credentials::{AgentKeys, WEBHOOK_PATH};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
@@ -137,8 +137,11 @@ impl Routes {
             },
             (path, _) => {
                 if path.starts_with(WEBHOOK_PATH) {
-                    let origin = origin(incoming.peer().ip(), incoming.field("X-Real-IP"));
+                    let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);
+                }
+                if has_token(incoming.field("Upgrade"), "websocket") {
+                    self.handshake.tell_of_wrong_path(&incoming);
                 }
                 incoming.answer(Answer::error(404, "there is nothing here"));
             }

@@ -63,6 +63,27 @@ fn what_is_no_websocket_request_is_426_and_names_the_likely_cause() {
 }
 
 #[test]
+fn an_agent_that_knocks_at_another_path_is_told_where_to() {
+    let relay = Relay::start(&[]);
+    for target in ["/", "/ws/", "/alice/webhook", "/socket?key=wrong"] {
+        let (status, _) = refusal(Agent::with(relay.address(), target, &[]));
+        assert!([404, 405].contains(&status), "{target}: {status}");
+    }
+    let line = relay.line("Agent rejected");
+    assert!(line.contains("must end in /ws") && !line.contains("wrong"), "{line}");
+}
+
+#[test]
+fn who_is_behind_a_proxy_is_the_last_that_it_forwards_for_where_it_names_no_other() {
+    let relay = Relay::start(&[]);
+    let fields = [("X-Forwarded-For", "10.9.9.9, 192.0.2.7")];
+    let _ = Agent::with(relay.address(), "/ws", &fields);
+    assert!(relay.line("Agent rejected").contains(r#"(claims to be "192.0.2.7")"#));
+    let _ = Agent::with(relay.address(), "/ws", &[fields[0], ("X-Real-IP", "192.0.2.8")]);
+    assert!(relay.line("Agent rejected").contains(r#"(claims to be "192.0.2.8")"#));
+}
+
+#[test]
 fn another_version_of_the_protocol_is_426_and_told_which() {
     let relay = Relay::start(&[]);
     let mut http = relay.http();

@@ -256,3 +256,18 @@ fn a_time_to_wait_that_is_none_is_told_with_what_it_may_be() {
         assert_eq!(line.lines().count(), 1, "{line}");
     }
 }
+
+#[test]
+fn a_key_that_is_hardly_meant_is_warned_of_and_lets_in() {
+    let key = "\"0123456789abcdef\"";
+    let relay = Relay::start(&[("API_KEY", key)]);
+    let line = relay.line("has quotes around it");
+    assert!(line.contains("WARN") && !line.contains("0123"), "{line}");
+    assert!(Agent::connect(relay.address(), "%220123456789abcdef%22").is_ok());
+}
+
+#[test]
+fn a_byte_order_mark_before_a_value_is_passed_over() {
+    let relay = Relay::start(&[("API_KEY", "\u{feff}0123456789abcdef"), ("LOG_LEVEL", "\u{feff}info")]);
+    assert!(Agent::connect(relay.address(), "0123456789abcdef").is_ok());
+}

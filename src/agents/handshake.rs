@@ -50,11 +50,20 @@ impl Handshake {
             Ok((key, accept)) => self.upgrade(incoming, key, &accept),
             Err((answer, why)) => {
                 // Every connection has another port, so it is not what they are counted by.
-                let origin = origin(incoming.peer().ip(), incoming.field("X-Real-IP"));
+                let origin = origin(incoming.peer().ip(), incoming.claimed());
                 self.rejected.say(format!("Agent rejected from {origin}: {why}"));
                 incoming.answer(answer);
             }
         }
+    }
+
+    /// An agent has knocked where there is nothing. What it knocked at is not told: it may hold a key.
+    pub fn tell_of_wrong_path(&self, incoming: &Incoming) {
+        let origin = origin(incoming.peer().ip(), incoming.claimed());
+        self.rejected.say(format!(
+            "Agent rejected from {origin}: it wants a WebSocket where there is none; its address must end in \
+             /ws"
+        ));
     }
 
     /// Returns the position of the key that was shown, and the value for `Sec-WebSocket-Accept`.
@@ -68,7 +77,8 @@ impl Handshake {
             || !has_token(incoming.field("Connection"), "upgrade")
         {
             let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
-                       \"Websockets Support\" for this proxy host";
+                       \"Websockets Support\" for this proxy host; nginx, Apache and lighttpd need a line \
+                       for WebSockets";
             return Err((upgrade_required(why), why));
         }
         if incoming.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
@@ -95,7 +105,7 @@ impl Handshake {
     }
 
     fn upgrade(&self, incoming: Incoming, key: usize, accept: &str) {
-        let peer = origin(incoming.peer(), incoming.field("X-Real-IP"));
+        let peer = origin(incoming.peer(), incoming.claimed());
         let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
         let Some(socket) = incoming.socket() else { return incoming.cut() };
         let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
@@ -133,7 +143,8 @@ fn key_in_query(target: &str) -> Option<Vec<u8>> {
     Some(percent_decode_str(value).collect())
 }
 
-fn has_token(value: Option<&str>, token: &str) -> bool {
+/// Whether a field that is a list holds this token.
+pub fn has_token(value: Option<&str>, token: &str) -> bool {
     value.is_some_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
 }
 

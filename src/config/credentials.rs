@@ -152,6 +152,38 @@ impl Credentials {
         self.keys.all().iter().chain(&self.webhook).cloned().chain([self.ask_token()]).collect()
     }
 
+    /// Returns what is let in but is hardly meant, each with its cure and without the value.
+    pub fn doubts(&self) -> Vec<&'static str> {
+        let AgentKeys::Configured(keys) = &self.keys else { return Vec::new() };
+        let any = |is_odd: &dyn Fn(&str) -> bool| keys.iter().any(|key| is_odd(key.reveal()));
+        let mut doubts = Vec::new();
+        if any(&|key| key.starts_with(['"', '\'', '«']) || key.ends_with(['"', '\'', '»'])) {
+            doubts.push("API_KEY has quotes around it, which count as a part of it: remove them");
+        }
+        if any(&|key| key.starts_with("API_KEY=")) {
+            doubts.push("API_KEY begins with `API_KEY=`, which counts as a part of it: remove that");
+        }
+        if any(&|key| !key.is_ascii()) {
+            doubts.push(
+                "API_KEY holds other characters than ASCII, which few agents can send: use the output of \
+                 `openssl rand -hex 32`",
+            );
+        }
+        if any(&|key| key.contains(['&', '#', '%', '+', '?'])) {
+            doubts.push(
+                "API_KEY holds a character that `?key=` can't carry as it is: use the output of \
+                 `openssl rand -hex 32`",
+            );
+        }
+        if self.webhook.iter().any(|secret| any(&|key| secret.matches(key.as_bytes()))) {
+            doubts.push(
+                "API_KEY and WEBHOOK_SECRET are the same, so whoever learns one knows both: use another \
+                 output of `openssl rand -hex 32` for one of them",
+            );
+        }
+        doubts
+    }
+
     /// Returns what stands open and how to close it, in one line; none when everything is closed.
     pub fn open(&self) -> Option<String> {
         let mut open = Vec::new();
@@ -209,7 +241,7 @@ fn secret_file(variable: &'static str, path: &str) -> Result<String, ConfigError
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_SECRET_FILE).read_to_string(&mut content))
         .map_err(unreadable)?;
-    Ok(content.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(content.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn agent_keys(found: Option<(&'static str, String)>) -> Result<AgentKeys, ConfigError> {
@@ -324,6 +356,29 @@ mod tests {
         for value in ["new,", ",old", "a,b,c", "same,same", "new, old"] {
             assert!(keys(value).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_hardly_meant_is_let_in_and_doubted_without_being_repeated() {
+        let doubts = |pairs: &[(&'static str, &str)]| read(pairs).unwrap().doubts();
+        assert!(doubts(&[("API_KEY", KEY), ("WEBHOOK_SECRET", WEBHOOK)]).is_empty());
+        assert!(doubts(&[]).is_empty());
+        for (value, cure) in [
+            ("\"0123456789abcdef\"", "remove them"),
+            ("«0123456789abcdef»", "remove them"),
+            ("API_KEY=0123456789abcdef", "remove that"),
+            ("ключключключключ", "ASCII"),
+            ("0123456789abcdef&x", "can't carry"),
+            ("0123456789abcdef%41", "can't carry"),
+            ("fine-0123456789abcd,0123456789#bcdef", "can't carry"),
+        ] {
+            let doubts = doubts(&[("API_KEY", value)]);
+            assert!(doubts.iter().any(|doubt| doubt.contains(cure)), "{value}: {doubts:?}");
+            assert!(!doubts.iter().any(|doubt| doubt.contains("0123")), "{doubts:?}");
+            assert_eq!(read(&[("API_KEY", value)]).unwrap().keys.position(b"no"), None);
+        }
+        let both = [("API_KEY", WEBHOOK), ("WEBHOOK_SECRET", WEBHOOK)];
+        assert!(doubts(&both)[0].contains("are the same"));
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Config {
     pub fn read(lookup: impl Fn(&'static str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let text = |name| match lookup(name).map(OsString::into_string) {
             None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
+            // Some editors put a byte order mark in front of what they write.
+            Some(Ok(value)) => Ok(Some(value.trim_start_matches('\u{feff}').to_owned())),
             Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8", "write it in plain text")),
         };
         Ok(Self {

@@ -79,6 +79,17 @@ impl<R: Request> Incoming<R> {
         self.request().field(name)
     }
 
+    /// Returns who the proxy says is behind it. Caddy, HAProxy and Apache send `X-Forwarded-For` alone, with
+    /// what they know themselves at its end (docs/facts/npm.md).
+    pub fn claimed(&self) -> Option<&str> {
+        match self.field("X-Real-IP") {
+            Some(address) => Some(address),
+            None => {
+                self.field("X-Forwarded-For").and_then(|list| list.rsplit(',').next()).map(str::trim)
+            }
+        }
+    }
+
     /// Returns a duplicate of the connection's socket.
     pub fn socket(&self) -> Option<TcpStream> {
         self.home.socket(self.id)

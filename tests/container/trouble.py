@@ -99,6 +99,11 @@ def table(world: World, proxy):
     agent = agent_in_network(world, proxy, f"{MARK}-half-open")
     agent.expect("connected", 20)
     docker("network", "disconnect", "-f", NETWORK, f"{MARK}-half-open")
+    # A line counts as alive for 2 s after the last sign.
+    time.sleep(2.5)
+    status, said, outcome = proxy.turn("громче")
+    assert outcome == "unsent", (status, said, outcome)
+    row("Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.", said)
     row("Agent disconnected (…): nothing came from it for 41 s", log.expect("nothing came", 60)["line"])
     log.end()
     docker("rm", "-f", f"{MARK}-half-open")
