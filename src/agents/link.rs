@@ -1,6 +1,6 @@
 //! One WebSocket connection of an agent: what is sent on it, and when it was last heard.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub struct Link {
     pub outbox: Arc<Outbox>,
     /// The commands that wait for a sign of life.
     pub probe: Mutex<Probe>,
+    /// Whether any do, for those who needn't take the lock otherwise.
+    pub has_waiting: AtomicBool,
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
@@ -31,8 +33,8 @@ impl Link {
     /// A link over `wire` that is opened `now`. What is sent waits until [`Outbox::open`].
     pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
-        let (probe, heard) = (Mutex::default(), AtomicU64::new(0));
-        Self { id, peer, outbox, probe, opened: now, heard }
+        let (probe, has_waiting, heard) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
+        Self { id, peer, outbox, probe, has_waiting, opened: now, heard }
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].

@@ -10,13 +10,6 @@ pub const ALIVE_FOR: Duration = Duration::from_secs(2);
 /// How long a command waits for a sign on a line that has nothing else to do.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How long a command that is not answered counts as at work. An agent may work on the thread that answers
-/// pings, and then a silent line says nothing.
-pub const AT_WORK_FOR: Duration = Duration::from_secs(600);
-
-/// Commands that are remembered as at work; the oldest is forgotten first.
-pub const MAX_AT_WORK: usize = 512;
-
 /// A command that has not been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsent {
@@ -46,8 +39,6 @@ pub enum Offered {
 pub struct Probe {
     /// In the order in which they came.
     waiting: Vec<Unsent>,
-    /// What was sent and is not answered, and when it was.
-    at_work: Vec<(String, Instant)>,
 }
 
 impl Probe {
@@ -57,7 +48,7 @@ impl Probe {
             self.waiting.push(command);
             return Offered::Waits;
         }
-        if now < heard + ALIVE_FOR {
+        if is_alive(heard, now) {
             return Offered::Send(command);
         }
         self.waiting.push(command);
@@ -69,47 +60,30 @@ impl Probe {
         std::mem::take(&mut self.waiting)
     }
 
-    /// A command was sent.
-    pub fn sent(&mut self, id: String, now: Instant) {
-        self.forget(now);
-        if self.at_work.len() >= MAX_AT_WORK {
-            self.at_work.remove(0);
-        }
-        self.at_work.push((id, now));
+    /// Whether any command waits.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
-    /// The agent has answered a command.
-    pub fn answered(&mut self, id: &str) {
-        self.at_work.retain(|(at_work, _)| at_work != id);
-    }
-
-    /// Returns the ids of commands that have waited for too long, and whether the agent was at work
-    /// meanwhile; and when to look again.
-    pub fn tend(&mut self, now: Instant) -> (Vec<String>, bool, Option<Instant>) {
-        self.forget(now);
-        let is_at_work = !self.at_work.is_empty();
+    /// Returns the ids of commands that have waited for too long, and when to look again. An agent may work
+    /// on the thread that answers pings: while a command `is_at_work` there, silence says nothing.
+    pub fn tend(&mut self, now: Instant, is_at_work: bool) -> (Vec<String>, Option<Instant>) {
         let end = |unsent: &Unsent| match is_at_work {
             true => unsent.deadline,
             false => unsent.deadline.min(unsent.since + PROBE_TIMEOUT),
         };
         let over = self.waiting.extract_if(.., |unsent| end(unsent) <= now);
         let over = over.map(|unsent| unsent.id).collect();
-        // What is at work may cease to count while others wait for it.
-        let at_work = self.at_work.first().map(|(_, since)| *since + AT_WORK_FOR);
-        let next = self.waiting.iter().map(end);
-        let next = next.chain(at_work.filter(|_| !self.waiting.is_empty())).min();
-        (over, is_at_work, next)
+        // What is at work may be answered, or cease to count, while others wait for it.
+        let again = self.waiting.iter().map(end).min();
+        let soon = is_at_work.then(|| now + PROBE_TIMEOUT);
+        (over, again.map(|again| soon.map_or(again, |soon| again.min(soon))))
     }
+}
 
-    fn forget(&mut self, now: Instant) {
-        self.at_work.retain(|(_, since)| now < *since + AT_WORK_FOR);
-    }
-
-    /// How many commands wait, and how many are at work.
-    #[cfg(test)]
-    pub fn sizes(&self) -> [usize; 2] {
-        [self.waiting.len(), self.at_work.len()]
-    }
+/// Whether a line on which something last came at `heard` counts as alive.
+pub fn is_alive(heard: Instant, now: Instant) -> bool {
+    now < heard + ALIVE_FOR
 }
 
 #[cfg(test)]
@@ -156,39 +130,19 @@ mod tests {
         let hasty = Unsent { deadline: now + SECOND, ..unsent("hasty", now) };
         assert_eq!(probe.offer(hasty, now, now + ALIVE_FOR), Offered::Ping);
         assert_eq!(probe.offer(unsent("2", now), now, now), Offered::Waits);
-        assert_eq!(probe.tend(now), (vec![], false, Some(now + SECOND)));
-        assert_eq!(probe.tend(now + SECOND), (vec!["hasty".into()], false, Some(now + PROBE_TIMEOUT)));
-        assert_eq!(probe.tend(now + PROBE_TIMEOUT), (vec!["2".into()], false, None));
+        assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
+        assert_eq!(probe.tend(now + SECOND, false), (vec!["hasty".into()], Some(now + PROBE_TIMEOUT)));
+        assert_eq!(probe.tend(now + PROBE_TIMEOUT, false), (vec!["2".into()], None));
+        assert!(!probe.has_waiting());
     }
 
     #[test]
     fn while_a_command_is_at_work_the_next_waits_until_its_deadline() {
         let (mut probe, now) = (Probe::default(), Instant::now());
-        probe.sent("0".into(), now);
         assert_eq!(probe.offer(unsent("1", now), now, now + ALIVE_FOR), Offered::Ping);
-        assert_eq!(probe.tend(now + PROBE_TIMEOUT), (vec![], true, Some(now + 4 * SECOND)));
-        assert_eq!(probe.tend(now + 4 * SECOND), (vec!["1".into()], true, None));
-        probe.answered("0");
-        assert_eq!(probe.sizes(), [0, 0]);
-    }
-
-    #[test]
-    fn what_is_not_answered_for_ten_minutes_is_not_at_work_any_more() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
-        probe.sent("0".into(), now);
-        let later = now + AT_WORK_FOR - SECOND;
-        assert_eq!(probe.offer(unsent("1", later), now, later), Offered::Ping);
-        let end = now + AT_WORK_FOR;
-        assert_eq!(probe.tend(later), (vec![], true, Some(end)));
-        assert_eq!(probe.tend(end), (vec![], false, Some(later + PROBE_TIMEOUT)));
-    }
-
-    #[test]
-    fn an_agent_that_never_answers_fills_no_memory() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
-        (0..10_000).for_each(|number| probe.sent(number.to_string(), now));
-        assert_eq!(probe.sizes(), [0, MAX_AT_WORK]);
-        probe.answered("9999");
-        assert_eq!(probe.sizes(), [0, MAX_AT_WORK - 1]);
+        let later = now + PROBE_TIMEOUT;
+        assert_eq!(probe.tend(later, true), (vec![], Some(later + PROBE_TIMEOUT)));
+        assert_eq!(probe.tend(now + 3 * SECOND, true), (vec![], Some(now + 4 * SECOND)));
+        assert_eq!(probe.tend(now + 4 * SECOND, true), (vec!["1".into()], None));
     }
 }

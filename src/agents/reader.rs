@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -124,7 +124,6 @@ impl Reader {
                         self.link.peer
                     ));
                 }
-                self.link.probe.lock().unwrap_or_else(PoisonError::into_inner).answered(&id);
                 self.commands.answer(self.link.id, &id, speech, now);
             }
             Err(problem) => self.tell_of(&problem.to_string()),

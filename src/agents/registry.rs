@@ -1,5 +1,6 @@
 //! The agents' links, with their sockets: lets the newest in, ends the others, and keeps them alive.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::agents::link::Link;
-use crate::agents::probe::{Offered, Probe, Unsent};
+use crate::agents::probe::{Offered, Unsent, is_alive};
 use crate::agents::roster::{Bounds, Joined, Roster};
 use crate::commands::{Commands, Why};
 use crate::upkeep::clock::Alarm;
@@ -100,10 +101,15 @@ impl Registry {
     /// Sends a command on `link`, or has it wait until something comes from the agent, behind those that
     /// wait already.
     pub fn send(&self, link: &Link, command: Unsent, now: Instant) {
+        if is_alive(link.heard(), now) && !link.has_waiting.load(SeqCst) {
+            return self.write(link, command, now);
+        }
         let mut probe = lock(&link.probe);
         match probe.offer(command, link.heard(), now) {
-            Offered::Send(command) => self.write(link, &mut probe, command, now),
+            Offered::Send(command) => self.write(link, command, now),
             Offered::Ping => {
+                // Before the ping: whoever hears its answer must find the command.
+                link.has_waiting.store(true, SeqCst);
                 // A link that is down is on its way out, and loses what waits on it.
                 let _ = link.ping();
                 self.alarm.ring();
@@ -115,24 +121,21 @@ impl Registry {
     /// Something has come on `link`: what has waited for it goes out.
     pub fn hear(&self, link: &Link, now: Instant) {
         link.hear(now);
-        let mut probe = lock(&link.probe);
-        let waiting = probe.hear();
-        if waiting.is_empty() {
+        if !link.has_waiting.load(SeqCst) {
             return;
         }
         // Under the lock, or a newer command could overtake these.
-        for command in waiting {
-            self.write(link, &mut probe, command, now);
+        let mut probe = lock(&link.probe);
+        for command in probe.hear() {
+            self.write(link, command, now);
         }
         let _ = link.outbox.flush();
+        link.has_waiting.store(false, SeqCst);
     }
 
-    fn write(&self, link: &Link, probe: &mut Probe, command: Unsent, now: Instant) {
+    fn write(&self, link: &Link, command: Unsent, now: Instant) {
         let Unsent { id, message, .. } = command;
-        self.commands.send(&id, now, || {
-            probe.sent(id.clone(), now);
-            link.text(message)
-        });
+        self.commands.send(&id, now, || link.text(message));
     }
 
     /// Makes `link` the agent's, which came with the key at `position` of `keys`, and closes the one it
@@ -214,7 +217,14 @@ impl Registry {
         let nth = |number| self.lock().roster.all().nth(number).cloned();
         let mut next = None;
         for link in (0..).map_while(nth) {
-            let (over, is_at_work, again) = lock(&link.probe).tend(now);
+            if !link.has_waiting.load(SeqCst) {
+                continue;
+            }
+            let is_at_work = self.commands.is_at_work(link.id, now);
+            let mut probe = lock(&link.probe);
+            let (over, again) = probe.tend(now, is_at_work);
+            link.has_waiting.store(probe.has_waiting(), SeqCst);
+            drop(probe);
             let why = if is_at_work { Why::Busy } else { Why::Silent };
             over.iter().for_each(|id| self.commands.withdraw(id, why, now));
             next = next.into_iter().chain(again).min();

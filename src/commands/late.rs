@@ -170,6 +170,11 @@ impl<A> Late<A> {
         self.working.iter().filter(is_meant).map(|working| working.begun).min()
     }
 
+    /// Whether a command is at work on `link`.
+    pub fn is_any_at_work(&self, link: LinkId) -> bool {
+        self.working.iter().any(|working| working.link == link)
+    }
+
     fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
         let command = self.working.remove(place);
         self.lose_for(command.person, loss, now);

@@ -187,6 +187,11 @@ impl Commands {
         self.lock().late.at_work(person, only)
     }
 
+    /// As [`Table::is_at_work`].
+    pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
+        self.lock().is_at_work(link, now)
+    }
+
     /// The relay is stopping: what misses its turn from now on has no late answer.
     pub fn close(&self) {
         self.lock().close();
@@ -198,7 +203,7 @@ impl Commands {
             let table = self.lock();
             (table.late.came, table.late.told)
         };
-        if came > 0 || told > 0 {
+        if came > 0 {
             log::info!("{came} answers came late, {told} kept ones were heard");
         }
     }

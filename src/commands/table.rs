@@ -1,10 +1,13 @@
 //! A command's whole life: under way, then over or late. Plain data under somebody else's lock, so that a
 //! command that changes from one part to the other is never in neither, and never in both.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::commands::late::{Bounds, Late};
 use crate::commands::under_way::{Command, LinkId, New, UnderWay};
+
+/// Commands that are nobody's and remembered as at work; the oldest is forgotten first.
+pub const MAX_NOBODYS: usize = 256;
 
 /// All commands of the relay, and the answers that missed their turn.
 #[derive(Debug)]
@@ -13,6 +16,9 @@ pub struct Table<W, A> {
     pub under_way: UnderWay<W>,
     /// What has become of the others.
     pub late: Late<A>,
+    /// What was sent and missed its turn, but is nobody's: only that it is at work, and until when that counts.
+    nobodys: Vec<(String, LinkId, Instant)>,
+    remembered: Duration,
     /// Nobody will come back to hear late answers.
     closing: bool,
     /// When the clock will look at this table by itself.
@@ -54,7 +60,8 @@ impl<W, A> Table<W, A> {
     /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
     pub fn new(prefix: String, most: usize, bounds: Bounds) -> Self {
         let (under_way, late) = (UnderWay::new(prefix, most), Late::new(bounds));
-        Self { under_way, late, closing: false, next_look: None }
+        let (nobodys, remembered) = (Vec::new(), bounds.remembered);
+        Self { under_way, late, nobodys, remembered, closing: false, next_look: None }
     }
 
     /// Registers a command that has not been sent yet.
@@ -77,7 +84,10 @@ impl<W, A> Table<W, A> {
             Some(command) => Answered::InTime(command, answer),
             None => match self.late.answer(link, id, answer, now) {
                 Ok(begun) => Answered::Late(begun),
-                Err(()) => Answered::Nobody,
+                Err(()) => {
+                    self.nobodys.retain(|(nobodys, on, _)| *on != link || nobodys != id);
+                    Answered::Nobody
+                }
             },
         }
     }
@@ -85,7 +95,15 @@ impl<W, A> Table<W, A> {
     /// The link is over. Returns the commands that were under way on it, each with whether it was sent.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
+        self.nobodys.retain(|(_, on, _)| *on != link);
         self.under_way.lose(link)
+    }
+
+    /// Whether the agent on `link` has been sent a command that it has not answered, and that is not given up.
+    pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
+        self.under_way.is_any_sent(link)
+            || self.late.is_any_at_work(link)
+            || self.nobodys.iter().any(|(_, on, until)| *on == link && now < *until)
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
@@ -95,8 +113,16 @@ impl<W, A> Table<W, A> {
         let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone().filter(|_| was_sent && !self.closing);
             let will_be_kept = person.is_some();
-            if let Some(person) = person {
-                self.late.work_on(command.id.clone(), command.link, person, command.begun, now);
+            let id = command.id.clone();
+            match person {
+                Some(person) => self.late.work_on(id, command.link, person, command.begun, now),
+                None if was_sent => {
+                    if self.nobodys.len() >= MAX_NOBODYS {
+                        self.nobodys.remove(0);
+                    }
+                    self.nobodys.push((id, command.link, now + self.remembered));
+                }
+                None => {}
             }
             Expired { command, was_sent, will_be_kept }
         });
@@ -120,8 +146,6 @@ impl<W, A> Table<W, A> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::commands::person::Person;
 
@@ -162,6 +186,42 @@ mod tests {
         assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(_)));
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
+    }
+
+    #[test]
+    fn an_agent_is_at_work_for_as_long_as_it_has_not_answered_whoever_waits() {
+        let (mut table, now) = table();
+        let other = LinkId(2);
+        assert!(!table.is_at_work(LINK, now));
+        let ids: Vec<_> = [Some(Person::Ask), None]
+            .map(|person| table.begin(new(now + SECOND, person)).unwrap().id)
+            .into();
+        assert!(!table.is_at_work(LINK, now), "nothing was sent");
+        for id in &ids {
+            assert!(table.under_way.send(id));
+        }
+        assert!(table.is_at_work(LINK, now) && !table.is_at_work(other, now));
+        table.tend(now + SECOND);
+        table.answer(LINK, &ids[0], "done", now);
+        assert!(table.is_at_work(LINK, now + SECOND), "the other is nobody's, but at work");
+        assert!(!table.is_at_work(LINK, now + 601 * SECOND), "for 10 minutes");
+        table.answer(other, &ids[1], "done", now);
+        assert!(table.is_at_work(LINK, now + SECOND), "it was another link's answer");
+        table.answer(LINK, &ids[1], "done", now);
+        assert!(!table.is_at_work(LINK, now + SECOND));
+    }
+
+    #[test]
+    fn what_is_at_work_and_nobodys_fills_no_memory_and_ends_with_its_link() {
+        let (mut table, now) = table();
+        for _ in 0..2 * MAX_NOBODYS {
+            let id = table.begin(new(now, None)).unwrap().id;
+            assert!(table.under_way.send(&id));
+            table.tend(now);
+        }
+        assert_eq!(table.nobodys.len(), MAX_NOBODYS);
+        table.lose(LINK, now);
+        assert!(!table.is_at_work(LINK, now));
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl<W> UnderWay<W> {
         taken.map(|Entry { command, state, .. }| (command, state == State::Sent)).collect()
     }
 
+    /// Whether any command was sent on `link`.
+    pub fn is_any_sent(&self, link: LinkId) -> bool {
+        self.commands.iter().any(|entry| entry.command.link == link && entry.state == State::Sent)
+    }
+
     /// Returns the earliest deadline of all.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.commands.iter().map(|entry| entry.command.deadline).min()
