@@ -96,7 +96,9 @@ pub mod wire {
     pub use crate::agents::message::{Answer, command};
     pub use crate::dialogs::reply::json as reply;
     pub use crate::dialogs::turn::{Turn, TurnError};
-    pub use crate::speech::{Button, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_TEXT, Speech};
+    pub use crate::speech::{
+        Button, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_BUTTON_URL, MAX_TEXT, Speech,
+    };
 }
 
 /// What the files of the deployment must agree with, for tests.
