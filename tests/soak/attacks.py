@@ -459,9 +459,10 @@ def corpus():
         yield (places[0] % ("[" * depth)).encode(), False
     whole = turn("проба громче", 600)
     yield whole, True
+    yield b"\xef\xbb\xbf" + whole, True
     for end in range(0, len(whole), 20):
         yield whole[:end], False
-    for raw in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xfe\xff\0{", b"\0", b"\xef\xbb\xbf" + whole):
+    for raw in (b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xfe\xff\0{", b"\0", b"\xef\xbb" + whole):
         yield raw, False
         yield whole.replace("громче".encode(), raw), None
 
