@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::process::Signal;
-use support::{KEY, Relay, said, turn};
+use support::{Agent, Http, KEY, Relay, said, turn};
 
 #[test]
 fn the_first_signal_ends_it_with_code_0() {
@@ -26,6 +26,15 @@ fn the_agent_is_told_that_the_relay_goes() {
     relay.signal(Signal::TERM);
     assert_eq!(agent.closed(), Some((1001, "going away".into())));
     assert_eq!(relay.exit().code(), Some(0));
+}
+
+/// Tells the relay to stop while the agent is at a command. Returns the agent and who waits for its answer.
+fn stopped_at_work(relay: &Relay) -> (Agent, Http) {
+    let (mut agent, mut http) = (relay.agent(), relay.http());
+    http.send_post(&turn("считай").to_string());
+    agent.command();
+    relay.signal(Signal::TERM);
+    (agent, http)
 }
 
 #[test]
@@ -53,11 +62,7 @@ fn what_is_under_way_is_answered_and_nothing_new_is_taken() {
 #[test]
 fn what_is_under_way_is_waited_for_until_its_deadline_and_no_longer() {
     let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "500")]);
-    let mut agent = relay.agent();
-    let mut http = relay.http();
-    http.send_post(&turn("считай").to_string());
-    agent.command();
-    relay.signal(Signal::TERM);
+    let (_agent, mut http) = stopped_at_work(&relay);
     assert!(said(&http.response().json()).starts_with("Компьютер не успел"));
     assert_eq!(relay.exit().code(), Some(0));
 }
@@ -66,11 +71,7 @@ fn what_is_under_way_is_waited_for_until_its_deadline_and_no_longer() {
 fn the_watchdog_is_silent_about_a_relay_that_is_being_stopped() {
     // Longer than it takes the watchdog to fail three times.
     let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "6000"), ("LOG_LEVEL", "debug")]);
-    let mut agent = relay.agent();
-    let mut http = relay.http();
-    http.send_post(&turn("считай").to_string());
-    agent.command();
-    relay.signal(Signal::TERM);
+    let (_agent, mut http) = stopped_at_work(&relay);
     assert!(said(&http.response().json()).starts_with("Компьютер не успел"));
     assert_eq!(relay.exit().code(), Some(0));
     let log = relay.rest_of_log();
@@ -80,11 +81,7 @@ fn the_watchdog_is_silent_about_a_relay_that_is_being_stopped() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let mut relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
-    let mut agent = relay.agent();
-    let mut http = relay.http();
-    http.send_post(&turn("считай").to_string());
-    agent.command();
-    relay.signal(Signal::TERM);
+    let (_agent, _http) = stopped_at_work(&relay);
     support::until("the first signal has arrived", || {
         std::net::TcpStream::connect(relay.address()).is_err()
     });

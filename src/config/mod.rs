@@ -55,19 +55,13 @@ impl Config {
             },
             credentials: Credentials::read(text)?,
             reply_timeout: Duration::from_millis(number(
+                text,
                 "REPLY_TIMEOUT_MS",
-                text("REPLY_TIMEOUT_MS")?,
                 4000,
                 100..=30_000,
                 "milliseconds",
             )?),
-            heartbeat: Duration::from_secs(number(
-                "HEARTBEAT_SECS",
-                text("HEARTBEAT_SECS")?,
-                20,
-                1..=60,
-                "seconds",
-            )?),
+            heartbeat: Duration::from_secs(number(text, "HEARTBEAT_SECS", 20, 1..=60, "seconds")?),
             log_level: match text("LOG_LEVEL")? {
                 None => log::LevelFilter::Info,
                 Some(value) => value.parse().map_err(|_| {
@@ -83,13 +77,13 @@ impl Config {
 }
 
 fn number(
+    text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
-    value: Option<String>,
     default: u64,
     range: std::ops::RangeInclusive<u64>,
     unit: &str,
 ) -> Result<u64, ConfigError> {
-    let Some(value) = value else { return Ok(default) };
+    let Some(value) = text(variable)? else { return Ok(default) };
     match value.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(ConfigError::new(
