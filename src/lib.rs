@@ -76,6 +76,10 @@ mod unchecked;
 mod upkeep;
 
 #[cfg(test)]
+#[path = "../tests/models/seen.rs"]
+mod seen;
+
+#[cfg(test)]
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
 

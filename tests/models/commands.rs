@@ -1,25 +1,20 @@
 //! The table of commands against a naive model: one flat list of all commands that there ever were, each
 //! with its state, which every question goes through from the start.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::commands::late::Item;
 use crate::commands::late::Loss;
 use crate::commands::person::Person;
+use crate::seen::{Seen, hold, must_happen};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LINKS: u64 = 3;
-
-/// How often each thing happened.
-type Seen = BTreeMap<&'static str, usize>;
 
 /// A run in which one of these never happens shows nothing about it.
 const MUST_HAPPEN: [&str; 24] = [
@@ -586,22 +581,11 @@ impl<'a> Both<'a> {
 
 #[test]
 fn whatever_happens_the_table_does_what_a_flat_list_of_all_commands_would() {
-    let seen = RefCell::default();
-    let config = ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
-    let run = TestRunner::new(config).run(&histories(), |(most, bounds, operations)| {
-        let seen = &mut *seen.borrow_mut();
+    let seen = hold(128, &histories(), |(most, bounds, operations), seen| {
         let mut both = Both::new(most, bounds, seen);
         operations.iter().for_each(|operation| both.perform(operation));
         both.come_to_rest();
-        *seen.entry("steps").or_default() += operations.len();
-        Ok(())
+        operations.len()
     });
-    if let Err(error) = run {
-        panic!("{error}");
-    }
-    let seen = seen.into_inner();
-    println!("{seen:?}");
-    for what in MUST_HAPPEN {
-        assert!(seen.contains_key(what), "never: {what}: {seen:?}");
-    }
+    must_happen(&seen, &MUST_HAPPEN);
 }

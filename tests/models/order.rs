@@ -2,17 +2,16 @@
 //! its state, and one of the connections that are remembered. How patient one may be with a connection is
 //! taken from [`Patience`] as it is, which has tests of its own.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::http::patience::{MAX_BEHIND, MAX_HEAD};
 use crate::net::sockets::Received;
+use crate::seen::{Seen, hold, must_happen};
 
 /// Ports on which connections come and go.
 const PORTS: u16 = 6;
@@ -22,9 +21,6 @@ const CROWD: u16 = 1100;
 
 /// Room for all that there are.
 const ENOUGH: usize = 9999;
-
-/// How often each thing happened.
-type Seen = BTreeMap<&'static str, usize>;
 
 /// A run in which one of these never happens shows nothing about it.
 const MUST_HAPPEN: [&str; 19] = [
@@ -594,31 +590,18 @@ impl<'a> Both<'a> {
     }
 }
 
-/// Holds the order against the model in so many histories. Returns how often each thing happened.
-fn hold(cases: u32, histories: impl Strategy<Value = Vec<Operation>>) -> Seen {
-    let seen = RefCell::default();
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let run = TestRunner::new(config).run(&histories, |operations| {
-        let seen = &mut *seen.borrow_mut();
-        let mut both = Both::new(seen);
-        operations.iter().for_each(|operation| both.perform(operation));
-        both.come_to_rest();
-        *seen.entry("steps").or_default() += operations.len();
-        Ok(())
-    });
-    if let Err(error) = run {
-        panic!("{error}");
-    }
-    seen.into_inner()
+/// Holds the order against the model.
+fn perform(operations: Vec<Operation>, seen: &mut Seen) -> usize {
+    let mut both = Both::new(seen);
+    operations.iter().for_each(|operation| both.perform(operation));
+    both.come_to_rest();
+    operations.len()
 }
 
 #[test]
 fn whatever_happens_the_order_does_what_a_flat_list_of_all_requests_would() {
-    let seen = hold(128, vec(operation(), 0..160));
-    println!("{seen:?}");
-    for what in MUST_HAPPEN {
-        assert!(seen.contains_key(what), "never: {what}: {seen:?}");
-    }
+    let seen = hold(128, &vec(operation(), 0..160), perform);
+    must_happen(&seen, &MUST_HAPPEN);
 }
 
 #[test]
@@ -627,5 +610,5 @@ fn a_crowd_makes_no_difference_but_that_there_should_be_a_sweep() {
     let with_crowd = (some(), some()).prop_map(|(before, after)| {
         before.into_iter().chain([Operation::Crowd]).chain(after).collect()
     });
-    assert!(hold(8, with_crowd).contains_key("crowded"));
+    assert!(hold(8, &with_crowd, perform).contains_key("crowded"));
 }

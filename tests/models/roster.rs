@@ -1,21 +1,15 @@
 //! The roster of links against a naive model: one flat list of all links that there ever were, each with
 //! its state, which every question goes through from the start.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::TestRunner;
 
 use super::*;
+use crate::seen::{Seen, hold, must_happen};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const NAMES: [&str; 3] = ["a", "b", "c"];
-
-/// How often each thing happened.
-type Seen = BTreeMap<&'static str, usize>;
 
 /// A run in which one of these never happens shows nothing about it.
 const MUST_HAPPEN: [&str; 12] = [
@@ -309,22 +303,11 @@ impl<'a> Both<'a> {
 
 #[test]
 fn whatever_happens_the_roster_does_what_a_flat_list_of_all_links_would() {
-    let seen = RefCell::default();
-    let config = ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() };
-    let run = TestRunner::new(config).run(&histories(), |(bounds, operations)| {
-        let seen = &mut *seen.borrow_mut();
+    let seen = hold(128, &histories(), |(bounds, operations), seen| {
         let mut both = Both::new(bounds, seen);
         operations.iter().for_each(|operation| both.perform(operation));
         both.come_to_rest();
-        *seen.entry("steps").or_default() += operations.len();
-        Ok(())
+        operations.len()
     });
-    if let Err(error) = run {
-        panic!("{error}");
-    }
-    let seen = seen.into_inner();
-    println!("{seen:?}");
-    for what in MUST_HAPPEN {
-        assert!(seen.contains_key(what), "never: {what}: {seen:?}");
-    }
+    must_happen(&seen, &MUST_HAPPEN);
 }
