@@ -46,11 +46,12 @@ impl Wire for MadeUpWire {
 
 /// What the thread for slow sockets does once.
 fn go_on(outbox: &Arc<Outbox>, socket: &Arc<Lock<MadeUp>>) {
-    if socket.lock().unwrap().waits == 1 {
-        let goes_on = outbox.go_on();
-        if !matches!(goes_on, Some((_, true))) {
-            socket.lock().unwrap().waits = 0;
-        }
+    // Whoever goes on waits no more: the outbox may have the socket waited for anew before this returns.
+    let has_waited = std::mem::take(&mut socket.lock().unwrap().waits) == 1;
+    if has_waited && matches!(outbox.go_on(), Some((_, true))) {
+        let mut socket = socket.lock().unwrap();
+        socket.waits += 1;
+        assert_eq!(socket.waits, 1, "two wait for one socket");
     }
 }
 
