@@ -53,6 +53,7 @@ pub struct Engine<R: Request> {
     /// Takes what is to be said of tiny_http's failures.
     pub failed: Arc<Repeats>,
     turned_away: Arc<Repeats>,
+    no_request: Arc<Repeats>,
     lines: Arc<Tally>,
 }
 
@@ -77,7 +78,9 @@ impl<R: Request> Engine<R> {
                 Box::new(move || registry.flush())
             },
         };
-        let connections = Arc::new(Connections::new(outside.sockets, outside.waiter, calls));
+        let no_request = repeats("connections without a request");
+        let connections = Connections::new(outside.sockets, outside.waiter, calls, no_request.clone());
+        let connections = Arc::new(connections);
         let sweeper = Arc::new(Sweeper::new(
             connections.clone(),
             outside.kick,
@@ -101,6 +104,7 @@ impl<R: Request> Engine<R> {
             odd,
             failed,
             turned_away,
+            no_request,
             lines,
         };
         Ok((engine, rung))
@@ -116,6 +120,7 @@ impl<R: Request> Engine<R> {
             self.rejected.tend(now),
             self.odd.tend(now),
             self.turned_away.tend(now),
+            self.no_request.tend(now),
             self.failed.tend(now),
         ];
         due.into_iter().flatten().min()

@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use tiny_http::Method;
 
-use crate::agents::handshake::{Handshake, has_token};
+use crate::agents::handshake::Handshake;
 use crate::config::credentials::{AgentKeys, WEBHOOK_PATH};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::lingering::refuse;
 use crate::http::reception::{Incoming, Reception, Work};
+use crate::http::request::Request;
 use crate::http::sweep::Sweeper;
 use crate::http::{body, head, target};
 use crate::text::origin;
@@ -140,7 +141,7 @@ impl Routes {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);
                 }
-                if has_token(incoming.field("Upgrade"), "websocket") {
+                if incoming.request().has_token("Upgrade", "websocket") {
                     self.handshake.tell_of_wrong_path(&incoming);
                 }
                 incoming.answer(Answer::error(404, "there is nothing here"));

@@ -6,6 +6,19 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+/// What becomes of a connection when a request of it has been answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The client asked for its end, and tiny_http ends it.
+    Closes,
+    /// The client asked for its end, and nobody ends it but the relay.
+    MustBeCut,
+    /// It goes on.
+    Stays,
+    /// It goes on, and the client, of HTTP/1.0, has to be told so.
+    StaysIfTold,
+}
+
 /// A status, a JSON body, and what else must be in the head.
 #[derive(Debug)]
 pub struct Answer {
@@ -37,9 +50,9 @@ impl Answer {
         self
     }
 
-    /// Returns the bytes that go over the wire. `close` tells the client that the connection ends with them;
-    /// the answer to a HEAD request has no body, but says its length.
-    pub fn into_bytes(self, close: bool, head_only: bool) -> Vec<u8> {
+    /// Returns the bytes that go over the wire. `ending` is what the client is told of the
+    /// connection; the answer to a HEAD request has no body, but says its length.
+    pub fn into_bytes(self, ending: Ending, head_only: bool) -> Vec<u8> {
         let reason = tiny_http::StatusCode(self.status).default_reason_phrase();
         let mut bytes = Vec::with_capacity(256 + self.body.len());
         let mut line = |text: &[&str]| {
@@ -57,12 +70,16 @@ impl Answer {
             line(&[name, ": ", value]);
         }
         // `Upgrade` must be named in `Connection` (RFC 9110, 7.8).
-        let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade");
-        match (close, upgrade) {
-            (true, true) => line(&["Connection: close, upgrade"]),
-            (true, false) => line(&["Connection: close"]),
-            (false, true) => line(&["Connection: upgrade"]),
-            (false, false) => {}
+        let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade").then_some("upgrade");
+        let ending = match ending {
+            Ending::Closes | Ending::MustBeCut => Some("close"),
+            Ending::StaysIfTold => Some("keep-alive"),
+            Ending::Stays => None,
+        };
+        match (ending, upgrade) {
+            (Some(ending), Some(upgrade)) => line(&["Connection: ", ending, ", ", upgrade]),
+            (Some(one), None) | (None, Some(one)) => line(&["Connection: ", one]),
+            (None, None) => {}
         }
         line(&[]);
         if !head_only {
@@ -78,19 +95,22 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_head_and_a_body_that_agree() {
-        let text = |answer: Answer, close, head_only| {
-            String::from_utf8(answer.into_bytes(close, head_only)).unwrap()
+        let text = |answer: Answer, ending, head_only| {
+            String::from_utf8(answer.into_bytes(ending, head_only)).unwrap()
         };
-        let whole = text(Answer::error(404, "no \"such\" page"), true, false);
+        let whole = text(Answer::error(404, "no \"such\" page"), Ending::Closes, false);
         let (head, body) = whole.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
         assert!(head.contains("\r\nConnection: close"));
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
         assert_eq!(body, r#"{"error":"no \"such\" page"}"#);
 
-        let head_only = text(Answer::json(b"{}".to_vec()).with("Allow", "GET"), false, true);
+        let head_only = text(Answer::json(b"{}".to_vec()).with("Allow", "GET"), Ending::Stays, true);
         assert!(head_only.contains("\r\nContent-Length: 2\r\n"));
         assert!(head_only.contains("\r\nAllow: GET\r\n"));
         assert!(head_only.ends_with("\r\n\r\n") && !head_only.contains("Connection"));
+
+        let told = text(Answer::error(426, "no").with("Upgrade", "x"), Ending::StaysIfTold, true);
+        assert!(told.contains("\r\nConnection: keep-alive, upgrade\r\n"), "{told}");
     }
 }

@@ -12,6 +12,7 @@ use crate::http::order::{Admitted, ConnectionId, Finished, Order, Sweep, Target}
 use crate::http::request::Request;
 use crate::net::slow::Waiter;
 use crate::net::sockets::Sockets;
+use crate::upkeep::repeats::Repeats;
 
 /// Requests and bodies on their way to a worker. One connection has at most one.
 pub const MAX_READY: usize = 1024;
@@ -43,6 +44,8 @@ pub struct Connections<R: Request> {
     reception: Queue<()>,
     calls: Calls,
     waiter: Waiter,
+    /// Takes what is to be said of connections that bring no request.
+    no_request: Arc<Repeats>,
 }
 
 /// What became of a request that has come.
@@ -55,18 +58,25 @@ pub enum Received<R: Request> {
 
 impl<R: Request> Connections<R> {
     /// No connections yet. `sockets` finds those that there are.
-    pub fn new(sockets: Box<dyn Sockets>, waiter: Waiter, calls: Calls) -> Self {
+    /// `no_request` is told of those that bring bytes and no request.
+    pub fn new(
+        sockets: Box<dyn Sockets>,
+        waiter: Waiter,
+        calls: Calls,
+        no_request: Arc<Repeats>,
+    ) -> Self {
         let reception = bounded(1);
         reception.0.try_send(()).expect("the channel was made for one token, and is empty");
         let (order, ready) = (Mutex::default(), bounded(MAX_READY));
-        Self { order, sockets, ready, reception, calls, waiter }
+        Self { order, sockets, ready, reception, calls, waiter, no_request }
     }
 
     /// Takes a request of this peer. Returns it if it is its turn.
     pub fn admit(self: &Arc<Self>, peer: SocketAddr, request: R, now: Instant) -> Received<R> {
         let known = self.lock().known_socket(peer);
         let socket = self.sockets.find(peer, known);
-        let admitted = self.lock().admit(peer, socket, request, now);
+        let size = request.size();
+        let admitted = self.lock().admit(peer, socket, (request, size), now);
         match admitted {
             Admitted::Serve { id, request, is_first } => {
                 return Received::Ready(self.incoming(request, id), is_first);
@@ -94,7 +104,16 @@ impl<R: Request> Connections<R> {
             log::debug!("{} connections were cut that kept the relay waiting", sweep.cut.len());
         }
         sweep.cut.iter().for_each(|target| self.shut(target));
+        sweep.no_request.iter().for_each(|peer| self.tell_of_no_request(*peer));
         sweep
+    }
+
+    fn tell_of_no_request(&self, peer: SocketAddr) {
+        self.no_request.say(format!(
+            "A connection from {} brought bytes that are no HTTP request: a proxy whose scheme for the relay \
+             is https (it must be http), HTTP/2, or a byte that is no ASCII in a header field",
+            peer.ip()
+        ));
     }
 
     /// Returns what was handed over, if there is something.

@@ -3,7 +3,7 @@
 
 use tiny_http::{HTTPVersion, Request};
 
-use crate::http::answer::Answer;
+use crate::http::answer::{Answer, Ending};
 use crate::http::target;
 
 /// Bytes of one request body. A turn is 0.9 to 1.6 KB (docs/facts/alice.md); this is forty times that.
@@ -56,6 +56,24 @@ pub fn reader(request: &Request) -> Reader {
 fn connection(request: &Request) -> Option<String> {
     let field = request.headers().iter().find(|h| h.field.equiv("Connection"))?;
     Some(field.value.as_str().to_ascii_lowercase())
+}
+
+/// Whether a list holds this token, in whichever of the field's lines (RFC 9110, 5.3).
+pub fn has_token(request: &Request, name: &'static str, token: &str) -> bool {
+    let lines = request.headers().iter().filter(|header| header.field.equiv(name));
+    let mut parts = lines.flat_map(|header| header.value.as_str().split(','));
+    parts.any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// Returns how many bytes the request has taken on the wire, written as clients write it: one space behind
+/// the colon of a field, none at its end.
+pub fn size(request: &Request) -> u64 {
+    // Two spaces, the version, and two ends of lines.
+    let mut bytes = "  HTTP/1.1\r\n\r\n".len() + request.method().as_str().len() + request.url().len();
+    for header in request.headers() {
+        bytes += header.field.as_str().len() + ": \r\n".len() + header.value.as_str().len();
+    }
+    (bytes as u64).saturating_add(request.body_length().unwrap_or(0) as u64)
 }
 
 /// Checks a head.
@@ -120,13 +138,24 @@ pub fn check(request: &Request) -> Result<Head, Answer> {
     Ok(Head { length, reader: reader(request) })
 }
 
-/// Whether tiny_http closes the connection after this request, by its own rule.
-pub fn is_last(request: &Request) -> bool {
-    let is_old = *request.http_version() < HTTPVersion(1, 1);
-    match connection(request) {
+/// Returns what becomes of the connection after this request (RFC 9112, 9.3): the `Connection` lines are one
+/// list, though tiny_http looks at the first alone (T19).
+pub fn ending(request: &Request) -> Ending {
+    let version = request.http_version();
+    let is_ended_by_tiny_http = match connection(request) {
         Some(value) if value.contains("close") || value.contains("upgrade") => true,
-        Some(value) => is_old && !value.contains("keep-alive"),
-        None => is_old,
+        Some(value) => *version == HTTPVersion(1, 0) && !value.contains("keep-alive"),
+        None => *version == HTTPVersion(1, 0),
+    };
+    let is_old = *version < HTTPVersion(1, 1);
+    if is_ended_by_tiny_http {
+        Ending::Closes
+    } else if has_token(request, "Connection", "close") || *version < HTTPVersion(1, 0) {
+        Ending::MustBeCut
+    } else if is_old {
+        Ending::StaysIfTold
+    } else {
+        Ending::Stays
     }
 }
 

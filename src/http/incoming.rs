@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::http::answer::Answer;
+use crate::http::answer::{Answer, Ending};
 use crate::http::order::ConnectionId;
 use crate::http::request::Request;
 use crate::net::slow::Waiter;
@@ -85,7 +85,8 @@ impl<R: Request> Incoming<R> {
         match self.field("X-Real-IP") {
             Some(address) => Some(address),
             None => {
-                self.field("X-Forwarded-For").and_then(|list| list.rsplit(',').next()).map(str::trim)
+                let list = self.request().last_field("X-Forwarded-For");
+                list.and_then(|list| list.rsplit(',').next()).map(str::trim)
             }
         }
     }
@@ -110,8 +111,12 @@ impl<R: Request> Incoming<R> {
     pub fn answer(mut self, answer: Answer) {
         let Some(request) = self.request.take() else { return };
         self.home.let_others_receive();
-        let bytes = answer.into_bytes(request.is_last(), request.is_head());
+        let ending = request.ending();
+        let bytes = answer.into_bytes(ending, request.is_head());
         request.answer(&bytes, &|| self.home.cut(self.id));
+        if ending == Ending::MustBeCut {
+            self.home.cut(self.id);
+        }
         self.home.clone().finish(self.id);
     }
 

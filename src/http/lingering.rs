@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
-use crate::http::answer::Answer;
+use crate::http::answer::{Answer, Ending};
 use crate::http::head::{self, Reader};
 use crate::http::reception::Incoming;
 use crate::http::request::{Request, read_on};
@@ -28,7 +28,7 @@ pub fn refuse(incoming: Incoming, answer: Answer) {
     incoming.home().let_others_receive();
     incoming.condemn();
     let Some(mut socket) = incoming.socket() else { return incoming.cut() };
-    let answer = answer.into_bytes(true, incoming.request().is_head());
+    let answer = answer.into_bytes(Ending::Closes, incoming.request().is_head());
     if head::reader(incoming.request()) != Reader::InMemory {
         // tiny_http takes nothing further until the body is let go of, so there is time to be polite.
         return Lingering::begin(incoming, socket, answer);

@@ -67,6 +67,8 @@ struct Connection<R> {
     socket: Option<Socket>,
     /// Whether it has brought a request yet.
     heard: bool,
+    /// Whether a sweep has found bytes of it.
+    has_brought: bool,
     /// Whether one of its requests is being served.
     busy: bool,
     /// Those that came after it.
@@ -122,6 +124,8 @@ pub struct Sweep {
     pub next_kick: Option<Instant>,
     /// Whether any connection keeps us waiting.
     pub any_waits: bool,
+    /// Who brought bytes of which no request came, and never will.
+    pub no_request: Vec<SocketAddr>,
 }
 
 impl<R> Default for Order<R> {
@@ -144,16 +148,17 @@ impl<R> Order<R> {
         self.connections.get(&peer)?.socket
     }
 
-    /// Takes a request of this peer, whose socket is `socket`; none when it is gone already. Returns what
-    /// becomes of it.
+    /// Takes a request of this peer, of `size` bytes, whose socket is `socket`; none when it is gone already.
+    /// Returns what becomes of it.
     pub fn admit(
         &mut self,
         peer: SocketAddr,
         socket: Option<Socket>,
-        request: R,
+        (request, size): (R, u64),
         now: Instant,
     ) -> Admitted<R> {
         let connection = self.connection(peer, socket, || Patience::new(now));
+        connection.patience.count(size);
         if connection.condemned.is_some() {
             if connection.busy {
                 // It can't be dropped before those in front of it are answered. No more of these can
@@ -223,6 +228,7 @@ impl<R> Order<R> {
             let patience = || Patience::found(now, found.received);
             let connection = self.connection(found.peer, Some(found.socket), patience);
             connection.socket = Some(found.socket);
+            connection.has_brought |= found.received.is_some_and(|received| received.bytes > 0);
             let is_known = std::mem::replace(&mut connection.is_live, true);
             if is_known || connection.condemned.is_some() {
                 continue;
@@ -234,7 +240,10 @@ impl<R> Order<R> {
                     sweep.any_waits = true;
                     sweep.kicks = sweep.kicks.saturating_add(connection.patience.kicks());
                 }
-                Verdict::Cut => sweep.cut.push(connection.condemn(now)),
+                Verdict::Cut => {
+                    sweep.cut.push(connection.condemn(now));
+                    sweep.no_request.extend(connection.take_silence());
+                }
             }
         }
         if sweep.kicks > 0 {
@@ -250,7 +259,7 @@ impl<R> Order<R> {
             let longest = waiting.into_iter().take(too_many);
             sweep.cut.extend(longest.filter_map(|(_, id)| self.condemn(id, now)));
         }
-        self.forget(now);
+        sweep.no_request.extend(self.forget(now));
         sweep
     }
 
@@ -267,17 +276,24 @@ impl<R> Order<R> {
         }
     }
 
-    /// Forgets the connections that are gone, unless a request of theirs is being served.
-    fn forget(&mut self, now: Instant) {
+    /// Forgets the connections that are gone, unless a request of theirs is being served. Returns those that
+    /// had brought bytes, and no request.
+    fn forget(&mut self, now: Instant) -> Vec<SocketAddr> {
+        let mut no_request = Vec::new();
         self.connections.retain(|_, connection| {
             let may_bring_more = |since: Instant| now.saturating_duration_since(since) < CONDEMNED;
             let is_live = std::mem::take(&mut connection.is_live);
-            is_live || connection.busy || connection.condemned.is_some_and(may_bring_more)
+            let stays = is_live || connection.busy || connection.condemned.is_some_and(may_bring_more);
+            if !stays {
+                no_request.extend(connection.take_silence());
+            }
+            stays
         });
         self.crowded = MAX_REMEMBERED.max(2 * self.connections.len());
         if self.connections.capacity() > 4 * self.crowded {
             self.connections.shrink_to(self.crowded);
         }
+        no_request
     }
 
     /// Returns the peer's connection. It is a new one, with this `patience`, when none is known or the
@@ -297,6 +313,7 @@ impl<R> Order<R> {
                 id,
                 socket,
                 heard: false,
+                has_brought: false,
                 busy: false,
                 waiting: VecDeque::new(),
                 condemned: None,
@@ -338,6 +355,12 @@ impl<R> Connection<R> {
         self.target()
     }
 
+    /// Returns who this is, once, if it has brought bytes of which no request came.
+    fn take_silence(&mut self) -> Option<SocketAddr> {
+        let brought = std::mem::take(&mut self.has_brought);
+        (brought && !self.heard).then_some(self.id.0)
+    }
+
     fn target(&self) -> Target {
         Target { peer: self.id.0, socket: self.socket }
     }
@@ -355,6 +378,9 @@ mod tests {
     use crate::net::sockets::Received;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    /// More than ever comes: what else has come is no half of a head.
+    const WHOLE: u64 = u64::MAX;
 
     fn peer(port: u16) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], port))
@@ -382,7 +408,7 @@ mod tests {
         request: u32,
         now: Instant,
     ) -> ConnectionId {
-        match order.admit(peer(port), socket(inode), request, now) {
+        match order.admit(peer(port), socket(inode), (request, WHOLE), now) {
             Admitted::Serve { id, request: served, .. } => {
                 assert_eq!(served, request);
                 id
@@ -396,7 +422,7 @@ mod tests {
         let (mut order, now) = (Order::default(), Instant::now());
         let id = serve(&mut order, 1, 1, 10, now);
         for request in [11, 12] {
-            assert!(matches!(order.admit(peer(1), socket(1), request, now), Admitted::Waits));
+            assert!(matches!(order.admit(peer(1), socket(1), (request, WHOLE), now), Admitted::Waits));
         }
         let other = serve(&mut order, 2, 2, 20, now);
         for request in [11, 12] {
@@ -404,23 +430,40 @@ mod tests {
         }
         assert!(matches!(order.finish(id, now), Finished::Rest));
         assert!(matches!(order.finish(other, now), Finished::Rest));
-        match order.admit(peer(1), None, 13, now) {
+        match order.admit(peer(1), None, (13, WHOLE), now) {
             Admitted::Serve { id: again, is_first: false, .. } => assert_eq!(again, id),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
+    fn who_brings_bytes_and_no_request_is_told_of_once_when_its_end_has_come() {
+        let (mut order, start) = (Order::<u32>::default(), Instant::now());
+        let found = |port, bytes| {
+            let received = Some(Received { bytes, last: Duration::ZERO, unread: 0 });
+            Live { received, ..silent(port, port.into()) }
+        };
+        let live = [found(1, 517), found(2, 0), found(3, 20), found(4, 9)];
+        assert!(order.sweep(start, 99, &live).no_request.is_empty(), "they may still bring one");
+        serve(&mut order, 4, 4, 40, start);
+        let gone = order.sweep(start + SECOND, 99, &live[..2]);
+        assert_eq!(gone.no_request, [peer(3)]);
+        let cut = order.sweep(start + 10 * SECOND, 99, &live[..2]);
+        assert_eq!((cut.cut.len(), cut.no_request), (2, vec![peer(1)]));
+        assert!(order.sweep(start + 60 * SECOND, 99, &[]).no_request.is_empty());
+    }
+
+    #[test]
     fn nothing_counts_that_comes_from_a_condemned_connection_or_waits_on_it() {
         let (mut order, now) = (Order::default(), Instant::now());
         let id = serve(&mut order, 1, 1, 10, now);
-        assert!(matches!(order.admit(peer(1), socket(1), 11, now), Admitted::Waits));
+        assert!(matches!(order.admit(peer(1), socket(1), (11, WHOLE), now), Admitted::Waits));
         let target = Target { peer: peer(1), socket: socket(1) };
         assert_eq!(order.condemn(id, now), Some(target));
-        assert!(matches!(order.admit(peer(1), socket(1), 12, now), Admitted::Waits));
+        assert!(matches!(order.admit(peer(1), socket(1), (12, WHOLE), now), Admitted::Waits));
         assert!(matches!(order.finish(id, now), Finished::Drop(dropped) if dropped == [11, 12]));
-        assert!(matches!(order.admit(peer(1), socket(1), 13, now), Admitted::Drop(13)));
-        assert!(matches!(order.admit(peer(1), None, 14, now), Admitted::Drop(14)));
+        assert!(matches!(order.admit(peer(1), socket(1), (13, WHOLE), now), Admitted::Drop(13)));
+        assert!(matches!(order.admit(peer(1), None, (14, WHOLE), now), Admitted::Drop(14)));
     }
 
     #[test]
@@ -436,7 +479,7 @@ mod tests {
     fn who_gets_the_address_of_a_connection_whose_turn_still_waits_is_another_connection() {
         let (mut order, now) = (Order::default(), Instant::now());
         let reset = serve(&mut order, 1, 1, 10, now);
-        assert!(matches!(order.admit(peer(1), socket(1), 11, now), Admitted::Waits));
+        assert!(matches!(order.admit(peer(1), socket(1), (11, WHOLE), now), Admitted::Waits));
         let new = serve(&mut order, 1, 2, 20, now);
         assert_ne!(new, reset);
         // The old one's end says nothing about the new one, and what waits on it is nobody's any more.
@@ -455,7 +498,7 @@ mod tests {
         let new = serve(&mut order, 1, 2, 20, now);
         assert_ne!(new, old);
         order.sweep(now, 9, &[silent(1, 2)]);
-        let behind = order.admit(peer(1), socket(2), 21, now);
+        let behind = order.admit(peer(1), socket(2), (21, WHOLE), now);
         assert!(matches!(behind, Admitted::Waits), "it is still the same connection");
     }
 
@@ -472,7 +515,7 @@ mod tests {
     #[test]
     fn a_connection_that_was_gone_before_it_was_looked_for_is_not_the_one_found_later() {
         let (mut order, now) = (Order::default(), Instant::now());
-        let Admitted::Serve { id, .. } = order.admit(peer(1), None, 10, now) else { panic!() };
+        let Admitted::Serve { id, .. } = order.admit(peer(1), None, (10, WHOLE), now) else { panic!() };
         assert_ne!(serve(&mut order, 1, 2, 11, now), id);
     }
 
@@ -481,9 +524,9 @@ mod tests {
         let (mut order, now) = (Order::default(), Instant::now());
         serve(&mut order, 1, 1, 0, now);
         for request in 0..MAX_PIPELINED as u32 {
-            assert!(matches!(order.admit(peer(1), socket(1), request, now), Admitted::Waits));
+            assert!(matches!(order.admit(peer(1), socket(1), (request, WHOLE), now), Admitted::Waits));
         }
-        assert!(matches!(order.admit(peer(1), socket(1), 99, now), Admitted::Cut(_)));
+        assert!(matches!(order.admit(peer(1), socket(1), (99, WHOLE), now), Admitted::Cut(_)));
     }
 
     #[test]
@@ -492,7 +535,7 @@ mod tests {
         assert!(order.sweep(now, 9, &[silent(1, 1)]).any_waits);
         let sweep = order.sweep(now + 10 * SECOND, 9, &[silent(1, 1)]);
         assert_eq!(sweep.cut, [Target { peer: peer(1), socket: socket(1) }]);
-        let late = order.admit(peer(1), socket(1), 10, now + 10 * SECOND);
+        let late = order.admit(peer(1), socket(1), (10, WHOLE), now + 10 * SECOND);
         assert!(matches!(late, Admitted::Drop(10)), "its end is decided");
         assert!(order.sweep(now + 10 * SECOND, 9, &[silent(1, 1)]).cut.is_empty(), "once");
     }

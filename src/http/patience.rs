@@ -19,7 +19,7 @@ pub const MAX_HEAD: u64 = 128 * 1024;
 pub const MAX_BEHIND: u64 = 1024 * 1024;
 
 /// The kernel counts in ticks of up to 10 ms: what seems to have come so shortly after the last answer
-/// may have come before it.
+/// may have come before it. Whether it did, the number of bytes tells.
 const KERNEL_CLOCK: Duration = Duration::from_millis(20);
 
 /// What is known of one connection's waiting.
@@ -33,6 +33,8 @@ pub struct Patience {
     head_since: Option<Instant>,
     /// What it had brought when `since` was set, once the kernel was asked.
     bytes: Option<u64>,
+    /// Bytes of the requests that came of it.
+    counted: u64,
     /// It is no HTTP connection any more.
     ended: bool,
     /// How many kicks it asks for the next time that it is stranded.
@@ -56,7 +58,15 @@ pub enum Verdict {
 impl Patience {
     /// A connection that was first seen now.
     pub fn new(now: Instant) -> Self {
-        Self { since: now, rested: false, head_since: None, bytes: Some(0), ended: false, kicks: 1 }
+        Self {
+            since: now,
+            rested: false,
+            head_since: None,
+            bytes: Some(0),
+            counted: 0,
+            ended: false,
+            kicks: 1,
+        }
     }
 
     /// A connection that a sweep has found: it was opened, or brought something, so long ago.
@@ -65,9 +75,15 @@ impl Patience {
         Self::new(now.checked_sub(ago).unwrap_or(now))
     }
 
+    /// A request of so many bytes has come of it.
+    pub fn count(&mut self, bytes: u64) {
+        self.counted = self.counted.saturating_add(bytes);
+    }
+
     /// Its last request was answered now.
     pub fn rest(&mut self, now: Instant) {
-        *self = Self { rested: true, bytes: None, ended: self.ended, ..Self::new(now) };
+        let Self { counted, ended, .. } = *self;
+        *self = Self { rested: true, bytes: None, counted, ended, ..Self::new(now) };
     }
 
     /// No request will come from it any more, and that is as it should be.
@@ -86,9 +102,14 @@ impl Patience {
         if brought > MAX_HEAD {
             return Verdict::Cut;
         }
-        let after_rest = received.last + KERNEL_CLOCK < now.saturating_duration_since(self.since);
-        if self.head_since.is_none() && after_rest {
-            self.head_since = Some(now);
+        let resting = now.saturating_duration_since(self.since);
+        if self.head_since.is_none() {
+            if received.last + KERNEL_CLOCK < resting {
+                self.head_since = Some(now);
+            } else if received.bytes > self.counted {
+                // It came with the last request, or so soon behind it that the clock can't tell.
+                self.head_since = Some(self.since);
+            }
         }
         let (since, limit) = match (self.rested, self.head_since) {
             (true, Some(began)) => (began, HEAD_TIMEOUT),
@@ -145,8 +166,10 @@ mod tests {
     fn a_connection_at_rest_has_60_s_and_one_that_has_begun_a_head_10() {
         let start = Instant::now();
         let mut rested = Patience::new(start);
+        rested.count(100);
         rested.rest(start);
         let mut begun = Patience::new(start);
+        begun.count(100);
         begun.rest(start);
         let now = start + 9 * SECOND;
         assert_eq!(rested.judge(now, false, received(100, 10 * SECOND)), Verdict::Waiting(start));
@@ -167,11 +190,23 @@ mod tests {
         let start = Instant::now();
         for (ago, begins) in [(KERNEL_CLOCK, false), (KERNEL_CLOCK + Duration::from_nanos(1), true)] {
             let mut rested = Patience::new(start);
+            rested.count(1);
             rested.rest(start);
             let now = start + SECOND;
             let since = if begins { now } else { start };
             assert_eq!(rested.judge(now, false, received(1, SECOND - ago)), Verdict::Waiting(since));
         }
+    }
+
+    #[test]
+    fn half_a_head_that_came_with_the_last_request_has_10_s() {
+        let start = Instant::now();
+        let mut begun = Patience::new(start);
+        begun.count(100);
+        begun.count(50);
+        begun.rest(start);
+        assert_eq!(begun.judge(start + SECOND, false, received(151, SECOND)), Verdict::Waiting(start));
+        assert_eq!(begun.judge(start + 10 * SECOND, false, received(151, 10 * SECOND)), Verdict::Cut);
     }
 
     #[test]

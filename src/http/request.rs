@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::http::answer::Ending;
 use crate::http::head::{self, Reader};
 use crate::upkeep::log::quietly;
 
@@ -14,10 +15,16 @@ pub const MAX_UNREAD: usize = 1024 * 1024;
 pub trait Request: Send + 'static {
     /// Returns the first header field of this name.
     fn field(&self, name: &'static str) -> Option<&str>;
+    /// Returns the last header field of this name.
+    fn last_field(&self, name: &'static str) -> Option<&str>;
+    /// Whether a field that is a list holds this token, in any of its lines and in any case.
+    fn has_token(&self, name: &'static str, token: &str) -> bool;
+    /// Returns how many bytes it has taken on the wire, as far as that can be told.
+    fn size(&self) -> u64;
     /// Whether its answer has no body.
     fn is_head(&self) -> bool;
-    /// Whether its connection ends with the answer.
-    fn is_last(&self) -> bool;
+    /// Returns what becomes of its connection after the answer.
+    fn ending(&self) -> Ending;
     /// Writes the answer. When that fails, `cut` is called before anything else is tried on the
     /// connection.
     fn answer(self, bytes: &[u8], cut: &dyn Fn());
@@ -31,12 +38,25 @@ impl Request for tiny_http::Request {
         Some(header.value.as_str())
     }
 
+    fn last_field(&self, name: &'static str) -> Option<&str> {
+        let header = self.headers().iter().rfind(|header| header.field.equiv(name))?;
+        Some(header.value.as_str())
+    }
+
+    fn has_token(&self, name: &'static str, token: &str) -> bool {
+        head::has_token(self, name, token)
+    }
+
+    fn size(&self) -> u64 {
+        head::size(self)
+    }
+
     fn is_head(&self) -> bool {
         *self.method() == tiny_http::Method::Head
     }
 
-    fn is_last(&self) -> bool {
-        head::is_last(self)
+    fn ending(&self) -> Ending {
+        head::ending(self)
     }
 
     fn answer(self, bytes: &[u8], cut: &dyn Fn()) {

@@ -363,6 +363,9 @@ impl<'a> Both<'a> {
         let is_condemned = self.model.record(connection).unwrap().condemned.is_some();
         let inode = socket.map(|socket| socket.inode);
         self.model.requests.push(Asked { connection, state: State::Waits, inode });
+        // More than ever comes, so that no half of a head lies behind it.
+        let size = u64::MAX;
+        self.model.record(connection).unwrap().patience.count(size);
         let waiting = self.model.requests(connection, State::Waits).len();
         let expected = match (is_condemned, is_served) {
             (false, false) => "served at once",
@@ -371,7 +374,7 @@ impl<'a> Both<'a> {
             (true, true) => "waits on a condemned connection",
             (true, false) => "dropped",
         };
-        let admitted = self.order.admit(peer(port), socket, request, now);
+        let admitted = self.order.admit(peer(port), socket, (request, size), now);
         match (admitted, expected) {
             (Admitted::Serve { id, request: served, is_first: first }, "served at once") => {
                 assert_eq!((id.peer(), served, first), (peer(port), request, is_first));

@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::http::answer::Ending;
 use crate::http::request::Request;
 use crate::net::sockets::{Live, Received, Socket, Sockets};
+
+/// Bytes of one turn, with its head.
+const TURN_BYTES: u64 = 1000;
 
 /// Who says something. A person is an account.
 pub type Person = u32;
@@ -113,7 +117,7 @@ impl Net {
         self.next_turn += 1;
         let turn = Turn { person, command, served: None, reply: None, dropped: false };
         self.turns.insert(number, turn);
-        self.bring(inode, 1000);
+        self.bring(inode, TURN_BYTES);
         let connection = self.connections.get_mut(&inode).expect("it is there");
         connection.sent.push_back(number);
         connection.open.push_back(number);
@@ -194,12 +198,24 @@ impl Request for MadeUp {
         None
     }
 
+    fn last_field(&self, _: &'static str) -> Option<&str> {
+        None
+    }
+
+    fn has_token(&self, _: &'static str, _: &str) -> bool {
+        false
+    }
+
+    fn size(&self) -> u64 {
+        TURN_BYTES
+    }
+
     fn is_head(&self) -> bool {
         false
     }
 
-    fn is_last(&self) -> bool {
-        false
+    fn ending(&self) -> Ending {
+        Ending::Stays
     }
 
     fn answer(self, bytes: &[u8], cut: &dyn Fn()) {
