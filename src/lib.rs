@@ -39,7 +39,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `speech`, `json`, `text`, `unchecked` | settings and secrets; what Alice is to say; JSON and text from outside; what the compiler can't check |
+//! | `config`, `speech`, `json`, `text`, `system`, `unchecked` | settings and secrets; what Alice is to say; JSON and text from outside; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -71,6 +71,7 @@ mod owner;
 mod relay;
 mod routes;
 mod speech;
+mod system;
 mod text;
 mod unchecked;
 mod upkeep;
@@ -91,6 +92,7 @@ pub use owner::ask::{MAX_WAIT, Said, ask, wait};
 pub use owner::healthcheck::healthcheck;
 pub use owner::target::{AskError, Target};
 pub use relay::{Relay, StartError};
+pub use system::refused;
 pub use unchecked::heap::one_arena;
 pub use upkeep::ends::{End, Ends, start_vital};
 pub use upkeep::log::{flush as flush_log, init as start_log};

@@ -1,5 +1,6 @@
 //! The command line of Home Alice Relay. Nothing else.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
     AgentKeys, AskError, Config, Credentials, End, Ends, ListenAddr, MAX_WAIT, Relay, Target,
-    flush_log, one_arena, start_log, start_vital,
+    flush_log, one_arena, refused, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -31,8 +32,14 @@ const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
     one_arena();
-    let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments = std::env::args_os().skip(1).map(OsString::into_string);
+    let Ok(arguments) = arguments.collect::<Result<Vec<_>, _>>() else {
+        eprint(
+            "an argument is not UTF-8: let the terminal use UTF-8 (in PuTTY: Window, Translation, Remote \
+             character set; otherwise `locale` must tell a name that ends in UTF-8) and type it again",
+        );
+        return ExitCode::from(UNUSABLE);
+    };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         [] => serve(),
@@ -120,9 +127,9 @@ fn serve() -> ExitCode {
     let signals = Signals::new([SIGTERM, SIGINT]);
     let (ends, ended) = Ends::new();
     let relay = start_log(config.log_level, config.credentials.secrets(), &ends)
-        .and(signals)
+        .and(signals.map_err(|error| refused("to tell of signals (sigaction, a socket pair)", &error)))
         .and_then(|signals| handle_signals(signals, &ends))
-        .map_err(|error| format!("the system refuses: {error}"))
+        .map_err(|error| format!("the system refuses {error}"))
         .and_then(|()| Relay::start(&config, &ends).map_err(|error| error.to_string()));
     let relay = match relay {
         Ok(relay) => relay,

@@ -17,6 +17,7 @@ use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
+use crate::system::refused;
 use crate::unchecked::heap;
 use crate::upkeep::clock;
 use crate::upkeep::ends::{Ends, start_vital};
@@ -39,13 +40,17 @@ impl fmt::Display for StartError {
                 write!(f, "can't listen on {address} (LISTEN_ADDR): {error}")?;
                 match error.kind() {
                     io::ErrorKind::AddrInUse => f.write_str("; another program has this port"),
+                    io::ErrorKind::AddrNotAvailable => f.write_str(
+                        "; this machine has no such address: name one of its own, or wait until Docker's \
+                         network is up",
+                    ),
                     io::ErrorKind::PermissionDenied => {
                         f.write_str("; ports below 1024 need a privilege, choose a higher one")
                     }
                     _ => Ok(()),
                 }
             }
-            Self::System(error) => write!(f, "the system refuses: {error}"),
+            Self::System(error) => write!(f, "the system refuses {error}"),
         }
     }
 }
@@ -78,14 +83,20 @@ impl Relay {
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
-        let bound = listener.local_addr()?;
+        let bound = listener
+            .local_addr()
+            .map_err(|error| refused("to tell where the relay listens (getsockname)", &error))?;
         let address = ListenAddr { port: bound.port(), ..config.listen.clone() };
         let reachable = listener::reachable(bound);
 
         let (waiter, inbox) = slow::channel(slow::MAX_SLOW)?;
         start_vital(ends, "slow", move || slow::run(&inbox))?;
-        let tiny = tiny_http::Server::from_listener(listener.try_clone()?, None)
-            .map_err(|error| StartError::System(io::Error::other(error)))?;
+        let accepting = listener
+            .try_clone()
+            .map_err(|error| refused("a second descriptor of the listening socket (fcntl)", &error))?;
+        let tiny = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
+            refused("what the HTTP server needs to start", &io::Error::other(error))
+        })?;
         let tiny = Arc::new(tiny);
         let outside = Outside {
             now: Instant::now,
@@ -118,6 +129,9 @@ impl Relay {
             let limits = watchdog::Limits::of(max_descriptors);
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
+        if !listener::tells_of_connections(&listener) {
+            log::warn!("This system does not tell TCP_INFO: idle connections are not limited");
+        }
         log::info!("Relay started on {address}");
         let reply_timeout = config.reply_timeout;
         Ok(Self { reachable, listener, routes, engine, reply_timeout, watched })

@@ -433,3 +433,38 @@ fn agents_leave_nothing_behind() {
         relay.figure("Threads") <= threads && relay.descriptors() <= descriptors
     });
 }
+
+/// Asks for the link with these fields in place of `Connection` and `Upgrade`. Returns the status.
+fn asks_for_a_link(relay: &Relay, fields: &str) -> u16 {
+    let mut http = relay.http();
+    http.send(format!(
+        "GET /ws?key={KEY} HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{fields}\r\n"
+    ));
+    http.head_response().status
+}
+
+#[test]
+fn upgrade_is_one_list_in_however_many_lines_it_comes() {
+    let relay = Relay::start(&[]);
+    for fields in [
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n",
+        "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: WebSocket\r\n",
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n",
+        "Connection: Upgrade\r\nConnection: keep-alive\r\nUpgrade: websocket\r\n",
+    ] {
+        assert_eq!(asks_for_a_link(&relay, fields), 101, "{fields}");
+    }
+    for fields in ["Connection: Upgrade\r\n", "Connection: Upgrade\r\nUpgrade: websockets\r\n"] {
+        assert_eq!(asks_for_a_link(&relay, fields), 426, "{fields}");
+    }
+}
+
+#[test]
+fn a_link_that_can_not_be_upgraded_for_its_two_connection_lines_is_told_why() {
+    let relay = Relay::start(&[]);
+    let fields = "Connection: keep-alive\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+    assert_eq!(asks_for_a_link(&relay, fields), 400);
+    relay.line("let whatever stands between agent and relay send one Connection field");
+}

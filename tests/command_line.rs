@@ -4,6 +4,7 @@ mod support;
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Output, Stdio};
 
 use support::{Agent, KEY, Relay, command, said, turn};
@@ -70,7 +71,8 @@ fn a_port_in_use_ends_it_with_code_1_and_one_line() {
 
     let output = run(&[("LISTEN_ADDR", "192.0.2.1:0"), ("API_KEY", KEY)], &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("192.0.2.1:0"));
+    let line = stderr(&output);
+    assert!(line.contains("192.0.2.1:0") && line.contains("name one of its own"), "{line}");
 }
 
 #[test]
@@ -270,4 +272,19 @@ fn a_key_that_is_hardly_meant_is_warned_of_and_lets_in() {
 fn a_byte_order_mark_before_a_value_is_passed_over() {
     let relay = Relay::start(&[("API_KEY", "\u{feff}0123456789abcdef"), ("LOG_LEVEL", "\u{feff}info")]);
     assert!(Agent::connect(relay.address(), "0123456789abcdef").is_ok());
+}
+
+#[test]
+fn a_phrase_that_is_no_utf_8_is_refused_with_the_cure_and_never_sent() {
+    let mut relay = Relay::start(&[]);
+    let url = format!("http://{}", relay.address());
+    // «громче» in the code page of a Windows terminal.
+    let phrase = std::ffi::OsStr::from_bytes(b"\xe3\xf0\xee\xec\xf7\xe5");
+    let output =
+        command(&[("API_KEY", KEY)]).args(["ask", "--url", &url]).arg(phrase).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let line = stderr(&output);
+    assert!(line.contains("UTF-8") && line.contains("PuTTY"), "{line}");
+    relay.stop();
+    assert!(!relay.rest_of_log().contains("Command"));
 }

@@ -677,3 +677,15 @@ fn turns_are_answered_once_and_with_their_own_answers_while_agents_come_and_go()
     drop(relay);
     agents.join().unwrap().into_iter().for_each(|agent| agent.join().unwrap());
 }
+
+#[test]
+fn who_brings_bytes_that_are_no_request_is_told_of_with_the_likely_causes() {
+    let relay = Relay::start(&[]);
+    // The beginning of what a proxy sends whose scheme is https.
+    let mut tls = TcpStream::connect(relay.address()).unwrap();
+    tls.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").unwrap();
+    let silent = TcpStream::connect(relay.address()).unwrap();
+    let line = relay.line("brought bytes that are no HTTP request");
+    assert!(line.contains("A connection from 127.0.0.1 ") && line.contains("https"), "{line}");
+    drop(silent);
+}

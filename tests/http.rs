@@ -326,3 +326,73 @@ fn a_target_may_be_absolute_and_what_is_none_is_400() {
         assert_eq!(of(line), 400, "{line:?}");
     }
 }
+
+#[test]
+fn all_connection_lines_are_one_list_and_what_is_said_is_done() {
+    let relay = Relay::start(&[]);
+    let of = |version: &str, fields: &str| {
+        let mut http = relay.http();
+        http.send(format!("GET /health HTTP/{version}\r\nHost: x\r\n{fields}\r\n"));
+        let response = http.response();
+        assert_eq!(response.status, 200, "{version} {fields}");
+        let said = response.field("Connection").unwrap_or_default().to_owned();
+        let ends = said == "close";
+        if ends {
+            assert!(http.ends(), "{version} {fields}");
+        } else {
+            http.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+            assert_eq!(http.response().status, 200, "{version} {fields}");
+        }
+        said
+    };
+    for (version, fields, said) in [
+        ("1.1", "", ""),
+        ("1.1", "Connection: keep-alive\r\n", ""),
+        ("1.1", "Connection: close\r\n", "close"),
+        ("1.1", "Connection: keep-alive\r\nConnection: close\r\n", "close"),
+        ("1.1", "Connection: keep-alive\r\nConnection: x, Close\r\n", "close"),
+        ("1.0", "", "close"),
+        ("1.0", "Connection: keep-alive\r\n", "keep-alive"),
+        ("1.0", "Connection: Keep-Alive, x\r\n", "keep-alive"),
+        ("1.0", "Connection: x\r\n", "close"),
+        ("1.0", "Connection: keep-alive\r\nConnection: close\r\n", "close"),
+        ("0.9", "", "close"),
+        ("0.9", "Connection: keep-alive\r\n", "close"),
+    ] {
+        assert_eq!(of(version, fields), said, "{version} {fields}");
+    }
+}
+
+#[test]
+fn what_comes_behind_a_request_that_asks_for_the_end_does_not_count() {
+    let relay = Relay::start(&[]);
+    let mut http = relay.http();
+    let last = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: x\r\nConnection: close\r\n\r\n";
+    http.send(last.repeat(3));
+    assert_eq!(http.response().status, 200);
+    assert!(http.ends());
+}
+
+#[test]
+fn a_field_without_a_name_hides_nothing() {
+    let relay = Relay::start(&[]);
+    let hidden =
+        ": x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut http = relay.http();
+    http.send(format!("POST /alice/webhook HTTP/1.1\r\nHost: x\r\n{hidden}"));
+    assert_eq!(http.response().status, 400);
+    assert!(http.ends(), "nothing of it is served");
+}
+
+#[test]
+fn half_a_head_right_behind_a_request_has_no_more_time_than_another() {
+    let relay = Relay::start(&[]);
+    let mut http = relay.http();
+    http.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /hea");
+    assert_eq!(http.response().status, 200);
+    let answered = std::time::Instant::now();
+    http.stream.set_read_timeout(Some(std::time::Duration::from_secs(55))).unwrap();
+    assert!(http.ends(), "it must be cut");
+    // A connection at rest has 60 s.
+    assert!(answered.elapsed() < std::time::Duration::from_secs(40));
+}

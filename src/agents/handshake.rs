@@ -132,7 +132,7 @@ impl Handshake {
         let reader =
             Reader::new(link.clone(), self.registry.clone(), self.commands.clone(), self.odd.clone());
         if let Err(error) = reader.start(stream, running) {
-            log::error!("no thread for the agent: {error}");
+            log::error!("the system refuses {error}; so this agent can't be served");
             link.outbox.cut("the relay has no thread for it");
             self.registry.leave(&link, "", Instant::now());
         }

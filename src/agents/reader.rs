@@ -17,7 +17,7 @@ use crate::agents::registry::Registry;
 use crate::commands::Commands;
 use crate::http::request::read_on;
 use crate::text::quoted;
-use crate::upkeep::ends::fault;
+use crate::upkeep::ends::{fault, start_thread};
 use crate::upkeep::repeats::Repeats;
 
 /// Bytes of one message from the agent; a longer one closes the link with 1009.
@@ -55,7 +55,7 @@ impl Reader {
     /// The system gives no thread.
     pub fn start(mut self, stream: impl Read + Send + 'static, running: Sender<()>) -> io::Result<()> {
         let name = format!("agent {}", self.link.id.0);
-        std::thread::Builder::new().name(name).spawn(move || {
+        let read = move || {
             // A bug must cost its own link alone; the panic hook has told of it.
             if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
                 self.link.outbox.cut("the relay failed on it; see above");
@@ -63,8 +63,8 @@ impl Reader {
             }
             self.registry.gone(&self.link);
             drop(running);
-        })?;
-        Ok(())
+        };
+        start_thread(name, Box::new(read))
     }
 
     /// Reads until the connection ends.

@@ -1,8 +1,11 @@
 //! Secrets: kept out of every log and compared in constant time.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use subtle::ConstantTimeEq;
+
+use crate::system::refused;
 
 /// Characters below which a secret is called short. 16 of `[A-Za-z0-9_-]` are 96 bits.
 pub const SHORT_SECRET: usize = 16;
@@ -21,7 +24,7 @@ impl Secret {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn random() -> std::io::Result<Self> {
+    pub fn random() -> io::Result<Self> {
         let mut key = String::with_capacity(64);
         for byte in random_bytes::<32>()? {
             key.push_str(&format!("{byte:02x}"));
@@ -64,17 +67,29 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns `N` bytes from the system's random source.
+/// Returns `N` bytes from the system's random source: `getrandom`, or `/dev/urandom` where the kernel (before
+/// 3.17) or a sandbox does not have it.
 ///
 /// # Errors
-/// The system gives no random bytes.
-pub fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+/// The system gives no random bytes by either.
+pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    let mut filled = 0;
-    while filled < N {
-        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
-    }
+    fill(&mut bytes).or_else(|_| from_device(&mut bytes)).map_err(|error| {
+        refused("random bytes (getrandom, then /dev/urandom), which keys and ids are made of", &error)
+    })?;
     Ok(bytes)
+}
+
+fn fill(mut bytes: &mut [u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let filled = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())?;
+        bytes = &mut bytes[filled..];
+    }
+    Ok(())
+}
+
+fn from_device(bytes: &mut [u8]) -> io::Result<()> {
+    std::fs::File::open("/dev/urandom")?.read_exact(bytes)
 }
 
 #[cfg(test)]
@@ -96,6 +111,13 @@ mod tests {
         let secrets = ["0123456789abcdef", "fedcba9876543210", "to"].map(|s| Secret::new(s.into()));
         let text = "GET /0123456789abcdef?key=fedcba9876543210 0123456789abcdef0123456789abcdef to";
         assert_eq!(hide(text.into(), &secrets), "GET /…?key=… …… to");
+    }
+
+    #[test]
+    fn without_getrandom_the_device_gives_random_bytes() {
+        let mut bytes = [[0; 32]; 2];
+        bytes.iter_mut().for_each(|bytes| from_device(bytes).unwrap());
+        assert!(bytes[0] != [0; 32] && bytes[0] != bytes[1]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::config::listen::ListenAddr;
+use crate::unchecked::descriptor;
 
 /// How long one response may wait for its client to take it, before that connection is cut. A reply
 /// fits any socket's buffer, so only a client that reads nothing at all comes to feel it (T13).
@@ -66,6 +68,12 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     } else {
         address
     }
+}
+
+/// Whether the kernel tells what a connection has received. Some sandboxes don't, and what is not told can't be
+/// limited.
+pub fn tells_of_connections(listener: &TcpListener) -> bool {
+    descriptor::received(listener.as_fd()).is_some()
 }
 
 /// Stops listening: new connections are refused from now on, those there are stay.

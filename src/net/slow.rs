@@ -10,6 +10,8 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use crate::system::refused;
+
 /// Sockets that may be waited for at once; past it the one that has waited longest is timed out.
 pub const MAX_SLOW: usize = 256;
 
@@ -46,7 +48,10 @@ pub struct Inbox {
 /// # Errors
 /// The system gives no descriptor.
 pub fn channel(most: usize) -> io::Result<(Waiter, Inbox)> {
-    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|error| {
+        refused("a descriptor (eventfd), which wakes the thread that waits for sockets", &error.into())
+    })?;
+    let wake = Arc::new(wake);
     let (sender, receiver) = bounded(most);
     Ok((Waiter { queue: sender, wake: wake.clone() }, Inbox { queue: receiver, wake, most }))
 }

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use crate::system::refused;
+
 /// Why a relay ends.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
@@ -37,6 +39,27 @@ impl Ends {
     }
 }
 
+/// Starts a thread with this name, which its owner needs no handle of.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start_thread(name: String, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    match std::thread::Builder::new().name(name).spawn(run) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(no_thread(&error)),
+    }
+}
+
+fn no_thread(error: &io::Error) -> io::Error {
+    let refused = refused("a new thread (clone3)", error);
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return refused;
+    }
+    // glibc tries the older call only when this one does not exist.
+    let cure = "Docker before 20.10.10 forbids it to programs of a newer glibc: update Docker";
+    io::Error::new(error.kind(), format!("{refused}; {cure}"))
+}
+
 /// Starts a thread without which the relay would be half alive. Its panic ends the program, and so does
 /// its return with a cause; it returns without one when it was asked to.
 ///
@@ -56,15 +79,15 @@ fn start_boxed(
     name: String,
     run: Box<dyn FnOnce() -> Result<(), String> + Send>,
 ) -> io::Result<()> {
-    std::thread::Builder::new().name(name.clone()).spawn(move || {
-        let ended = catch_unwind(AssertUnwindSafe(|| fault(&name).and_then(|()| run())));
+    let run = move |name: &str| {
+        let ended = catch_unwind(AssertUnwindSafe(|| fault(name).and_then(|()| run())));
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(cause)) => ends.fail(cause),
             Err(panic) => ends.fail(format!("thread {name} has failed: {}", words(&*panic))),
         }
-    })?;
-    Ok(())
+    };
+    start_thread(name.clone(), Box::new(move || run(&name)))
 }
 
 /// Returns what a panic says.
@@ -112,6 +135,17 @@ mod tests {
         assert_eq!(panicked, Some(End::Failed("thread made up has failed: out of luck".into())));
         assert_eq!(end(|| Err("the cause".into())), Some(End::Failed("the cause".into())));
         assert_eq!(end(|| Ok(())), None);
+    }
+
+    #[test]
+    fn a_thread_that_is_refused_is_told_with_the_call_and_the_cure() {
+        let told = |code| no_thread(&io::Error::from_raw_os_error(code)).to_string();
+        let forbidden = told(1);
+        assert!(
+            forbidden.starts_with("a new thread (clone3): ") && forbidden.contains("update Docker")
+        );
+        let too_many = told(11);
+        assert!(too_many.contains("clone3") && !too_many.contains("Docker"), "{too_many}");
     }
 
     #[test]
