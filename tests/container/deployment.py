@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+import old_machines
 import option3
 import systemd
 import trouble
@@ -46,6 +47,8 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.secret_files(world, proxy)
     with report.check("the table of errors"):
         trouble.table(world, proxy)
+    with report.check("old and odd machines"):
+        old_machines.calls_taken_away(world)
     with report.check("a machine with systemd"):
         systemd.boot(world)
     with report.check("option 1: built on the server, run by systemd"):

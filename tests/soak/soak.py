@@ -20,6 +20,7 @@ import time
 import traceback
 
 import attacks
+from asleep import ip, pc
 from honest import GET, HOLD, KEY, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
 from world import World
 
@@ -376,6 +377,25 @@ class Soak:
         row.must, row.notes, row.cells = result["must"], result["notes"], result["cells"]
         self._tell(row)
 
+    def asleep(self):
+        """A PC that falls asleep and wakes: in CI once each way, at full size at two heartbeats, for three times."""
+        name = "a PC asleep for {} s, heartbeat {} s"
+        sizes = [(seconds, heartbeat) for heartbeat in (2, 20) for seconds in (20, 60, 75)]
+        self._each([
+            (name.format(seconds, heartbeat), via,
+             lambda row, via=via, seconds=seconds, heartbeat=heartbeat: self._asleep(row, via, seconds, heartbeat))
+            for seconds, heartbeat in (sizes if self.full else [(20, 20)]) for via in ("nginx", "directly")])
+
+    def _asleep(self, row, via, seconds, heartbeat):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "asleep.py")
+        done = subprocess.run(
+            ["unshare", "--net", sys.executable, script, self.program, via, str(heartbeat), str(seconds)],
+            stdout=subprocess.PIPE, text=True, timeout=600, check=True)
+        result = json.loads(done.stdout)
+        row.judge(result["must"])
+        row.notes += result["notes"]
+        self._tell(row)
+
     def storm(self):
         count = self.size(10_000)
         for key, what in ((KEY, "the right key"), ("wrong-" + KEY, "a wrong key")):
@@ -556,20 +576,7 @@ def drain_pipe(reading, wanted):
 
 def inside(program, via):
     """An agent in a namespace of its own whose only way to the relay is taken down: no FIN, no RST."""
-    ip = lambda *words: subprocess.run(["ip", *words], check=True)
-    ip("link", "set", "lo", "up")
-    other = subprocess.Popen(["unshare", "--net", "sleep", "100"])
-    try:
-        # Until it is in its own namespace.
-        own = os.readlink("/proc/self/ns/net")
-        while os.readlink(f"/proc/{other.pid}/ns/net") == own:
-            time.sleep(0.01)
-        ip("link", "add", "relay-side", "type", "veth", "peer", "name", "agent-side", "netns", str(other.pid))
-        ip("address", "add", "10.77.0.1/24", "dev", "relay-side")
-        ip("link", "set", "relay-side", "up")
-        there = ["nsenter", "--target", str(other.pid), "--net"]
-        subprocess.run([*there, "ip", "address", "add", "10.77.0.2/24", "dev", "agent-side"], check=True)
-        subprocess.run([*there, "ip", "link", "set", "agent-side", "up"], check=True)
+    with pc() as there:
         heartbeat = 2
         world = World(program, via, settings={"HEARTBEAT_SECS": str(heartbeat)}, listen_everywhere=True)
         row = Row("", via)
@@ -611,9 +618,6 @@ def inside(program, via):
         row.figures(before, world.peak, world.figures())
         world.stop()
         print(json.dumps({"must": row.must, "notes": row.notes, "cells": row.cells}))
-    finally:
-        other.kill()
-        other.wait()
 
 
 def exchange_in_thread(address, command):
@@ -658,7 +662,7 @@ def main():
     begun = time.monotonic()
     print(HEAD, flush=True)
     for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.pipelining, soak.descriptors, soak.agents,
-                 soak.vanishing, soak.storm, soak.corpus, soak.million, soak.stdout, soak.killed):
+                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.stdout, soak.killed):
         part()
     for thread in soak.resting:
         thread.join()
