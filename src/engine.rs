@@ -68,8 +68,11 @@ impl<R: Request> Engine<R> {
         let turned_away = repeats("turns turned away");
         let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
         let prefix = random_bytes::<4>()?.map(|byte| format!("{byte:02x}")).concat();
-        let commands = Arc::new(Commands::new(prefix, lines.clone(), alarm.clone()));
-        let registry = Arc::new(Registry::new(config.heartbeat, commands.clone(), alarm.clone()));
+        let names = config.credentials.agents.names();
+        let commands = Commands::new(prefix, names.clone(), lines.clone(), alarm.clone());
+        let commands = Arc::new(commands);
+        let registry = Registry::new(config.heartbeat, names.clone(), commands.clone(), alarm.clone());
+        let registry = Arc::new(registry);
         let calls = Calls {
             now: outside.now,
             wake: outside.wake,
@@ -89,8 +92,13 @@ impl<R: Request> Engine<R> {
             (outside.now)(),
         ));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
-        let webhook =
-            Webhook::new(access.clone(), registry.clone(), commands.clone(), config.reply_timeout);
+        let webhook = Webhook::new(
+            access.clone(),
+            registry.clone(),
+            commands.clone(),
+            names,
+            config.reply_timeout,
+        );
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let odd = repeats("odd messages of agents");
         let engine = Self {

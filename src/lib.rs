@@ -39,7 +39,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `speech`, `json`, `text`, `system`, `unchecked` | settings and secrets; what Alice is to say; JSON and text from outside; what the system refuses; what the compiler can't check |
+//! | `config`, `speech`, `declension`, `json`, `text`, `system`, `unchecked` | settings and secrets; what Alice is to say; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -61,6 +61,7 @@
 mod agents;
 mod commands;
 mod config;
+mod declension;
 
 mod dialogs;
 mod engine;

@@ -120,7 +120,7 @@ impl Relay {
             }
         })?;
 
-        let routes = Arc::new(Routes::new(engine.clone(), tiny, config.credentials.keys.clone()));
+        let routes = Arc::new(Routes::new(engine.clone(), tiny, config.credentials.clone()));
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use tiny_http::Method;
 
 use crate::agents::handshake::Handshake;
-use crate::config::credentials::{AgentKeys, WEBHOOK_PATH};
+use crate::config::credentials::{Credentials, WEBHOOK_PATH};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
@@ -67,15 +67,15 @@ pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Resul
 }
 
 impl Routes {
-    /// Serves what `tiny` accepts. Agents show one of `keys`.
+    /// Serves what `tiny` accepts. Agents show one of their keys in `credentials`.
     pub fn new(
         engine: Arc<Engine<tiny_http::Request>>,
         tiny: Arc<tiny_http::Server>,
-        keys: AgentKeys,
+        credentials: Credentials,
     ) -> Self {
         let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
         let handshake = Handshake::new(
-            keys,
+            credentials,
             engine.registry.clone(),
             engine.commands.clone(),
             engine.rejected.clone(),

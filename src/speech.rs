@@ -74,6 +74,12 @@ impl Speech {
         Self { end_session, ..self }
     }
 
+    /// Names the PC that says it first, in the nominative: nothing need be declined.
+    pub fn by(self, name: &str) -> Self {
+        let named = |words: &str| cut(&format!("{}: {words}", title(name)), MAX_TEXT);
+        Self { text: named(&self.text), tts: self.tts.as_deref().map(named), ..self }
+    }
+
     /// Returns what is shown, and spoken when there is no tts.
     pub fn text(&self) -> &str {
         &self.text
@@ -104,6 +110,20 @@ impl From<&str> for Speech {
     fn from(text: &str) -> Self {
         Self::new(text)
     }
+}
+
+/// Returns what Alice says of an answer whose text can't be used, of the PC with this name, if there are several.
+pub fn not_understood(name: Option<&str>) -> Speech {
+    match name {
+        None => Speech::new(NOT_UNDERSTOOD),
+        Some(name) => Speech::new("пришёл непонятный ответ.").by(name),
+    }
+}
+
+/// Returns a PC's name as it stands at the beginning of a sentence.
+fn title(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 fn fitted(button: Button) -> Button {
@@ -164,6 +184,13 @@ mod tests {
         let fitted: Vec<_> =
             speech.buttons().iter().map(|b| (b.title.as_str(), b.url.is_some(), b.hide)).collect();
         assert_eq!(fitted, [("да", true, true), ("нет", false, true)]);
+    }
+
+    #[test]
+    fn a_pc_that_is_named_stands_first_in_what_is_shown_and_spoken() {
+        let speech = Speech::new("готово").with_tts(Some("гот+ово")).by("ноутбук");
+        assert_eq!((speech.text(), speech.spoken()), ("Ноутбук: готово", "Ноутбук: гот+ово"));
+        assert_eq!(Speech::new(&"я".repeat(MAX_TEXT)).by("ёж").text().chars().count(), MAX_TEXT);
     }
 
     #[test]

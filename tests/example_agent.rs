@@ -11,11 +11,16 @@ struct Example(Child);
 
 impl Example {
     fn start(relay: &Relay) -> Self {
+        Self::start_with(relay, &[])
+    }
+
+    fn start_with(relay: &Relay, settings: &[(&str, &str)]) -> Self {
         let tests = std::env::current_exe().unwrap();
         let program = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/agent");
         let child = Command::new(program)
             .env_clear()
             .envs([("API_KEY", KEY), ("RELAY_URL", &format!("ws://{}/ws", relay.address()))])
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -52,4 +57,21 @@ fn it_carries_out_commands_in_order_and_one_that_fails_costs_no_other() {
         assert_eq!(relay.say(&format!("раз {number}")), format!("Вы сказали: раз {number}"));
     }
     assert!(relay.say("системная информация").starts_with("Ядер: "));
+}
+
+#[test]
+fn it_wakes_the_pc_whose_address_the_environment_names() {
+    let relay = Relay::start(&[]);
+    let network = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    network.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let to = network.local_addr().unwrap().to_string();
+    let wake = "ноутбук=01:23:45:67:89:ab; сервер=01-23-45";
+    let _agent = Example::start_with(&relay, &[("WAKE", wake), ("WAKE_TO", &to)]);
+    assert_eq!(relay.say("разбуди ноутбук"), "Бужу: ноутбук.");
+    let mut packet = [0; 200];
+    let length = network.recv(&mut packet).unwrap();
+    let right = [[0xff; 6].to_vec(), [0x01, 0x23, 0x45, 0x67, 0x89, 0xab].repeat(16)].concat();
+    assert_eq!(packet[..length], right);
+    assert_eq!(relay.say("разбуди кота"), "Не знаю адреса, чтобы разбудить кота.");
+    assert!(relay.say("разбуди сервер").contains("не похож"));
 }

@@ -157,7 +157,7 @@ proptest! {
             "id": id, "text": text, "tts": tts, "end_session": end_session, "buttons": buttons, "x": besides,
         }).to_string();
         for message in [escaped(&message), message] {
-            let Answer { id: found, speech, .. } = Answer::parse(&message).unwrap();
+            let Answer { id: found, speech, .. } = Answer::parse(&message, None).unwrap();
             prop_assert_eq!(&found, &id);
             // What is too long or empty has tests of its own.
             let is_whole = |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_TEXT;

@@ -15,7 +15,7 @@ use crate::agents::registry::Registry;
 use crate::agents::wire::SocketWire;
 use crate::commands::Commands;
 use crate::commands::under_way::LinkId;
-use crate::config::credentials::AgentKeys;
+use crate::config::credentials::{Credentials, Shown};
 use crate::http::answer::Answer;
 use crate::http::head;
 use crate::http::reception::Incoming;
@@ -25,7 +25,7 @@ use crate::upkeep::repeats::Repeats;
 
 /// Lets agents in.
 pub struct Handshake {
-    keys: AgentKeys,
+    credentials: Credentials,
     registry: Arc<Registry>,
     commands: Arc<Commands>,
     links: AtomicU64,
@@ -34,22 +34,22 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// Lets in who shows one of `keys`; tells `rejected` of the others, and `odd` of messages that can't be
+    /// Lets in who shows an agent's key of `credentials`; tells `rejected` of the others, and `odd` of messages that can't be
     /// used.
     pub fn new(
-        keys: AgentKeys,
+        credentials: Credentials,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
         rejected: Arc<Repeats>,
         odd: Arc<Repeats>,
     ) -> Self {
-        Self { keys, registry, commands, links: AtomicU64::new(0), rejected, odd }
+        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd }
     }
 
     /// Answers one request for `/ws`.
     pub fn serve(&self, incoming: Incoming) {
         match self.check(&incoming) {
-            Ok((key, accept)) => self.upgrade(incoming, key, &accept),
+            Ok((shown, accept)) => self.upgrade(incoming, shown, &accept),
             Err((answer, why)) => {
                 // Every connection has another port, so it is not what they are counted by.
                 let origin = origin(incoming.peer().ip(), incoming.claimed());
@@ -68,10 +68,13 @@ impl Handshake {
         ));
     }
 
-    /// Returns the position of the key that was shown, and the value for `Sec-WebSocket-Accept`.
-    fn check(&self, incoming: &Incoming) -> Result<(usize, String), (Answer, &'static str)> {
-        let Some(position) = self.key_shown(incoming) else {
-            let why = "wrong or missing key; it must be the relay's API_KEY";
+    /// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
+    fn check(&self, incoming: &Incoming) -> Result<(Shown, String), (Answer, &'static str)> {
+        let Some(shown) = self.key_shown(incoming) else {
+            let why = match self.credentials.agents.further() {
+                [] => "wrong or missing key; it must be the relay's API_KEY",
+                _ => "wrong or missing key; it must be the relay's API_KEY, or one of its AGENTS",
+            };
             // RFC 9110, 15.5.2.
             return Err((Answer::error(401, why).with("WWW-Authenticate", "Bearer"), why));
         };
@@ -93,7 +96,7 @@ impl Handshake {
             return Err((upgrade_required(why), why));
         }
         match incoming.field("Sec-WebSocket-Key") {
-            Some(key) if is_nonce(key) => Ok((position, accept_of(key))),
+            Some(key) if is_nonce(key) => Ok((shown, accept_of(key))),
             _ => {
                 let why = "Sec-WebSocket-Key is missing or malformed";
                 Err((Answer::error(400, why), why))
@@ -101,26 +104,25 @@ impl Handshake {
         }
     }
 
-    fn key_shown(&self, incoming: &Incoming) -> Option<usize> {
+    fn key_shown(&self, incoming: &Incoming) -> Option<Shown> {
         let bearer = incoming.field("Authorization").and_then(|value| {
             let (scheme, key) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
         });
         bearer
-            .and_then(|key| self.keys.position(key.as_bytes()))
-            .or_else(|| self.keys.position(&key_in_query(incoming.request().url())?))
+            .and_then(|key| self.credentials.agent(key.as_bytes()))
+            .or_else(|| self.credentials.agent(&key_in_query(incoming.request().url())?))
     }
 
-    fn upgrade(&self, incoming: Incoming, key: usize, accept: &str) {
+    fn upgrade(&self, incoming: Incoming, shown: Shown, accept: &str) {
         let peer = origin(incoming.peer(), incoming.claimed());
         let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
         let Some(socket) = incoming.socket() else { return incoming.cut() };
         let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
-        let id = LinkId(self.links.fetch_add(1, Relaxed));
+        let id = LinkId::new(shown.agent, self.links.fetch_add(1, Relaxed));
         let link = Arc::new(Link::new(id, peer, wire, Instant::now()));
         // Before the agent is told, so that no turn misses an agent that believes itself connected.
-        let keys = self.keys.all().len();
-        let Some(running) = self.registry.join(link.clone(), key, keys, Instant::now()) else {
+        let Some(running) = self.registry.join(link.clone(), shown, Instant::now()) else {
             return incoming.answer(Answer::error(503, "the relay is stopping"));
         };
         let switching = Response::empty(StatusCode(101)).with_header(accept);

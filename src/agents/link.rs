@@ -64,6 +64,11 @@ impl Link {
         self.heard.store(u64::try_from(after).unwrap_or(u64::MAX), Relaxed);
     }
 
+    /// Returns when it was opened.
+    pub fn opened(&self) -> Instant {
+        self.opened
+    }
+
     /// Returns when something last came from the agent.
     pub fn heard(&self) -> Instant {
         self.opened + Duration::from_millis(self.heard.load(Relaxed))
@@ -82,6 +87,7 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::config::agents::AgentId;
 
     /// Takes everything, and keeps it.
     #[derive(Clone, Default)]
@@ -102,7 +108,8 @@ mod tests {
 
     fn link() -> (Link, MadeUp, Instant) {
         let (wire, now) = (MadeUp::default(), Instant::now());
-        let link = Link::new(LinkId(1), "an agent".into(), Box::new(wire.clone()), now);
+        let link =
+            Link::new(LinkId::new(AgentId::DEFAULT, 1), "an agent".into(), Box::new(wire.clone()), now);
         link.outbox.open();
         (link, wire, now)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::Text;
-use crate::speech::{Button, NOT_UNDERSTOOD, Speech};
+use crate::speech::{Button, Speech, not_understood};
 
 /// Returns the relay's message: one command, as JSON.
 pub fn command(id: &str, text: &str) -> String {
@@ -49,12 +49,13 @@ impl fmt::Display for NoAnswer {
 }
 
 impl Answer {
-    /// Reads an answer, and makes it fit. An id that can be read makes it one: what can't be used of the
-    /// rest is left out. Without a text that can be used Alice says so.
+    /// Reads an answer of the agent with this `name`, which is none where there is one alone, and makes it fit. An
+    /// id that can be read makes it one: what can't be used of the rest is left out. Without a text that can be
+    /// used Alice says so.
     ///
     /// # Errors
     /// Nobody knows whose answer it is.
-    pub fn parse(message: &str) -> Result<Self, NoAnswer> {
+    pub fn parse(message: &str, name: Option<&str>) -> Result<Self, NoAnswer> {
         let message = message.strip_prefix('\u{feff}').unwrap_or(message);
         let parts: Parts<'_> = serde_json::from_str(message).map_err(NoAnswer::NoObject)?;
         let id = read::<Text<'_>>(parts.id).flatten().ok_or(NoAnswer::NoId)?.0.into_owned();
@@ -74,7 +75,9 @@ impl Answer {
             may_lack("a button or a part of one", button.is_none() || !is_whole);
             buttons.extend(button);
         }
-        let speech = Speech::new(text.as_ref().map_or(NOT_UNDERSTOOD, |text| &text.0))
+        let speech = text
+            .as_ref()
+            .map_or_else(|| not_understood(name), |text| Speech::new(&text.0))
             .with_tts(tts.flatten().as_ref().filter(|_| text.is_some()).map(|tts| &*tts.0))
             .with_buttons(buttons)
             .with_end_session(end_session.flatten().unwrap_or(false));
@@ -162,6 +165,7 @@ fn button(raw: &RawValue) -> (Option<Button>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::speech::NOT_UNDERSTOOD;
 
     #[test]
     fn a_command_is_the_agreed_object() {
@@ -169,7 +173,7 @@ mod tests {
     }
 
     fn said(message: &str) -> (String, Vec<&'static str>) {
-        let Answer { id, speech, left_out } = Answer::parse(message).unwrap();
+        let Answer { id, speech, left_out } = Answer::parse(message, None).unwrap();
         assert_eq!(id, "a-1", "{message}");
         (speech.text().to_owned(), left_out)
     }
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(said(r#"{"id":"a-1","text":"да","x":[1]}"#), ("да".into(), vec![]));
         assert_eq!(said("\u{feff}{\"id\":\"a-1\",\"text\":\"да\"}"), ("да".into(), vec![]));
         for message in ["", "{}", "[]", r#"{"id":1,"text":""}"#, r#"{"id":null}"#, r#"{"text":"a"}"#] {
-            assert!(Answer::parse(message).is_err(), "{message}");
+            assert!(Answer::parse(message, None).is_err(), "{message}");
         }
     }
 
@@ -188,7 +192,9 @@ mod tests {
         for text in ["", r#","text":null"#, r#","text":5"#, r#","text":["да"],"tts":"да""#] {
             let message = format!(r#"{{"id":"a-1"{text}}}"#);
             assert_eq!(said(&message), (NOT_UNDERSTOOD.into(), vec!["text"]), "{message}");
-            assert_eq!(Answer::parse(&message).unwrap().speech.spoken(), NOT_UNDERSTOOD);
+            assert_eq!(Answer::parse(&message, None).unwrap().speech.spoken(), NOT_UNDERSTOOD);
+            let named = Answer::parse(&message, Some("ноутбук")).unwrap().speech;
+            assert_eq!(named.spoken(), "Ноутбук: пришёл непонятный ответ.");
         }
     }
 
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn lone_surrogates_are_replaced_wherever_they_stand() {
         let message = r#"{"id":"a-1","text":"\udcff","tts":"\ud800","buttons":[{"title":"\udcff","payload":{"a":"\udcff"}}]}"#;
-        let speech = Answer::parse(message).unwrap().speech;
+        let speech = Answer::parse(message, None).unwrap().speech;
         assert_eq!((speech.text(), speech.tts()), ("\u{fffd}", Some("\u{fffd}")));
         assert_eq!(speech.buttons()[0].title, "\u{fffd}");
         assert!(speech.buttons()[0].payload.is_none());

@@ -54,7 +54,7 @@ impl Reader {
     /// # Errors
     /// The system gives no thread.
     pub fn start(mut self, stream: impl Read + Send + 'static, running: Sender<()>) -> io::Result<()> {
-        let name = format!("agent {}", self.link.id.0);
+        let name = format!("agent {}", self.link.id.number);
         let read = move || {
             // A bug must cost its own link alone; the panic hook has told of it.
             if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
@@ -115,12 +115,13 @@ impl Reader {
     }
 
     fn take_text(&mut self, text: &str, now: Instant) {
-        match Answer::parse(text) {
+        match Answer::parse(text, self.registry.name(self.link.id.agent)) {
             Ok(Answer { id, speech, left_out }) => {
                 if !left_out.is_empty() {
                     let (id, left_out) = (quoted(&id), left_out.join(", "));
                     self.odd.say(format!(
-                        "agent {} answered {id} with something that can't be used: {left_out}",
+                        "agent{} {} answered {id} with something that can't be used: {left_out}",
+                        self.whose(),
                         self.link.peer
                     ));
                 }
@@ -133,16 +134,22 @@ impl Reader {
     /// The link is over.
     pub fn leave(&mut self, why: &str, now: Instant) {
         if self.garbage > 1 {
-            log::debug!("agent {}: {} messages that were no answers", self.link.peer, self.garbage);
+            let (whose, peer, count) = (self.whose(), &self.link.peer, self.garbage);
+            log::debug!("agent{whose} {peer}: {count} messages that were no answers");
         }
         self.registry.leave(&self.link, why, now);
+    }
+
+    fn whose(&self) -> String {
+        self.registry.whose(self.link.id.agent)
     }
 
     /// Tells of a message that is no answer.
     fn tell_of(&mut self, problem: &str) {
         self.garbage += 1;
         self.odd.say(format!(
-            "agent {} sent a message that is not {{\"id\",\"text\"}}: {}",
+            "agent{} {} sent a message that is not {{\"id\",\"text\"}}: {}",
+            self.whose(),
             self.link.peer,
             quoted(problem)
         ));

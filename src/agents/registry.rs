@@ -11,6 +11,8 @@ use crate::agents::link::Link;
 use crate::agents::probe::{Offered, Unsent, is_alive};
 use crate::agents::roster::{Bounds, Joined, Roster};
 use crate::commands::{Commands, Why};
+use crate::config::agents::{AgentId, Names};
+use crate::config::credentials::Shown;
 use crate::upkeep::clock::Alarm;
 
 /// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
@@ -19,7 +21,8 @@ pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
 /// How long a link may take over its closing handshake before its socket is shut.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Links that may be closing at once; past it the oldest is shut without waiting for the agent.
+/// Links that may be closing at once, for each agent there is; past it the oldest is shut without waiting for its
+/// agent.
 pub const MAX_CLOSING: usize = 4;
 
 /// Replacements within [`REPLACED_WINDOW`] that mean two agents share one key.
@@ -34,9 +37,6 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(50);
 /// The close code for a link that a newer one replaces (RFC 6455, 7.4.2: private use).
 const REPLACED: u16 = 4001;
 
-/// The name of the one agent there is.
-pub const THE_AGENT: &str = "компьютер";
-
 impl PartialEq for Link {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -50,6 +50,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The links of the agents.
 pub struct Registry {
     silence: Duration,
+    names: Names,
     commands: Arc<Commands>,
     alarm: Alarm,
     state: Mutex<State>,
@@ -64,24 +65,24 @@ struct State {
 }
 
 impl Registry {
-    /// No agent yet. It will be pinged every `heartbeat`.
-    pub fn new(heartbeat: Duration, commands: Arc<Commands>, alarm: Alarm) -> Self {
+    /// None of the agents called `names` is here yet. They will be pinged every `heartbeat`.
+    pub fn new(heartbeat: Duration, names: Names, commands: Arc<Commands>, alarm: Alarm) -> Self {
         let (running, readers) = bounded(0);
         let silence = 2 * heartbeat + HEARTBEAT_GRACE;
         let bounds = Bounds {
             heartbeat,
             silence,
             closing: CLOSE_TIMEOUT,
-            most_closing: MAX_CLOSING,
+            most_closing: MAX_CLOSING * names.all().count(),
             often: (REPLACED_OFTEN, REPLACED_WINDOW),
         };
         let state = State { roster: Roster::new(bounds), running: Some(running) };
-        Self { silence, commands, alarm, state: Mutex::new(state), readers }
+        Self { silence, names, commands, alarm, state: Mutex::new(state), readers }
     }
 
     /// Returns the agent's link.
-    pub fn current(&self) -> Option<Arc<Link>> {
-        self.lock().roster.current(THE_AGENT).cloned()
+    pub fn current(&self, agent: AgentId) -> Option<Arc<Link>> {
+        self.lock().roster.current(agent).cloned()
     }
 
     /// Whether an agent is connected.
@@ -138,19 +139,14 @@ impl Registry {
         self.commands.send(&id, now, || link.text(message));
     }
 
-    /// Makes `link` the agent's, which came with the key at `position` of `keys`, and closes the one it
-    /// replaces. Returns what its reader thread must hold while it runs; none when the relay is stopping.
-    pub fn join(
-        &self,
-        link: Arc<Link>,
-        position: usize,
-        keys: usize,
-        now: Instant,
-    ) -> Option<Sender<()>> {
+    /// Makes `link` the agent's, which has `shown` a key, and closes the one it replaces. Returns what its reader thread must hold while it runs; none when the relay is stopping.
+    pub fn join(&self, link: Arc<Link>, shown: Shown, now: Instant) -> Option<Sender<()>> {
         let mut state = self.lock();
         let running = state.running.clone()?;
-        log::info!("Agent connected from {} with key {position} of {keys}", link.peer);
-        let Joined { replaced, often } = state.roster.join(THE_AGENT, link, now);
+        let Shown { agent, position, of } = shown;
+        let whose = self.whose(agent);
+        log::info!("Agent{whose} connected from {} with key {position} of {of}", link.peer);
+        let Joined { replaced, often } = state.roster.join(agent, link, now);
         drop(state);
         if let Some(old) = replaced {
             old.close(CloseCode::from(REPLACED), "replaced", "a newer connection replaced it");
@@ -159,8 +155,8 @@ impl Registry {
         }
         if often {
             log::warn!(
-                "The agent was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
-                 share one key. Stop one of them"
+                "The agent{whose} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
+                 share one key. Stop one of them, or give it an entry of its own in AGENTS"
             );
         }
         self.alarm.ring();
@@ -182,7 +178,8 @@ impl Registry {
         link.outbox.end();
         self.commands.lose(link.id, now);
         let ended_by_relay = link.outbox.why();
-        log::info!("Agent disconnected ({}): {}", link.peer, ended_by_relay.as_deref().unwrap_or(why));
+        let (whose, why) = (self.whose(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
+        log::info!("Agent{whose} disconnected ({}): {why}", link.peer);
         if was_an_agents && ended_by_relay.is_some() {
             self.await_close(link.clone(), now);
         }
@@ -244,6 +241,16 @@ impl Registry {
             self.commands.lose(link.id, now);
         }
         let _ = self.readers.recv_timeout(STOP_TIMEOUT);
+    }
+
+    /// As [`Names::among_several`].
+    pub fn name(&self, agent: AgentId) -> Option<&str> {
+        self.names.among_several(agent)
+    }
+
+    /// Returns how the log names an agent: not at all while there is one alone.
+    pub fn whose(&self, agent: AgentId) -> String {
+        self.name(agent).map(|name| format!(" {name}")).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

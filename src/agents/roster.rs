@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::agents::AgentId;
+
 /// How often and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -28,7 +30,7 @@ pub struct Roster<L> {
 
 #[derive(Debug)]
 struct Agent<L> {
-    name: String,
+    id: AgentId,
     current: Option<(L, Instant)>,
     /// When its links were replaced lately.
     replaced: Vec<Instant>,
@@ -62,9 +64,9 @@ impl<L: Clone + PartialEq> Roster<L> {
         Self { bounds, agents: Vec::new(), closing: Vec::new() }
     }
 
-    /// Returns the link of the agent with this name.
-    pub fn current(&self, name: &str) -> Option<&L> {
-        self.agents.iter().find(|agent| agent.name == name)?.current.as_ref().map(|(link, _)| link)
+    /// Returns the agent's link.
+    pub fn current(&self, id: AgentId) -> Option<&L> {
+        self.agents.iter().find(|agent| agent.id == id)?.current.as_ref().map(|(link, _)| link)
     }
 
     /// Whether any agent is connected.
@@ -78,11 +80,10 @@ impl<L: Clone + PartialEq> Roster<L> {
     }
 
     /// Makes `link` the agent's. Returns what that changes.
-    pub fn join(&mut self, name: &str, link: L, now: Instant) -> Joined<L> {
+    pub fn join(&mut self, id: AgentId, link: L, now: Instant) -> Joined<L> {
         let (often, window) = self.bounds.often;
-        let place = self.agents.iter().position(|agent| agent.name == name).unwrap_or_else(|| {
-            let (name, replaced) = (name.to_owned(), Vec::new());
-            self.agents.push(Agent { name, current: None, replaced });
+        let place = self.agents.iter().position(|agent| agent.id == id).unwrap_or_else(|| {
+            self.agents.push(Agent { id, current: None, replaced: Vec::new() });
             self.agents.len() - 1
         });
         let agent = &mut self.agents[place];
@@ -158,6 +159,9 @@ impl<L: Clone + PartialEq> Roster<L> {
 mod tests {
     use super::*;
 
+    const A: AgentId = AgentId(0);
+    const B: AgentId = AgentId(1);
+    const C: AgentId = AgentId(2);
     const SECOND: Duration = Duration::from_secs(1);
     const BOUNDS: Bounds = Bounds {
         heartbeat: SECOND,
@@ -175,13 +179,13 @@ mod tests {
     fn the_newest_link_is_the_agents_and_each_agent_has_its_own() {
         let (mut roster, now) = roster();
         assert!(!roster.is_any_connected());
-        assert_eq!(roster.join("a", 1, now).replaced, None);
-        assert_eq!(roster.join("b", 2, now).replaced, None);
-        assert_eq!(roster.join("a", 3, now).replaced, Some(1));
-        assert_eq!((roster.current("a"), roster.current("b")), (Some(&3), Some(&2)));
+        assert_eq!(roster.join(A, 1, now).replaced, None);
+        assert_eq!(roster.join(B, 2, now).replaced, None);
+        assert_eq!(roster.join(A, 3, now).replaced, Some(1));
+        assert_eq!((roster.current(A), roster.current(B)), (Some(&3), Some(&2)));
         assert!(!roster.leave(&1), "it was replaced");
         assert!(roster.leave(&3));
-        assert_eq!((roster.current("a"), roster.current("c")), (None, None));
+        assert_eq!((roster.current(A), roster.current(C)), (None, None));
         assert!(roster.is_any_connected());
         assert_eq!(roster.leave_all(), [2]);
         assert!(!roster.is_any_connected());
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn three_replacements_within_a_minute_are_often() {
         let (mut roster, now) = roster();
-        let often = |roster: &mut Roster<u32>, link, at| roster.join("a", link, at).often;
+        let often = |roster: &mut Roster<u32>, link, at| roster.join(A, link, at).often;
         assert!(!often(&mut roster, 0, now));
         assert!(!often(&mut roster, 1, now));
         assert!(!often(&mut roster, 2, now + 59 * SECOND));
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn a_link_is_pinged_with_every_heartbeat_and_silent_when_nothing_comes() {
         let (mut roster, now) = roster();
-        roster.join("a", 1, now);
+        roster.join(A, 1, now);
         let due = roster.tend(now, |_| now);
         assert_eq!((due.ping, due.silent, due.next), (vec![], vec![], Some(now + SECOND)));
         let due = roster.tend(now + SECOND, |_| now);
@@ -212,7 +216,7 @@ mod tests {
         assert_eq!((due.ping, due.silent, due.next), (vec![1], vec![], Some(now + 3 * SECOND)));
         let due = roster.tend(now + 3 * SECOND, |_| now);
         assert_eq!((due.ping, due.silent, due.next), (vec![], vec![1], None));
-        assert_eq!(roster.current("a"), None);
+        assert_eq!(roster.current(A), None);
     }
 
     #[test]

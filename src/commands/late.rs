@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::commands::person::Person;
 use crate::commands::under_way::LinkId;
+use crate::config::agents::AgentId;
 
 /// How much is kept, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Commands at work, answers and losses kept: each of all people together.
     pub in_all: usize,
-    /// Commands at work and answers kept: each of one person.
+    /// Commands at work and answers kept: each of one person and one agent.
     pub each: usize,
     /// How long a command may be at work past its turn, and how long its answer is kept.
     pub remembered: Duration,
@@ -33,17 +34,24 @@ pub enum Loss {
 /// One thing to tell a person.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item<'a, A> {
-    /// An answer.
-    Answer(&'a A),
-    /// One or more answers are lost.
-    Loss(Loss),
+    /// An answer, and whose.
+    Answer(AgentId, &'a A),
+    /// One or more answers of this agent are lost.
+    Loss(AgentId, Loss),
+}
+
+/// Whose a thing is: who asked, and which agent was asked. One agent's things never make room for another's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    person: Person,
+    agent: AgentId,
 }
 
 #[derive(Debug)]
 struct Working {
     id: String,
     link: LinkId,
-    person: Person,
+    owner: Owner,
     begun: Instant,
     until: Instant,
 }
@@ -51,14 +59,14 @@ struct Working {
 #[derive(Debug)]
 struct Kept<A> {
     id: String,
-    person: Person,
+    owner: Owner,
     until: Instant,
     answer: A,
 }
 
 #[derive(Debug)]
 struct Lost {
-    person: Person,
+    owner: Owner,
     until: Instant,
     loss: Loss,
 }
@@ -69,7 +77,7 @@ pub struct Late<A> {
     bounds: Bounds,
     working: Vec<Working>,
     answers: Vec<Kept<A>>,
-    /// At most one of a kind for each person: five commands that a link took along are one thing to tell.
+    /// At most one of a kind for each owner: five commands that a link took along are one thing to tell.
     losses: Vec<Lost>,
     /// How many answers came late, since the start.
     pub came: u64,
@@ -87,11 +95,12 @@ impl<A> Late<A> {
     /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
     /// command gives way, and its person will be told.
     pub fn work_on(&mut self, id: String, link: LinkId, person: Person, begun: Instant, now: Instant) {
-        if let Some(place) = oldest_to_give_way(&self.working, |w| w.person == person, &self.bounds) {
+        let owner = Owner { person, agent: link.agent };
+        if let Some(place) = oldest_to_give_way(&self.working, |w| w.owner == owner, &self.bounds) {
             self.give_up(place, Loss::NoAnswer, now);
         }
         let until = now + self.bounds.remembered;
-        self.working.push(Working { id, link, person, begun, until });
+        self.working.push(Working { id, link, owner, begun, until });
     }
 
     /// The agent answered a command at work on `link`. Returns when its turn had come in.
@@ -101,14 +110,14 @@ impl<A> Late<A> {
     pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Result<Instant, ()> {
         let is_it = |working: &Working| working.link == link && working.id == id;
         let place = self.working.iter().position(is_it).ok_or(())?;
-        let Working { id, person, begun, .. } = self.working.remove(place);
+        let Working { id, owner, begun, .. } = self.working.remove(place);
         self.came += 1;
-        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.person == person, &self.bounds) {
+        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.owner == owner, &self.bounds) {
             let oldest = self.answers.remove(place);
-            self.lose_for(oldest.person, Loss::Answer, now);
+            self.lose_for(oldest.owner, Loss::Answer, now);
         }
         let until = now + self.bounds.remembered;
-        self.answers.push(Kept { id, person, until, answer });
+        self.answers.push(Kept { id, owner, until, answer });
         Ok(begun)
     }
 
@@ -146,14 +155,16 @@ impl<A> Late<A> {
             return;
         }
         self.tend(now);
-        let is_meant = |kept: &Kept<A>| kept.person == *person && only.is_none_or(|id| kept.id == id);
+        let is_meant =
+            |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
         let answers = self.answers.iter().filter(|kept| is_meant(kept));
-        let mut items: Vec<_> = answers.map(|kept| Item::Answer(&kept.answer)).collect();
+        let mut items: Vec<_> =
+            answers.map(|kept| Item::Answer(kept.owner.agent, &kept.answer)).collect();
         let answers = items.len();
         // A loss has no id: whoever waits for one command hears of it when there is nothing else.
         if only.is_none_or(|id| answers == 0 && self.at_work(person, Some(id)).is_none()) {
-            let losses = self.losses.iter().filter(|lost| lost.person == *person);
-            items.extend(losses.map(|lost| Item::Loss(lost.loss)));
+            let losses = self.losses.iter().filter(|lost| lost.owner.person == *person);
+            items.extend(losses.map(|lost| Item::Loss(lost.owner.agent, lost.loss)));
         }
         if items.is_empty() {
             return;
@@ -161,13 +172,15 @@ impl<A> Late<A> {
         let count = tell(&items);
         self.told += count.min(answers) as u64;
         forget(&mut self.answers, count.min(answers), is_meant);
-        forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.person == *person);
+        forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.owner.person == *person);
     }
 
-    /// Returns when the oldest command at work for the person came in, or the one command `only`.
-    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
-        let is_meant = |w: &&Working| w.person == *person && only.is_none_or(|id| w.id == id);
-        self.working.iter().filter(is_meant).map(|working| working.begun).min()
+    /// Returns when the oldest command at work for the person came in, or the one command `only`, and which agent
+    /// is at work on it.
+    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+        let is_meant = |w: &&Working| w.owner.person == *person && only.is_none_or(|id| w.id == id);
+        let meant = self.working.iter().filter(is_meant);
+        meant.map(|working| (working.begun, working.owner.agent)).min()
     }
 
     /// Whether a command is at work on `link`.
@@ -177,19 +190,19 @@ impl<A> Late<A> {
 
     fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
         let command = self.working.remove(place);
-        self.lose_for(command.person, loss, now);
+        self.lose_for(command.owner, loss, now);
     }
 
-    fn lose_for(&mut self, person: Person, loss: Loss, now: Instant) {
+    fn lose_for(&mut self, owner: Owner, loss: Loss, now: Instant) {
         let until = now + self.bounds.remembered;
-        if let Some(known) = self.losses.iter_mut().find(|l| l.person == person && l.loss == loss) {
+        if let Some(known) = self.losses.iter_mut().find(|l| l.owner == owner && l.loss == loss) {
             known.until = until;
             return;
         }
         if self.losses.len() >= self.bounds.in_all {
             self.losses.remove(0);
         }
-        self.losses.push(Lost { person, until, loss });
+        self.losses.push(Lost { owner, until, loss });
     }
 
     /// How many commands are at work, and how many answers and losses are kept.
@@ -226,7 +239,7 @@ fn forget<T>(entries: &mut Vec<T>, mut count: usize, is_meant: impl Fn(&T) -> bo
 mod tests {
     use super::*;
 
-    const LINK: LinkId = LinkId(1);
+    const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
     const BOUNDS: Bounds = Bounds { in_all: 8, each: 3, remembered: Duration::from_secs(600) };
 
     fn late() -> (Late<&'static str>, Instant) {
@@ -254,8 +267,8 @@ mod tests {
     /// Everything that there is to tell, as words.
     fn heard(late: &mut Late<&'static str>, person: &Person, now: Instant) -> Vec<String> {
         let words = |item: &Item<'_, &str>| match item {
-            Item::Answer(answer) => answer.to_string(),
-            Item::Loss(loss) => format!("{loss:?}"),
+            Item::Answer(_, answer) => answer.to_string(),
+            Item::Loss(_, loss) => format!("{loss:?}"),
         };
         let mut heard = Vec::new();
         late.offer(person, None, now, &mut |items| {
@@ -269,7 +282,7 @@ mod tests {
     fn an_answer_is_told_once_and_to_nobody_else() {
         let (mut late, now) = late();
         work(&mut late, me(), "1", now);
-        assert!(late.answer(LinkId(2), "1", "another link's", now).is_err());
+        assert!(late.answer(LinkId::new(AgentId::DEFAULT, 2), "1", "another link's", now).is_err());
         assert!(late.answer(LINK, "1", "done", now).is_ok());
         assert!(late.answer(LINK, "1", "done again", now).is_err());
         for stranger in [Person::Device("me".into()), Person::Account("you".into()), Person::Ask] {
@@ -307,13 +320,16 @@ mod tests {
             });
             heard
         };
-        assert_eq!(one(&mut late, "2").unwrap(), "[Answer(\"2\")]");
+        assert_eq!(one(&mut late, "2").unwrap(), "[Answer(AgentId(0), \"2\")]");
         assert_eq!(one(&mut late, "2"), None);
         assert_eq!(one(&mut late, "3"), None);
-        assert_eq!(late.at_work(&me(), Some("3")), Some(now + Duration::from_secs(1)));
+        assert_eq!(
+            late.at_work(&me(), Some("3")),
+            Some((now + Duration::from_secs(1), AgentId::DEFAULT))
+        );
         assert_eq!(late.at_work(&me(), Some("1")), None);
         late.lose(LINK, now);
-        assert_eq!(one(&mut late, "3").unwrap(), "[Loss(Link)]");
+        assert_eq!(one(&mut late, "3").unwrap(), "[Loss(AgentId(0), Link)]");
         assert_eq!(heard(&mut late, &me(), now), ["1"]);
     }
 
@@ -322,7 +338,7 @@ mod tests {
         let (mut late, now) = late();
         work(&mut late, me(), "lost", now);
         late.lose(LINK, now);
-        late.work_on("at work".into(), LinkId(2), me(), now, now);
+        late.work_on("at work".into(), LinkId::new(AgentId::DEFAULT, 2), me(), now, now);
         late.offer(&me(), Some("at work"), now, &mut |items| panic!("{items:?}"));
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
     }
@@ -359,6 +375,28 @@ mod tests {
             keep(&mut late, me(), answer, now);
         }
         assert_eq!(heard(&mut late, &me(), now), ["3", "4", "5", "Answer"]);
+    }
+
+    #[test]
+    fn one_agents_commands_and_answers_never_make_room_for_anothers() {
+        let (mut late, now) = late();
+        let slow = LinkId::new(AgentId(1), 2);
+        for id in ["a", "b", "c", "d"] {
+            late.work_on(id.into(), slow, me(), now, now);
+        }
+        for answer in ["1", "2", "3"] {
+            keep(&mut late, me(), answer, now);
+        }
+        assert_eq!(late.at_work(&me(), None), Some((now, AgentId(1))));
+        late.lose(slow, now);
+        let mut told = Vec::new();
+        late.offer(&me(), None, now, &mut |items| {
+            told = items.iter().map(|item| format!("{item:?}")).collect();
+            items.len()
+        });
+        let answers = ["1", "2", "3"].map(|answer| format!("Answer(AgentId(0), {answer:?})"));
+        let losses = ["NoAnswer", "Link"].map(|loss| format!("Loss(AgentId(1), {loss})"));
+        assert_eq!(told, [answers.to_vec(), losses.to_vec()].concat());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
 use crate::commands::table::{Answered, Expired, Table};
 use crate::commands::under_way::{Command, LinkId, New};
+use crate::config::agents::{AgentId, Names};
 use crate::speech::Speech;
 use crate::text::quoted;
 use crate::upkeep::clock::Alarm;
@@ -26,7 +27,7 @@ pub const MAX_UNDER_WAY: usize = 256;
 /// Commands at work past their turn, late answers kept, and losses to tell: of each.
 pub const MAX_LATE: usize = 256;
 
-/// Commands at work past their turn, and late answers kept, of one person: of each.
+/// Commands at work past their turn, and late answers kept, of one person and one agent: of each.
 pub const MAX_LATE_EACH: usize = 16;
 
 /// How long a command may be at work past its turn, and how long its answer is kept.
@@ -88,17 +89,18 @@ pub trait Waits: Send {
 /// All commands of the relay.
 pub struct Commands {
     table: Mutex<Table<Box<dyn Waits>, Speech>>,
+    names: Names,
     lines: Arc<Tally>,
     alarm: Alarm,
 }
 
 impl Commands {
-    /// No commands yet. `prefix` begins every id, `lines` takes how each ended, `alarm` wakes whoever
-    /// calls [`Commands::tend`].
-    pub fn new(prefix: String, lines: Arc<Tally>, alarm: Alarm) -> Self {
+    /// No commands yet. `prefix` begins every id, `lines` takes how each ended and whose it was by the agents'
+    /// `names`, `alarm` wakes whoever calls [`Commands::tend`].
+    pub fn new(prefix: String, names: Names, lines: Arc<Tally>, alarm: Alarm) -> Self {
         let bounds = Bounds { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
         let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds));
-        Self { table, lines, alarm }
+        Self { table, names, lines, alarm }
     }
 
     /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
@@ -142,7 +144,7 @@ impl Commands {
         let answered = self.lock().answer(link, id, speech, now);
         match answered {
             Answered::InTime(command, speech) => self.tell(command, Ended::Answered(speech), now),
-            Answered::Late(begun) => self.say(id, "answered late", begun, now),
+            Answered::Late(begun) => self.say(id, link.agent, "answered late", begun, now),
             Answered::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
             }
@@ -183,7 +185,7 @@ impl Commands {
     }
 
     /// As [`late::Late::at_work`].
-    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
+    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         self.lock().late.at_work(person, only)
     }
 
@@ -209,14 +211,19 @@ impl Commands {
     }
 
     fn tell(&self, command: Command<Box<dyn Waits>>, ended: Ended, now: Instant) {
-        self.say(&command.id, ended.outcome().name(), command.begun, now);
-        let Command { id, person, waiting, .. } = command;
+        let Command { id, link: LinkId { agent, .. }, person, begun, waiting, .. } = command;
+        self.say(&id, agent, ended.outcome().name(), begun, now);
         waiting.tell(ended, Some(Told { id: &id, person: person.as_ref() }), self, now);
     }
 
-    fn say(&self, id: &str, how: &str, begun: Instant, now: Instant) {
+    fn say(&self, id: &str, agent: AgentId, how: &str, begun: Instant, now: Instant) {
         let milliseconds = now.saturating_duration_since(begun).as_millis();
-        self.lines.say(format_args!("Command {id}: {how} after {milliseconds} ms"));
+        match self.names.among_several(agent) {
+            None => self.lines.say(format_args!("Command {id}: {how} after {milliseconds} ms")),
+            Some(name) => {
+                self.lines.say(format_args!("Command {id} ({name}): {how} after {milliseconds} ms"));
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table<Box<dyn Waits>, Speech>> {
@@ -256,12 +263,12 @@ mod tests {
         now: Instant,
     }
 
-    const LINK: LinkId = LinkId(7);
+    const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 7);
 
     fn world() -> World {
         let (alarm, rung) = alarm();
         let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
-        let commands = Commands::new("p".into(), lines, alarm);
+        let commands = Commands::new("p".into(), Names::default(), lines, alarm);
         World { commands, rung, ends: unbounded(), now: Instant::now() }
     }
 
@@ -353,7 +360,7 @@ mod tests {
     fn what_missed_its_turn_is_at_work_and_then_offered() {
         let world = world();
         let (id, later) = world.be_late();
-        assert_eq!(world.commands.at_work(&Person::Ask, None), Some(world.now));
+        assert_eq!(world.commands.at_work(&Person::Ask, None), Some((world.now, AgentId::DEFAULT)));
         world.commands.answer(LINK, &id, "done".into(), later);
         assert_eq!(world.commands.at_work(&Person::Ask, None), None);
         let mut heard = Vec::new();

@@ -148,8 +148,9 @@ impl<W, A> Table<W, A> {
 mod tests {
     use super::*;
     use crate::commands::person::Person;
+    use crate::config::agents::AgentId;
 
-    const LINK: LinkId = LinkId(1);
+    const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
     const SECOND: Duration = Duration::from_secs(1);
 
     fn table() -> (Table<&'static str, &'static str>, Instant) {
@@ -191,7 +192,7 @@ mod tests {
     #[test]
     fn an_agent_is_at_work_for_as_long_as_it_has_not_answered_whoever_waits() {
         let (mut table, now) = table();
-        let other = LinkId(2);
+        let other = LinkId::new(AgentId::DEFAULT, 2);
         assert!(!table.is_at_work(LINK, now));
         let ids: Vec<_> = [Some(Person::Ask), None]
             .map(|person| table.begin(new(now + SECOND, person)).unwrap().id)

@@ -4,10 +4,23 @@
 use std::time::Instant;
 
 use crate::commands::person::Person;
+use crate::config::agents::AgentId;
 
 /// Which link a command was sent on. No two links of a process have the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId(pub u64);
+pub struct LinkId {
+    /// Whose link it is.
+    pub agent: AgentId,
+    /// Which of all links.
+    pub number: u64,
+}
+
+impl LinkId {
+    /// The link with this number, of this agent.
+    pub const fn new(agent: AgentId, number: u64) -> Self {
+        Self { agent, number }
+    }
+}
 
 /// A command, and who waits for its answer.
 #[derive(Debug)]
@@ -156,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    const LINK: LinkId = LinkId(1);
+    const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
 
     fn under_way() -> UnderWay<&'static str> {
         UnderWay::new("ab12".into(), 3)
@@ -176,7 +189,7 @@ mod tests {
     fn a_command_is_completed_once_and_only_from_its_own_link() {
         let mut commands = under_way();
         let id = sent(&mut commands, LINK, Instant::now());
-        assert!(commands.complete(LinkId(2), &id).is_none());
+        assert!(commands.complete(LinkId::new(AgentId::DEFAULT, 2), &id).is_none());
         assert_eq!(commands.complete(LINK, &id).unwrap().waiting, "waiting");
         assert!(commands.complete(LINK, &id).is_none());
         assert!(!commands.send(&id), "it has ended");
@@ -235,10 +248,10 @@ mod tests {
     fn a_lost_link_takes_its_own_commands_along() {
         let mut commands = under_way();
         let lost = sent(&mut commands, LINK, Instant::now());
-        let kept = sent(&mut commands, LinkId(2), Instant::now());
+        let kept = sent(&mut commands, LinkId::new(AgentId::DEFAULT, 2), Instant::now());
         let taken = commands.lose(LINK);
         assert_eq!(taken.iter().map(|(c, _)| c.id.as_str()).collect::<Vec<_>>(), [lost]);
-        assert!(commands.complete(LinkId(2), &kept).is_some());
+        assert!(commands.complete(LinkId::new(AgentId::DEFAULT, 2), &kept).is_some());
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::io::Read;
 
 use sha1::{Digest, Sha1};
 
+use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
 use crate::config::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
 
-/// Bytes of a file that holds a secret.
-pub const MAX_SECRET_FILE: u64 = 4 * 1024;
+/// Bytes of a file that holds a secret, or those of all agents.
+pub const MAX_SECRET_FILE: u64 = 8 * 1024;
 
 /// Keys of the agent: the new one, and the old one while the agent changes over.
 pub const MAX_KEYS: usize = 2;
@@ -34,12 +35,25 @@ const CURE: &str = "put the output of `openssl rand -hex 32` there";
 pub struct Credentials {
     /// What the agent must show (`API_KEY`, `API_KEY_FILE`).
     pub keys: AgentKeys,
+    /// The other agents, and what all are called (`AGENTS`, `AGENTS_FILE`, `AGENT_NAME`).
+    pub agents: Agents,
     /// What the webhook's path must end in (`WEBHOOK_SECRET`, `WEBHOOK_SECRET_FILE`).
     pub webhook: Option<Secret>,
     /// The one skill whose turns count (`ALICE_SKILL_ID`).
     pub skill_id: Option<String>,
     /// The Yandex users whose turns count; all when empty (`ALICE_USER_IDS`).
     pub user_ids: Vec<String>,
+}
+
+/// A key that was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Whose it is.
+    pub agent: AgentId,
+    /// Which of that agent's keys, counted from 1.
+    pub position: usize,
+    /// How many that agent has.
+    pub of: usize,
 }
 
 /// The keys that let the agent in, and where they came from.
@@ -90,12 +104,17 @@ impl Credentials {
                 "copy the id from the relay's log",
             )),
         };
+        let keys = agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?;
+        let webhook = match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
+            None => None,
+            Some((name, value)) => Some(webhook_secret(name, value)?),
+        };
+        let others: Vec<_> = keys.all().iter().chain(&webhook).collect();
+        let agents = secret(&text, "AGENTS", "AGENTS_FILE")?;
         Ok(Self {
-            keys: agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?,
-            webhook: match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
-                None => None,
-                Some((name, value)) => Some(webhook_secret(name, value)?),
-            },
+            agents: Agents::read(text("AGENT_NAME")?, agents, &others)?,
+            keys,
+            webhook,
             skill_id: match text("ALICE_SKILL_ID")? {
                 None => None,
                 Some(value) => Some(id("ALICE_SKILL_ID", &value)?),
@@ -133,10 +152,23 @@ impl Credentials {
             }
         };
         keys.iter().for_each(|key| add("key", key.reveal()));
+        for further in self.agents.further() {
+            further.keys.all().iter().for_each(|key| add("agent", key.reveal()));
+        }
         self.webhook.iter().for_each(|secret| add("webhook", secret.reveal()));
         self.skill_id.iter().for_each(|id| add("skill", id));
         self.user_ids.iter().for_each(|id| add("user", id));
         Secret::new(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Returns whose key `shown` is. Every key of every agent is compared, in constant time.
+    pub fn agent(&self, shown: &[u8]) -> Option<Shown> {
+        let further = self.agents.further().iter().map(|further| &further.keys);
+        let all = (0..).map(AgentId).zip([&self.keys].into_iter().chain(further));
+        all.fold(None, |found, (agent, keys)| match keys.position(shown) {
+            Some(position) => Some(Shown { agent, position, of: keys.all().len() }),
+            None => found,
+        })
     }
 
     /// Returns the path that turns go to.
@@ -149,7 +181,9 @@ impl Credentials {
 
     /// Returns every secret, for whoever must keep them out of something.
     pub fn secrets(&self) -> Vec<Secret> {
-        self.keys.all().iter().chain(&self.webhook).cloned().chain([self.ask_token()]).collect()
+        let further = self.agents.further().iter().flat_map(|further| further.keys.all());
+        let all = self.keys.all().iter().chain(further).chain(&self.webhook);
+        all.cloned().chain([self.ask_token()]).collect()
     }
 
     /// Returns what is let in but is hardly meant, each with its cure and without the value.
@@ -413,6 +447,23 @@ mod tests {
         for (_, value) in all {
             assert!(!whole.contains(value));
         }
+    }
+
+    #[test]
+    fn each_agent_is_known_by_any_of_its_keys_and_by_no_others() {
+        let agents = "ноутбук=key-of-the-notebook;сервер=new-key-of-the-server,old-key-of-the-server";
+        let credentials = read(&[("API_KEY", KEY), ("AGENTS", agents)]).unwrap();
+        let shown =
+            |key: &str| credentials.agent(key.as_bytes()).map(|s| (s.agent.0, s.position, s.of));
+        assert_eq!(shown(KEY), Some((0, 1, 1)));
+        assert_eq!(shown("key-of-the-notebook"), Some((1, 1, 1)));
+        assert_eq!(shown("old-key-of-the-server"), Some((2, 2, 2)));
+        for wrong in ["", "key-of-the-noteboo", "ноутбук", agents] {
+            assert_eq!(shown(wrong), None, "{wrong}");
+        }
+        let hidden: Vec<_> = credentials.secrets().iter().map(|s| s.reveal().to_owned()).collect();
+        assert!(hidden.contains(&"old-key-of-the-server".to_owned()));
+        assert_ne!(token(&[("API_KEY", KEY)]), token(&[("API_KEY", KEY), ("AGENTS", agents)]));
     }
 
     #[test]

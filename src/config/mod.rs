@@ -1,5 +1,6 @@
 //! The configuration: the environment, read once. Every error names the variable and the cure.
 
+pub mod agents;
 pub mod credentials;
 pub mod error;
 pub mod listen;

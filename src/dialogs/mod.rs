@@ -1,6 +1,7 @@
 //! Yandex Dialogs: turns in, replies out, and who is let in.
 
 pub mod access;
+pub mod names;
 pub mod news;
 pub mod phrases;
 pub mod reply;

@@ -1,35 +1,19 @@
 //! What is kept for a person, put into words: as much of it as fits into one reply.
 
+use std::borrow::Cow;
+
 use crate::commands::late::{Item, Loss};
+use crate::config::agents::{AgentId, Names};
 use crate::dialogs::phrases;
 use crate::speech::{MAX_TEXT, Speech};
 
-/// Something to say: what is shown, and what is spoken.
-#[derive(Clone, Copy)]
-struct Part<'a> {
-    text: &'a str,
-    spoken: &'a str,
-}
-
-impl<'a> From<&'a str> for Part<'a> {
-    fn from(words: &'a str) -> Self {
-        Self { text: words, spoken: words }
-    }
-}
-
-impl<'a> From<&'a Speech> for Part<'a> {
-    fn from(speech: &'a Speech) -> Self {
-        Self { text: speech.text(), spoken: speech.spoken() }
-    }
-}
-
 /// Puts as many items as fit whole into one reply, with a word about those that must wait. One item at
-/// least is told. Returns how many, and what to say.
-pub fn tell(items: &[Item<'_, Speech>]) -> (usize, Speech) {
-    let parts = parts(items);
+/// least is told. Of several PCs each says its name, as `names` has it. Returns how many, and what to say.
+pub fn tell(items: &[Item<'_, Speech>], names: &Names) -> (usize, Speech) {
+    let parts = parts(items, names);
     for count in (1..=parts.len()).rev() {
-        let rest = (count < parts.len()).then(|| phrases::MORE_KEPT.into());
-        let all: Vec<_> = parts[..count].iter().copied().chain(rest).collect();
+        let rest = (count < parts.len()).then(|| Cow::Owned(phrases::MORE_KEPT.into()));
+        let all: Vec<_> = parts[..count].iter().cloned().chain(rest).collect();
         if fit(&all) {
             return (count, join(&all));
         }
@@ -39,12 +23,17 @@ pub fn tell(items: &[Item<'_, Speech>]) -> (usize, Speech) {
     (first.len(), join(first))
 }
 
-/// Puts as many items as fit whole before the answer to another command. Returns how many, which may be
+/// Puts as many items as fit whole before `agent`'s answer to another command. Returns how many, which may be
 /// none, and what to say.
-pub fn tell_before(items: &[Item<'_, Speech>], own: &Speech) -> (usize, Speech) {
-    let parts = parts(items);
+pub fn tell_before(
+    items: &[Item<'_, Speech>],
+    (agent, own): (AgentId, &Speech),
+    names: &Names,
+) -> (usize, Speech) {
+    let parts = parts(items, names);
+    let last = named(agent, own, names);
     for count in (1..=parts.len()).rev() {
-        let all: Vec<_> = parts[..count].iter().copied().chain([own.into()]).collect();
+        let all: Vec<_> = parts[..count].iter().chain([&last]).cloned().collect();
         if fit(&all) {
             let both = join(&all).with_buttons(own.buttons().to_vec());
             return (count, both.with_end_session(own.end_session()));
@@ -53,41 +42,57 @@ pub fn tell_before(items: &[Item<'_, Speech>], own: &Speech) -> (usize, Speech) 
     (0, own.clone())
 }
 
-fn parts<'a>(items: &'a [Item<'_, Speech>]) -> Vec<Part<'a>> {
-    let words = |item: &'a Item<'_, Speech>| match item {
-        Item::Answer(speech) => Part::from(*speech),
-        Item::Loss(Loss::Link) => phrases::LOST_AT_WORK.into(),
-        Item::Loss(Loss::NoAnswer) => phrases::GIVEN_UP.into(),
-        Item::Loss(Loss::Answer) => phrases::ANSWERS_LOST.into(),
+fn parts<'a>(items: &[Item<'a, Speech>], names: &Names) -> Vec<Cow<'a, Speech>> {
+    let words = |item: &Item<'a, Speech>| match *item {
+        Item::Answer(agent, speech) => named(agent, speech, names),
+        Item::Loss(agent, loss) => Cow::Owned(
+            match loss {
+                Loss::Link => phrases::LOST_AT_WORK,
+                Loss::NoAnswer => phrases::GIVEN_UP,
+                Loss::Answer => phrases::ANSWERS_LOST,
+            }
+            .about(names.among_several(agent)),
+        ),
     };
     items.iter().map(words).collect()
 }
 
-fn fit(parts: &[Part<'_>]) -> bool {
-    let length = |part_of: fn(&Part<'_>) -> usize| {
-        parts.iter().map(part_of).sum::<usize>() + parts.len().saturating_sub(1)
-    };
-    length(|part| part.text.chars().count()) <= MAX_TEXT
-        && length(|part| part.spoken.chars().count()) <= MAX_TEXT
+/// Returns an answer with the name of the PC that it came from.
+fn named<'a>(agent: AgentId, speech: &'a Speech, names: &Names) -> Cow<'a, Speech> {
+    match names.among_several(agent) {
+        None => Cow::Borrowed(speech),
+        Some(name) => Cow::Owned(speech.clone().by(name)),
+    }
 }
 
-fn join(parts: &[Part<'_>]) -> Speech {
-    let text = parts.iter().map(|part| part.text).collect::<Vec<_>>().join("\n");
-    let spoken = parts.iter().map(|part| part.spoken).collect::<Vec<_>>().join("\n");
+fn fit(parts: &[Cow<'_, Speech>]) -> bool {
+    let length = |part_of: fn(&Speech) -> &str| {
+        let lengths = parts.iter().map(|part| part_of(part).chars().count());
+        lengths.sum::<usize>() + parts.len().saturating_sub(1)
+    };
+    length(Speech::text) <= MAX_TEXT && length(Speech::spoken) <= MAX_TEXT
+}
+
+fn join(parts: &[Cow<'_, Speech>]) -> Speech {
+    let text = parts.iter().map(|part| part.text()).collect::<Vec<_>>().join("\n");
+    let spoken = parts.iter().map(|part| part.spoken()).collect::<Vec<_>>().join("\n");
     Speech::new(&text).with_tts((spoken != text).then_some(&spoken))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::agents::Agents;
+
+    const AGENT: AgentId = AgentId::DEFAULT;
 
     fn answers(texts: &[String]) -> Vec<Speech> {
         texts.iter().map(|text| Speech::new(text)).collect()
     }
 
     fn told(speeches: &[Speech]) -> (usize, String) {
-        let items: Vec<_> = speeches.iter().map(Item::Answer).collect();
-        let (count, speech) = tell(&items);
+        let items: Vec<_> = speeches.iter().map(|speech| Item::Answer(AGENT, speech)).collect();
+        let (count, speech) = tell(&items, &Names::default());
         (count, speech.text().to_owned())
     }
 
@@ -110,9 +115,11 @@ mod tests {
         // 500 letters with a combining mark each are 1000 scalar values.
         let kept = Speech::new(&"е\u{301}".repeat(500));
         let own = |length: usize| Speech::new(&"я".repeat(length)).with_end_session(true);
-        let (count, said) = tell_before(&[Item::Answer(&kept)], &own(24));
+        let (count, said) =
+            tell_before(&[Item::Answer(AGENT, &kept)], (AGENT, &own(24)), &Names::default());
         assert_eq!((count, said.text()), (0, own(24).text()), "1025 in all");
-        let (count, said) = tell_before(&[Item::Answer(&kept)], &own(23));
+        let (count, said) =
+            tell_before(&[Item::Answer(AGENT, &kept)], (AGENT, &own(23)), &Names::default());
         assert_eq!((count, said.text()), (1, &*format!("{}\n{}", kept.text(), own(23).text())));
         assert!(said.end_session(), "the answer's own word");
     }
@@ -120,7 +127,8 @@ mod tests {
     #[test]
     fn tts_is_told_along_and_the_text_stands_in_where_there_is_none() {
         let kept = Speech::new("замок").with_tts(Some("зам+ок"));
-        let (_, said) = tell_before(&[Item::Answer(&kept)], &"дом".into());
+        let (_, said) =
+            tell_before(&[Item::Answer(AGENT, &kept)], (AGENT, &"дом".into()), &Names::default());
         assert_eq!((said.text(), said.tts()), ("замок\nдом", Some("зам+ок\nдом")));
     }
 
@@ -130,15 +138,32 @@ mod tests {
         let shown = Speech::new(&long).with_tts(Some("коротко"));
         let spoken = Speech::new("коротко").with_tts(Some(&long));
         for kept in [shown, spoken] {
-            assert_eq!(tell_before(&[Item::Answer(&kept)], &own).0, 0);
+            assert_eq!(
+                tell_before(&[Item::Answer(AGENT, &kept)], (AGENT, &own), &Names::default()).0,
+                0
+            );
         }
     }
 
     #[test]
     fn losses_have_words_of_their_own() {
-        let all = [Loss::Link, Loss::NoAnswer, Loss::Answer].map(Item::Loss);
-        let (count, said) = tell(&all);
-        let words = [phrases::LOST_AT_WORK, phrases::GIVEN_UP, phrases::ANSWERS_LOST].join("\n");
+        let all = [Loss::Link, Loss::NoAnswer, Loss::Answer].map(|loss| Item::Loss(AGENT, loss));
+        let (count, said) = tell(&all, &Names::default());
+        let words = [phrases::LOST_AT_WORK, phrases::GIVEN_UP, phrases::ANSWERS_LOST];
+        let words = words.map(|phrase| phrase.about(None).text().to_owned()).join("\n");
         assert_eq!((count, said.text(), said.tts()), (3, words.as_str(), None));
+    }
+
+    #[test]
+    fn of_several_pcs_each_says_its_name() {
+        let entries = Some(("AGENTS", "ноутбук=0123456789abcdef".to_owned()));
+        let names = Agents::read(None, entries, &[]).unwrap().names();
+        let (kept, own) = (Speech::new("нашёл"), Speech::new("громче"));
+        let items = [Item::Answer(AgentId(1), &kept), Item::Loss(AGENT, Loss::Link)];
+        let lost = "Компьютер: связь прервалась, пока выполнялась команда.";
+        assert_eq!(tell(&items, &names).1.text(), format!("Ноутбук: нашёл\n{lost}"));
+        let (_, both) = tell_before(&items, (AGENT, &own), &names);
+        assert_eq!(both.text(), format!("Ноутбук: нашёл\n{lost}\nКомпьютер: громче"));
+        assert_eq!(tell_before(&[], (AGENT, &own), &names).1.text(), "громче");
     }
 }

@@ -1,5 +1,26 @@
 //! Every sentence Alice can say by herself, in one place: Russian, short, made to be heard.
 
+use std::time::Duration;
+
+use crate::speech::Speech;
+
+/// A sentence about a PC: where there is one alone, and behind the name of one of several.
+#[derive(Debug, Clone, Copy)]
+pub struct Phrase {
+    alone: &'static str,
+    named: &'static str,
+}
+
+impl Phrase {
+    /// Returns the sentence about the PC with this name; none where there is one alone.
+    pub fn about(&self, name: Option<&str>) -> Speech {
+        match name {
+            None => self.alone.into(),
+            Some(name) => Speech::new(self.named).by(name),
+        }
+    }
+}
+
 /// A new session with no command in it.
 pub const GREETING: &str =
     "Я передаю команды на ваш компьютер. Скажите, например: системная информация.";
@@ -19,27 +40,46 @@ pub const PONG: &str = "pong";
 pub const STRANGER: &str = "Этот навык выполняет команды только своего владельца.";
 
 /// No agent is connected.
-pub const NO_AGENT: &str = "Компьютер не на связи. Проверьте, включён ли он.";
+pub const NO_AGENT: Phrase = Phrase {
+    alone: "Компьютер не на связи. Проверьте, включён ли он.",
+    named: "не на связи.",
+};
 
 /// The link broke while the command was under way: nobody knows whether it was carried out.
-pub const LINK_LOST: &str = "Связь с компьютером прервалась. Возможно, команда выполнилась.";
+pub const LINK_LOST: Phrase = Phrase {
+    alone: "Связь с компьютером прервалась. Возможно, команда выполнилась.",
+    named: "связь прервалась. Возможно, команда выполнилась.",
+};
 
 /// The link broke before the command was sent.
-pub const UNSENT: &str = "Связь с компьютером прервалась, команда не отправлена.";
+pub const UNSENT: Phrase = Phrase {
+    alone: "Связь с компьютером прервалась, команда не отправлена.",
+    named: "связь прервалась, команда не отправлена.",
+};
 
 /// Nothing came from the computer, so the command was not sent.
-pub const UNSENT_SILENT: &str =
-    "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.";
+pub const UNSENT_SILENT: Phrase = Phrase {
+    alone: "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.",
+    named: "не отвечает, команда не отправлена. Возможно, компьютер спит.",
+};
 
 /// The same, but another command may be at work.
-pub const UNSENT_BUSY: &str =
-    "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.";
+pub const UNSENT_BUSY: Phrase = Phrase {
+    alone: "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.",
+    named: "не отвечает, команда не отправлена. Возможно, компьютер занят или спит.",
+};
 
 /// The deadline passed, but the computer is still at work.
-pub const AT_WORK: &str = "Компьютер ещё выполняет команду. Спросите: «готово?»";
+pub const AT_WORK: Phrase = Phrase {
+    alone: "Компьютер ещё выполняет команду. Спросите: «готово?»",
+    named: "команда ещё выполняется. Спросите: «готово?»",
+};
 
 /// The deadline passed, and the turn doesn't say whom the answer could be kept for.
-pub const TOO_LATE: &str = "Компьютер не успел ответить. Возможно, команда ещё выполнится.";
+pub const TOO_LATE: Phrase = Phrase {
+    alone: "Компьютер не успел ответить. Возможно, команда ещё выполнится.",
+    named: "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",
+};
 
 /// The button under [`AT_WORK`]; without a payload, it says its own title.
 pub const NEWS_BUTTON: &str = "Готово?";
@@ -51,26 +91,61 @@ pub const NO_NEWS: &str = "Новых ответов нет.";
 pub const MORE_KEPT: &str = "Есть ещё ответы. Спросите: «что там?»";
 
 /// Told in place of the answer to a command that was at work for too long, or had to make room.
-pub const GIVEN_UP: &str = "На одну из команд компьютер так и не ответил.";
+pub const GIVEN_UP: Phrase = Phrase {
+    alone: "На одну из команд компьютер так и не ответил.",
+    named: "на одну из команд ответ так и не пришёл.",
+};
 
 /// Told in place of the answer to a command that was at work when the link broke.
-pub const LOST_AT_WORK: &str = "Связь с компьютером прервалась, пока он выполнял команду.";
+pub const LOST_AT_WORK: Phrase = Phrase {
+    alone: "Связь с компьютером прервалась, пока он выполнял команду.",
+    named: "связь прервалась, пока выполнялась команда.",
+};
 
 /// Told in place of late answers that had to make room for newer ones.
-pub const ANSWERS_LOST: &str = "Часть ответов пропала: их накопилось слишком много.";
+pub const ANSWERS_LOST: Phrase = Phrase {
+    alone: "Часть ответов пропала: их накопилось слишком много.",
+    named: "часть ответов пропала: их накопилось слишком много.",
+};
 
 /// Too many commands are under way.
-pub const BUSY: &str = "Компьютер занят другими командами. Повторите чуть позже.";
+pub const BUSY: Phrase = Phrase {
+    alone: "Компьютер занят другими командами. Повторите чуть позже.",
+    named: "команда не отправлена, других команд слишком много. Повторите чуть позже.",
+};
 
 /// The relay is being stopped.
 pub const STOPPING: &str = "Сервер перезапускается. Повторите через минуту.";
 
-/// Returns the sentence that says for how long a command has been at work.
-pub fn still_at_work(duration: std::time::Duration) -> String {
+/// Returns the sentence that says for how long a command has been at work, on the PC with this name; none where
+/// there is one alone.
+pub fn still_at_work(duration: Duration, name: Option<&str>) -> Speech {
+    let time = time(duration);
+    match name {
+        None => Speech::new(&format!("Команда выполняется уже {time}.")),
+        Some(name) => Speech::new(&format!("команда выполняется уже {time}.")).by(name),
+    }
+}
+
+/// Returns the sentence that says for how long the PC with this name has been connected.
+pub fn connected(duration: Duration, name: &str) -> Speech {
+    Speech::new(&format!("на связи уже {}.", time(duration))).by(name)
+}
+
+/// Returns what help says besides, where there are several PCs: what they are called.
+pub fn names_of_pcs<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!("Компьютеры: {names}. Назовите нужный в начале или в конце команды.")
+}
+
+/// Returns a time in words, in the accusative.
+fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (count, words) = match seconds {
         0..60 => (seconds, ["секунду", "секунды", "секунд"]),
-        _ => (seconds / 60, ["минуту", "минуты", "минут"]),
+        60..3600 => (seconds / 60, ["минуту", "минуты", "минут"]),
+        3600..86_400 => (seconds / 3600, ["час", "часа", "часов"]),
+        _ => (seconds / 86_400, ["день", "дня", "дней"]),
     };
     // Russian has three forms: 1 and 21, 2 and 34, 5 and 11.
     let form = match (count % 10, count % 100) {
@@ -79,7 +154,7 @@ pub fn still_at_work(duration: std::time::Duration) -> String {
         (2..=4, _) => 1,
         _ => 2,
     };
-    format!("Команда выполняется уже {count} {}.", words[form])
+    format!("{count} {}", words[form])
 }
 
 #[cfg(test)]
@@ -87,8 +162,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_of_several_pcs_is_named_first_and_nothing_is_declined() {
+        assert_eq!(NO_AGENT.about(Some("ноутбук")).text(), "Ноутбук: не на связи.");
+        assert_eq!(
+            LINK_LOST.about(Some("спальня")).text(),
+            "Спальня: связь прервалась. Возможно, команда выполнилась."
+        );
+        let hours = Duration::from_secs(3 * 3600);
+        assert_eq!(connected(hours, "сервер").text(), "Сервер: на связи уже 3 часа.");
+        assert_eq!(NO_AGENT.about(None).text(), "Компьютер не на связи. Проверьте, включён ли он.");
+    }
+
+    #[test]
     fn durations_are_told_in_russian() {
-        let told = |seconds| still_at_work(std::time::Duration::from_secs(seconds));
+        let told = |seconds| still_at_work(Duration::from_secs(seconds), None).text().to_owned();
         for (seconds, words) in [
             (1, "1 секунду"),
             (3, "3 секунды"),
@@ -99,6 +186,10 @@ mod tests {
             (60, "1 минуту"),
             (150, "2 минуты"),
             (599, "9 минут"),
+            (3600, "1 час"),
+            (7_300, "2 часа"),
+            (86_399, "23 часа"),
+            (11 * 86_400, "11 дней"),
         ] {
             assert_eq!(told(seconds), format!("Команда выполняется уже {words}."));
         }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::commands::person::Person;
 use crate::commands::{Commands, Ended, Told, Waits, Why};
+use crate::config::agents::{AgentId, Names};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::{news, phrases};
 use crate::http::incoming::Incoming;
@@ -16,6 +17,10 @@ pub struct WaitingTurn<R: Request> {
     pub incoming: Incoming<R>,
     /// The protocol's version, to be echoed.
     pub version: String,
+    /// What the PCs are called.
+    pub names: Names,
+    /// Which one it is said to.
+    pub agent: AgentId,
 }
 
 impl<R: Request> Waits for WaitingTurn<R> {
@@ -32,12 +37,13 @@ impl<R: Request> Waits for WaitingTurn<R> {
                 None => reply,
             }
         };
+        let name = self.names.among_several(self.agent);
         let words = match ended {
             Ended::Answered(own) => {
                 let mut said = None;
                 if let Some(person) = person.filter(|_| asked.is_none()) {
                     commands.offer(person, None, now, &mut |items| {
-                        let (count, both) = news::tell_before(items, &own);
+                        let (count, both) = news::tell_before(items, (self.agent, &own), &self.names);
                         said = Some(both);
                         count
                     });
@@ -45,13 +51,13 @@ impl<R: Request> Waits for WaitingTurn<R> {
                 let reply = reply(&said.unwrap_or(own));
                 return self.incoming.answer(reply);
             }
-            Ended::LinkLost => phrases::LINK_LOST.into(),
-            Ended::Unsent(Why::LinkLost) => phrases::UNSENT.into(),
-            Ended::Unsent(Why::Silent) => phrases::UNSENT_SILENT.into(),
-            Ended::Unsent(Why::Busy) => phrases::UNSENT_BUSY.into(),
-            Ended::TooLate { will_be_kept: true } => ask_later(),
-            Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.into(),
-            Ended::Busy => phrases::BUSY.into(),
+            Ended::LinkLost => phrases::LINK_LOST.about(name),
+            Ended::Unsent(Why::LinkLost) => phrases::UNSENT.about(name),
+            Ended::Unsent(Why::Silent) => phrases::UNSENT_SILENT.about(name),
+            Ended::Unsent(Why::Busy) => phrases::UNSENT_BUSY.about(name),
+            Ended::TooLate { will_be_kept: true } => ask_later(name),
+            Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.about(name),
+            Ended::Busy => phrases::BUSY.about(name),
         };
         let reply = reply(&words);
         self.incoming.answer_by_worker(reply);
@@ -59,7 +65,7 @@ impl<R: Request> Waits for WaitingTurn<R> {
 }
 
 /// What Alice says at the deadline of a command whose answer will be kept.
-fn ask_later() -> Speech {
+fn ask_later(name: Option<&str>) -> Speech {
     let button = Button { title: phrases::NEWS_BUTTON.into(), hide: true, url: None, payload: None };
-    Speech::new(phrases::AT_WORK).with_buttons(vec![button])
+    phrases::AT_WORK.about(name).with_buttons(vec![button])
 }

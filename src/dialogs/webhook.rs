@@ -13,8 +13,10 @@ use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
 use crate::commands::under_way::New;
 use crate::commands::{Commands, Waits};
+use crate::config::agents::{AgentId, Names};
 use crate::config::credentials::ASK_FIELD;
 use crate::dialogs::access::{Access, Stranger, Visitor};
+use crate::dialogs::names::Addresses;
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
 use crate::dialogs::waiting::WaitingTurn;
@@ -33,6 +35,8 @@ pub struct Webhook {
     access: Arc<Access>,
     registry: Arc<Registry>,
     commands: Arc<Commands>,
+    names: Names,
+    addresses: Addresses,
     reply_timeout: Duration,
     /// Cloned into every turn that waits; gone once the relay is stopping.
     open: Mutex<Option<Sender<()>>>,
@@ -41,16 +45,18 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Sends commands of those whom `access` admits to the registry's agent. Each waits in `commands` for
-    /// `reply_timeout`.
+    /// Sends commands of those whom `access` admits to the registry's agents, which are called `names`. Each waits
+    /// in `commands` for `reply_timeout`.
     pub fn new(
         access: Arc<Access>,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
+        names: Names,
         reply_timeout: Duration,
     ) -> Self {
         let (open, owed) = bounded(0);
-        Self { access, registry, commands, reply_timeout, open: Mutex::new(Some(open)), owed }
+        let (addresses, open) = (Addresses::new(&names), Mutex::new(Some(open)));
+        Self { access, registry, commands, names, addresses, reply_timeout, open, owed }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
@@ -75,19 +81,46 @@ impl Webhook {
                 return say(incoming, goodbye, Outcome::Refused);
             }
         };
-        let command = &*turn.command;
-        let greets = command.is_empty() && turn.new_session;
+        let (named, command) = match self.addresses.split(&turn.command) {
+            Some((agent, rest)) => (Some(agent), rest),
+            None => (None, &*turn.command),
+        };
+        let greets = command.is_empty() && named.is_none() && turn.new_session;
         if greets || words::asks_for_news(command) {
             let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
             say(incoming, speech, outcome);
         } else if command.is_empty() {
-            say(incoming, phrases::NO_COMMAND.into(), Outcome::OwnWords);
+            let words = match named {
+                Some(agent) => self.state(agent, now),
+                None => phrases::NO_COMMAND.into(),
+            };
+            say(incoming, words, Outcome::OwnWords);
         } else if words::asks_for_help(command) {
-            say(incoming, phrases::HELP.into(), Outcome::OwnWords);
+            say(incoming, self.help(), Outcome::OwnWords);
         } else {
-            self.forward(incoming, &turn, person, now);
+            let agent = named.unwrap_or(AgentId::DEFAULT);
+            self.forward(incoming, &turn.version, (agent, command), person, now);
         }
+    }
+
+    /// Returns whether a PC is connected, and for how long.
+    fn state(&self, agent: AgentId, now: Instant) -> Speech {
+        match self.registry.current(agent) {
+            Some(link) => {
+                let time = now.saturating_duration_since(link.opened());
+                phrases::connected(time, self.names.of(agent))
+            }
+            None => phrases::NO_AGENT.about(self.names.among_several(agent)),
+        }
+    }
+
+    fn help(&self) -> Speech {
+        if self.names.among_several(AgentId::DEFAULT).is_none() {
+            return phrases::HELP.into();
+        }
+        let names = self.names.all().map(|(_, name)| name);
+        Speech::new(&format!("{} {}", phrases::HELP, phrases::names_of_pcs(names)))
     }
 
     /// Returns what has become of the person's commands that missed their turn, or of the one command
@@ -102,9 +135,9 @@ impl Webhook {
         let mut told = None;
         if let Some(person) = person {
             self.commands.offer(person, only, now, &mut |items| {
-                let is_answer = |item: &Item<'_, Speech>| matches!(item, Item::Answer(_));
+                let is_answer = |item: &Item<'_, Speech>| matches!(item, Item::Answer(..));
                 let outcome = if items.iter().any(is_answer) { Outcome::News } else { Outcome::Lost };
-                let (count, speech) = news::tell(items);
+                let (count, speech) = news::tell(items, &self.names);
                 told = Some((speech, outcome));
                 count
             });
@@ -116,9 +149,9 @@ impl Webhook {
             return (phrases::GREETING.into(), Outcome::OwnWords);
         }
         match person.and_then(|person| self.commands.at_work(person, only)) {
-            Some(begun) => {
+            Some((begun, agent)) => {
                 let time = now.saturating_duration_since(begun);
-                (phrases::still_at_work(time).as_str().into(), Outcome::AtWork)
+                (phrases::still_at_work(time, self.names.among_several(agent)), Outcome::AtWork)
             }
             None => (phrases::NO_NEWS.into(), Outcome::OwnWords),
         }
@@ -127,26 +160,28 @@ impl Webhook {
     fn forward<R: Request>(
         &self,
         mut incoming: Incoming<R>,
-        turn: &Turn<'_>,
+        version: &str,
+        (agent, command): (AgentId, &str),
         person: Option<Person>,
         now: Instant,
     ) {
-        let say = |incoming: Incoming<R>, words: &str, outcome| {
-            incoming.answer(reply(&words.into(), &turn.version, outcome));
+        let say = |incoming: Incoming<R>, words: &Speech, outcome| {
+            incoming.answer(reply(words, version, outcome));
         };
         let Some(owed) = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return say(incoming, phrases::STOPPING, Outcome::Stopping);
+            return say(incoming, &phrases::STOPPING.into(), Outcome::Stopping);
         };
-        let Some(link) = self.registry.current() else {
-            return say(incoming, phrases::NO_AGENT, Outcome::NoAgent);
+        let Some(link) = self.registry.current(agent) else {
+            let words = phrases::NO_AGENT.about(self.names.among_several(agent));
+            return say(incoming, &words, Outcome::NoAgent);
         };
         incoming.owe(owed);
-        let version = turn.version.clone().into_owned();
-        let waiting: Box<dyn Waits> = Box::new(WaitingTurn { incoming, version });
+        let (version, names) = (version.to_owned(), self.names.clone());
+        let waiting: Box<dyn Waits> = Box::new(WaitingTurn { incoming, version, names, agent });
         let deadline = now + self.reply_timeout;
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
-            let message = message::command(&id, &turn.command);
+            let message = message::command(&id, command);
             self.registry.send(&link, Unsent { id, message, since: now, deadline }, now);
         }
     }

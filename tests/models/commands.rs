@@ -11,6 +11,7 @@ use super::*;
 use crate::commands::late::Item;
 use crate::commands::late::Loss;
 use crate::commands::person::Person;
+use crate::config::agents::AgentId;
 use crate::seen::{Seen, hold, must_happen};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,6 +48,11 @@ const MUST_HAPPEN: [&str; 24] = [
 /// Who may ask. An account and a device of the same name are two people.
 fn people() -> [Option<Person>; 4] {
     [None, Some(Person::Account("a".into())), Some(Person::Device("a".into())), Some(Person::Ask)]
+}
+
+/// A link with this number. Two agents have them in turn.
+fn link_of(number: u64) -> LinkId {
+    LinkId::new(AgentId((number % 2) as u8), number)
 }
 
 /// One of the commands that are in one of these states.
@@ -138,6 +144,7 @@ struct Record {
 
 struct Lost {
     person: Person,
+    agent: AgentId,
     loss: Loss,
     until: Instant,
 }
@@ -172,10 +179,16 @@ impl Model {
         (record.state, record.until, record.place) = (state, until, self.changes);
     }
 
-    /// One more is about to be in this state for a person; when there is no room, one gives way.
-    fn make_room(&mut self, state: State, person: &Person, loss: Loss, now: Instant, seen: &mut Seen) {
+    /// Who asked, and which agent was asked.
+    fn owner(&self, number: usize) -> (Option<&Person>, AgentId) {
+        let record = &self.records[number];
+        (record.person.as_ref(), record.link.agent)
+    }
+
+    /// One more, this one, is about to be in this state; when there is no room, one gives way.
+    fn make_room(&mut self, state: State, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
         let all = self.all(&[state]);
-        let is_theirs = |number: &&usize| self.records[**number].person.as_ref() == Some(person);
+        let is_theirs = |other: &&usize| self.owner(**other) == self.owner(number);
         let theirs: Vec<_> = all.iter().filter(is_theirs).copied().collect();
         let gives_way = match (theirs.len() >= self.bounds.each, all.len() >= self.bounds.in_all) {
             (true, _) => theirs[0],
@@ -189,15 +202,16 @@ impl Model {
     /// A person gets no answer to this one, and will hear why.
     fn give_up(&mut self, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
         let person = self.records[number].person.clone().expect("it is somebody's");
+        let agent = self.records[number].link.agent;
         self.change(number, State::Over, now);
         let until = now + self.bounds.remembered;
         for known in &mut self.losses {
-            if known.person == person && known.loss == loss {
+            if known.person == person && known.agent == agent && known.loss == loss {
                 known.until = until;
                 return;
             }
         }
-        self.losses.push(Lost { person, loss, until });
+        self.losses.push(Lost { person, agent, loss, until });
         if self.losses.len() > self.bounds.in_all {
             self.losses.remove(0);
             note(seen, "a loss gave way");
@@ -237,8 +251,8 @@ impl Model {
             note(seen, fate);
             let goes_on = fate == "expired, and goes on";
             match person.filter(|_| goes_on) {
-                Some(person) => {
-                    self.make_room(State::AtWork, &person, Loss::NoAnswer, now, seen);
+                Some(_) => {
+                    self.make_room(State::AtWork, number, Loss::NoAnswer, now, seen);
                     self.change(number, State::AtWork, now + self.bounds.remembered);
                 }
                 None => self.change(number, State::Over, now),
@@ -256,12 +270,12 @@ impl Model {
         records.chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
-    fn at_work(&self, person: &Person, only: Option<&str>) -> Option<Instant> {
+    fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let mut begun: Vec<_> = Vec::new();
         for number in self.all(&[State::AtWork]) {
             let record = &self.records[number];
             if record.person.as_ref() == Some(person) && only.is_none_or(|id| id == record.id) {
-                begun.push(record.begun);
+                begun.push((record.begun, record.link.agent));
             }
         }
         begun.into_iter().min()
@@ -327,7 +341,7 @@ impl<'a> Both<'a> {
         match operation {
             Operation::Begin { link, person, seconds, is_sent } => {
                 let deadline = self.now + Duration::from_secs(*seconds);
-                let begun = self.begin(LinkId(*link), people()[*person].clone(), deadline);
+                let begun = self.begin(link_of(*link), people()[*person].clone(), deadline);
                 if let Some(number) = begun.filter(|_| *is_sent) {
                     self.send(number);
                 }
@@ -360,10 +374,10 @@ impl<'a> Both<'a> {
             }
             Operation::Answer { which, other_link } => {
                 let Some((number, _)) = self.pick(which) else { return };
-                let link = other_link.map_or(self.model.records[number].link, LinkId);
+                let link = other_link.map_or(self.model.records[number].link, link_of);
                 self.answer(number, link);
             }
-            Operation::Lose { link } => self.lose(LinkId(*link)),
+            Operation::Lose { link } => self.lose(link_of(*link)),
             Operation::Tend => self.tend(),
             Operation::Offer { person, only, told } => {
                 let person = people()[*person].clone().expect("the first alone is nobody");
@@ -440,9 +454,9 @@ impl<'a> Both<'a> {
             }
             (Answered::Late(since), State::AtWork) if is_own_link => {
                 assert_eq!(since, begun);
-                let person = record.person.clone().expect("nobody's is not at work");
+                assert!(record.person.is_some(), "nobody's is not at work");
                 self.model.records[number].answer = self.answers;
-                self.model.make_room(State::Kept, &person, Loss::Answer, self.now, self.seen);
+                self.model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
                 self.model.change(number, State::Kept, self.now + self.model.bounds.remembered);
                 self.model.came += 1;
                 note(self.seen, "answered late");
@@ -505,11 +519,13 @@ impl<'a> Both<'a> {
             Some(id) => answers.is_empty() && model.at_work(person, Some(id)).is_none(),
         };
         let losses = model.losses.iter().filter(|lost| lost.person == *person && may_share_a_loss);
-        let losses: Vec<_> = losses.map(|lost| lost.loss).collect();
+        let losses: Vec<_> = losses.map(|lost| (lost.agent, lost.loss)).collect();
         let expected: Vec<_> = answers
             .iter()
-            .map(|&number| Item::Answer(&model.records[number].answer))
-            .chain(losses.iter().map(|loss| Item::Loss(*loss)))
+            .map(|&number| {
+                Item::Answer(model.records[number].link.agent, &model.records[number].answer)
+            })
+            .chain(losses.iter().map(|(agent, loss)| Item::Loss(*agent, *loss)))
             .collect();
         let count = told.index(expected.len() + 1);
         let mut is_asked = false;
@@ -532,8 +548,10 @@ impl<'a> Both<'a> {
                     model.told += 1;
                 }
                 None => {
-                    let loss = losses[place - answers.len()];
-                    model.losses.retain(|lost| lost.person != *person || lost.loss != loss);
+                    let told = losses[place - answers.len()];
+                    let is_told =
+                        |lost: &Lost| lost.person == *person && (lost.agent, lost.loss) == told;
+                    model.losses.retain(|lost| !is_told(lost));
                 }
             }
         }
@@ -548,9 +566,11 @@ impl<'a> Both<'a> {
         assert!([at_work, kept, losses].iter().all(|size| *size <= model.bounds.in_all));
         for person in people().iter().flatten() {
             for state in [State::AtWork, State::Kept] {
-                let all = model.all(&[state]).into_iter().map(|number| &model.records[number].person);
-                let theirs = all.filter(|whose| whose.as_ref() == Some(person)).count();
-                assert!(theirs <= model.bounds.each);
+                for agent in [AgentId(0), AgentId(1)] {
+                    let all = model.all(&[state]).into_iter();
+                    let theirs = all.filter(|&number| model.owner(number) == (Some(person), agent));
+                    assert!(theirs.count() <= model.bounds.each);
+                }
             }
             assert_eq!(table.late.at_work(person, None), model.at_work(person, None));
             for Record { id, .. } in &model.records {

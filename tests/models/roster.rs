@@ -9,7 +9,7 @@ use super::*;
 use crate::seen::{Seen, hold, must_happen};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
-const NAMES: [&str; 3] = ["a", "b", "c"];
+const AGENTS: [AgentId; 3] = [AgentId(0), AgentId(1), AgentId(2)];
 
 /// A run in which one of these never happens shows nothing about it.
 const MUST_HAPPEN: [&str; 12] = [
@@ -30,7 +30,7 @@ const MUST_HAPPEN: [&str; 12] = [
 #[derive(Debug, Clone)]
 enum Operation {
     Join {
-        name: usize,
+        agent: usize,
     },
     /// Something comes on one of those links that are agents'.
     Hear(Index),
@@ -58,7 +58,7 @@ fn histories() -> impl Strategy<Value = (Bounds, Vec<Operation>)> {
         Bounds { heartbeat, silence, closing, most_closing, often: (often, window) }
     });
     let operation = prop_oneof![
-        8 => (0..NAMES.len()).prop_map(|name| Join { name }),
+        8 => (0..AGENTS.len()).prop_map(|agent| Join { agent }),
         8 => any::<Index>().prop_map(Hear),
         3 => any::<Index>().prop_map(Leave),
         1 => Just(LeaveAll),
@@ -83,7 +83,7 @@ enum State {
 
 /// One link, from its beginning on. Its number is its place in the list.
 struct Record {
-    name: &'static str,
+    agent: AgentId,
     state: State,
     heard: Instant,
     /// When it joined, or was pinged last.
@@ -92,7 +92,7 @@ struct Record {
 
 /// A replacement that no warning was given for yet.
 struct Replacement {
-    name: &'static str,
+    agent: AgentId,
     at: Instant,
 }
 
@@ -105,8 +105,8 @@ struct Model {
 }
 
 impl Model {
-    fn current(&self, name: &str) -> Option<usize> {
-        let is_it = |record: &Record| record.name == name && record.state == State::Current;
+    fn current(&self, agent: AgentId) -> Option<usize> {
+        let is_it = |record: &Record| record.agent == agent && record.state == State::Current;
         self.records.iter().position(is_it)
     }
 
@@ -125,20 +125,20 @@ impl Model {
         self.told.iter().filter_map(until).collect()
     }
 
-    fn join(&mut self, name: &'static str, now: Instant) -> Joined<usize> {
-        let replaced = self.current(name);
+    fn join(&mut self, agent: AgentId, now: Instant) -> Joined<usize> {
+        let replaced = self.current(agent);
         let mut often = false;
         if let Some(old) = replaced {
             self.records[old].state = State::Nobodys;
-            self.replacements.push(Replacement { name, at: now });
+            self.replacements.push(Replacement { agent, at: now });
             let (count, window) = self.bounds.often;
-            let is_recent = |one: &&Replacement| one.name == name && one.at + window > now;
+            let is_recent = |one: &&Replacement| one.agent == agent && one.at + window > now;
             often = self.replacements.iter().filter(is_recent).count() >= count;
             if often {
-                self.replacements.retain(|one| one.name != name);
+                self.replacements.retain(|one| one.agent != agent);
             }
         }
-        self.records.push(Record { name, state: State::Current, heard: now, pinged: now });
+        self.records.push(Record { agent, state: State::Current, heard: now, pinged: now });
         Joined { replaced, often }
     }
 
@@ -214,10 +214,10 @@ impl<'a> Both<'a> {
     fn perform(&mut self, operation: &Operation) {
         let now = self.now;
         match operation {
-            Operation::Join { name } => {
+            Operation::Join { agent } => {
                 let link = self.model.records.len();
-                let Joined { replaced, often } = self.roster.join(NAMES[*name], link, now);
-                let expected = self.model.join(NAMES[*name], now);
+                let Joined { replaced, often } = self.roster.join(AGENTS[*agent], link, now);
+                let expected = self.model.join(AGENTS[*agent], now);
                 assert_eq!((replaced, often), (expected.replaced, expected.often));
                 self.note("joined", 1);
                 self.note("replaced", replaced.iter().count());
@@ -282,10 +282,10 @@ impl<'a> Both<'a> {
     fn agree(&self) {
         let Self { roster, model, .. } = self;
         assert_eq!(sorted(roster.all().copied().collect()), model.all());
-        for name in NAMES {
-            assert_eq!(roster.current(name).copied(), model.current(name));
-            let newest = model.records.iter().rposition(|record| record.name == name);
-            assert!(model.current(name).is_none_or(|current| Some(current) == newest));
+        for agent in AGENTS {
+            assert_eq!(roster.current(agent).copied(), model.current(agent));
+            let newest = model.records.iter().rposition(|record| record.agent == agent);
+            assert!(model.current(agent).is_none_or(|current| Some(current) == newest));
         }
         assert_eq!(roster.is_any_connected(), !model.all().is_empty());
         assert_eq!(roster.sizes(), [model.all().len(), model.closing().len()]);

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use super::world::pc_of;
+
 use crate::agents::outbox::{Outbox, Wire};
 use crate::agents::reader::Reader;
 
@@ -70,8 +72,9 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Reads what has come. Every command is one that `carried_out` does not hold yet.
-    pub fn read(&mut self, carried_out: &mut BTreeSet<u64>) -> Vec<Met> {
+    /// Reads what has come. Every command is this PC's of those with these names, and one that `carried_out` does
+    /// not hold yet.
+    pub fn read(&mut self, carried_out: &mut BTreeSet<u64>, names: &[&str]) -> Vec<Met> {
         let mut met = Vec::new();
         let mut socket = self.socket.lock().unwrap();
         while let Some((opcode, payload, length)) = frame(&socket.received) {
@@ -83,6 +86,7 @@ impl Agent {
                     let text = command["text"].as_str().expect("a command has a text");
                     let turn = text.strip_prefix("команда ").expect("as it was said");
                     let turn: u64 = turn.parse().expect("a turn's number");
+                    assert_eq!(pc_of(names, turn), self.reader.link.id.agent, "said to another PC");
                     assert!(carried_out.insert(turn), "turn {turn} reaches an agent twice");
                     let id = command["id"].as_str().expect("a command has an id").to_owned();
                     self.at_work.push_back((id.clone(), turn));

@@ -168,6 +168,8 @@ impl Net {
     /// What a person hears is theirs, and they hear it once.
     fn hear(&mut self, number: u64, turn: &Turn, said: &str) {
         for part in said.split('\n') {
+            // Of several PCs each says its name first.
+            let part = part.split_once(": ").map_or(part, |(_, part)| part);
             let Some(answered) = part.strip_prefix("ответ ") else {
                 assert!(!part.is_empty(), "turn {number} hears nothing");
                 continue;
@@ -181,7 +183,8 @@ impl Net {
         }
         if turn.command && said.contains("ответ ") {
             let own = format!("ответ {number}");
-            assert_eq!(said.split('\n').next_back(), Some(own.as_str()), "its own answer comes last");
+            let last = said.split('\n').next_back().unwrap_or_default();
+            assert!(last == own || last.ends_with(&format!(": {own}")), "its own answer comes last");
         }
     }
 }

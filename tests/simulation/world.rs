@@ -16,10 +16,15 @@ use crate::agents::reader::Reader;
 use crate::commands::under_way::LinkId;
 use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
 use crate::config::Config;
+use crate::config::agents::AgentId;
+use crate::config::credentials::Shown;
 use crate::engine::{Engine, Outside};
 use crate::http::connections::Received;
 use crate::http::incoming::Work;
 use crate::net::slow;
+
+/// PCs, the first of which is meant when none is named.
+const NAMES: [&str; 3] = ["компьютер", "ноутбук", "сервер"];
 
 /// Clients and people that there are.
 const PORTS: u64 = 40;
@@ -137,6 +142,8 @@ pub struct World {
     next_look: Option<Instant>,
     net: SharedNet,
     agents: Vec<Agent>,
+    /// What the PCs are called.
+    names: &'static [&'static str],
     next_link: u64,
     carried_out: BTreeSet<u64>,
     reply_timeout: Duration,
@@ -150,8 +157,13 @@ impl World {
         NOW.set(Some(start));
         let mut chance = Chance(seed);
         let reply_timeout = Duration::from_millis(100 + chance.below(5000));
+        let is_several = chance.one_in(2);
+        let names = if is_several { &NAMES[..] } else { &NAMES[..1] };
         let config = Config::read(|name| match name {
             "API_KEY" => Some("a-key-of-this-world".into()),
+            "AGENTS" if is_several => {
+                Some("ноутбук=key-of-the-notebook;сервер=key-of-the-server".into())
+            }
             "REPLY_TIMEOUT_MS" => Some(reply_timeout.as_millis().to_string().into()),
             "HEARTBEAT_SECS" => Some("5".into()),
             _ => None,
@@ -179,6 +191,7 @@ impl World {
             next_look: Some(start),
             net,
             agents: Vec::new(),
+            names,
             next_link: 0,
             carried_out: BTreeSet::new(),
             reply_timeout,
@@ -284,11 +297,8 @@ impl World {
                     let mut net = self.net.lock();
                     let turn = net.turns.get_mut(&number).unwrap();
                     turn.served = Some(now());
-                    let command = if turn.command {
-                        format!("команда {number}")
-                    } else {
-                        "готово".into()
-                    };
+                    let command =
+                        if turn.command { said_to(self.names, number) } else { "готово".into() };
                     json!({
                         "session": { "user": { "user_id": turn.person.to_string() } },
                         "request": { "command": command },
@@ -302,14 +312,14 @@ impl World {
     }
 
     fn agent(&mut self) {
-        if self.agents.is_empty() || (!self.calm && self.chance.one_in(500)) {
+        if self.agents.len() < self.names.len() || (!self.calm && self.chance.one_in(500)) {
             if !self.calm {
                 self.agent_comes();
             }
             return;
         }
         let number = self.chance.below(self.agents.len() as u64) as usize;
-        let met = self.agents[number].read(&mut self.carried_out);
+        let met = self.agents[number].read(&mut self.carried_out, self.names);
         self.counts.pings += met.iter().filter(|met| **met == Met::Ping).count() as u64;
         let is_closed = met.iter().any(|met| matches!(met, Met::Close(_)));
         self.counts.closes += u64::from(is_closed);
@@ -334,13 +344,15 @@ impl World {
 
     fn agent_comes(&mut self) {
         let socket = Arc::new(Mutex::new(Socket::default()));
-        let id = LinkId(self.next_link);
+        let place = self.chance.below(self.names.len() as u64) as u8;
+        let id = LinkId::new(AgentId(place), self.next_link);
         self.next_link += 1;
         let wire = Box::new(MadeUpWire(socket.clone()));
-        let link = Arc::new(Link::new(id, format!("agent {}", id.0), wire, now()));
-        let before = self.engine.registry.current();
+        let link = Arc::new(Link::new(id, format!("agent {}", id.number), wire, now()));
+        let before = self.engine.registry.current(id.agent);
         let registry = self.engine.registry.clone();
-        assert!(registry.join(link.clone(), 1, 1, now()).is_some());
+        let shown = Shown { agent: id.agent, position: 1, of: 1 };
+        assert!(registry.join(link.clone(), shown, now()).is_some());
         self.counts.replaced += u64::from(before.is_some());
         if self.chance.one_in(2) {
             // A turn may come between the agent's joining and the end of its handshake.
@@ -357,7 +369,7 @@ impl World {
     fn agent_goes(&mut self, number: usize) {
         let mut agent = self.agents.swap_remove(number);
         // What lies in its socket may still be carried out.
-        agent.read(&mut self.carried_out);
+        agent.read(&mut self.carried_out, self.names);
         agent.reader.leave("its connection ended", now());
         agent.reader.registry.gone(&agent.reader.link);
         agent.socket.lock().unwrap().awaited = None;
@@ -454,7 +466,8 @@ impl World {
         assert!(under_way <= MAX_UNDER_WAY && working <= MAX_LATE && answers <= MAX_LATE);
         assert!(losses <= MAX_LATE);
         let [links, closing] = self.engine.registry.sizes();
-        assert!(links <= 1 && closing <= crate::agents::registry::MAX_CLOSING);
+        let most = self.names.len();
+        assert!(links <= most && closing <= most * crate::agents::registry::MAX_CLOSING);
         if self.chance.one_in(500) {
             self.forget();
         }
@@ -504,12 +517,12 @@ impl World {
             counts.late_answers_told += answers;
         }
         let says = |words: &str| u64::from(said.contains(words));
-        counts.too_late += says("ещё выполняет команду");
-        counts.link_lost += says("Связь с компьютером прервалась. Возможно");
+        counts.too_late += says("ещё выполняет команду") + says("команда ещё выполняется.");
+        counts.link_lost += says("прервалась. Возможно");
         counts.unsent += says("команда не отправлена");
         counts.busy += says("занят или спит");
         counts.no_agent += says("не на связи");
-        counts.losses_told += says("пока он выполнял") + says("так и не ответил") + says("пропала");
+        counts.losses_told += says("прервалась, пока") + says("так и не") + says("пропала");
     }
 
     /// Everybody goes, and when all is quiet nothing is left anywhere.
@@ -555,5 +568,22 @@ impl World {
         };
         self.counts.kicks = kicks;
         self.counts.cut += cut;
+    }
+}
+
+/// Returns whose turn this is, when there are these PCs: each has some.
+pub fn pc_of(names: &[&str], turn: u64) -> AgentId {
+    AgentId((turn % names.len() as u64) as u8)
+}
+
+/// Returns a command's words, with the PC that is meant at its beginning, at its end, or not named at all.
+fn said_to(names: &[&str], turn: u64) -> String {
+    let name = names[usize::from(pc_of(names, turn).0)];
+    match turn % 4 {
+        _ if names.len() == 1 => format!("команда {turn}"),
+        0 | 1 if pc_of(names, turn) == AgentId::DEFAULT => format!("команда {turn}"),
+        0 => format!("{name} команда {turn}"),
+        1 => format!("на {name}е команда {turn}"),
+        _ => format!("команда {turn} на {name}е"),
     }
 }

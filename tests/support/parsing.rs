@@ -43,7 +43,7 @@ pub fn turn(body: &[u8]) {
     assert_eq!((sent.id.as_str(), sent.text.as_str()), ("a-1", &*turn.command));
     let text: String = turn.command.chars().take(MAX_TEXT).collect();
     let answer = serde_json::json!({ "id": "a-1", "text": text }).to_string();
-    let answer = Answer::parse(&answer).expect("an answer that is right");
+    let answer = Answer::parse(&answer, None).expect("an answer that is right");
     let told = read_back(&reply(&answer.speech, &turn.version));
     assert_eq!(told.version, turn.version);
     assert!(text.trim().is_empty() || told.response.text == text);
@@ -52,7 +52,7 @@ pub fn turn(body: &[u8]) {
 /// A text message that came from an agent.
 pub fn answer(message: &[u8]) {
     let Ok(message) = std::str::from_utf8(message) else { return };
-    let Ok(answer) = Answer::parse(message) else { return };
+    let Ok(answer) = Answer::parse(message, None) else { return };
     let told = read_back(&reply(&answer.speech, "1.0"));
     assert_eq!(told.response.text, answer.speech.text());
 }

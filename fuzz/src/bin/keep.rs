@@ -58,7 +58,7 @@ fn of_turn(input: &[u8]) -> String {
 
 fn of_answer(input: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(input) else { return "not UTF-8".into() };
-    match Answer::parse(text) {
+    match Answer::parse(text, None) {
         Ok(Answer { speech, .. }) => {
             let button = speech.buttons().first().map(|first| {
                 (first.url.is_some(), first.payload.is_some(), first.hide)

@@ -1,0 +1,259 @@
+//! The PCs: the one that `API_KEY` lets in, and those of `AGENTS`. The name of each, and what it must show.
+
+use std::sync::Arc;
+
+use crate::config::credentials::{AgentKeys, MAX_KEYS};
+use crate::config::error::ConfigError;
+use crate::config::secret::{SHORT_SECRET, Secret};
+use crate::declension;
+
+/// PCs, the one of `API_KEY` among them.
+pub const MAX_AGENTS: usize = 16;
+
+/// Letters of a PC's name.
+pub const MAX_NAME: usize = 32;
+
+/// What the PC of `API_KEY` is called unless `AGENT_NAME` says otherwise.
+pub const DEFAULT_NAME: &str = "компьютер";
+
+const CURE: &str = "write name=key, the name one word of Russian letters as it is spoken, the key an output of \
+                    `openssl rand -hex 32`; entries stand in lines of their own, or have a semicolon between them";
+
+/// Which PC, or its agent: its place among those that are configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgentId(pub u8);
+
+impl AgentId {
+    /// The one that is meant when none is named.
+    pub const DEFAULT: Self = Self(0);
+}
+
+/// What the PCs are called, by [`AgentId`]. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names(Arc<[String]>);
+
+impl Default for Names {
+    fn default() -> Self {
+        Self([DEFAULT_NAME.to_owned()].into())
+    }
+}
+
+impl Names {
+    /// Returns the name of a PC.
+    pub fn of(&self, agent: AgentId) -> &str {
+        &self.0[usize::from(agent.0)]
+    }
+
+    /// Returns the name of a PC, if there are others that it must be told from.
+    pub fn among_several(&self, agent: AgentId) -> Option<&str> {
+        (self.0.len() > 1).then(|| self.of(agent))
+    }
+
+    /// Returns every PC and its name.
+    pub fn all(&self) -> impl Iterator<Item = (AgentId, &str)> {
+        (0..).map(AgentId).zip(self.0.iter().map(String::as_str))
+    }
+}
+
+/// A PC of `AGENTS`.
+#[derive(Debug, Clone)]
+pub struct Further {
+    /// Its name, in lower case.
+    pub name: String,
+    /// What it shows to be let in.
+    pub keys: AgentKeys,
+}
+
+/// The PCs besides the one of `API_KEY`, and what that one is called.
+#[derive(Debug, Clone)]
+pub struct Agents {
+    default_name: String,
+    further: Vec<Further>,
+}
+
+impl Agents {
+    /// Reads `AGENT_NAME` and what `AGENTS` holds, which came in `variable`. `others` are all other secrets.
+    ///
+    /// # Errors
+    /// The first entry that can't be used. Nothing of it is told: what looks like a name may be a key.
+    pub fn read(
+        default_name: Option<String>,
+        agents: Option<(&'static str, String)>,
+        others: &[&Secret],
+    ) -> Result<Self, ConfigError> {
+        let default_name = match default_name {
+            None => DEFAULT_NAME.to_owned(),
+            Some(value) => name(&value).map_err(|problem| {
+                let cure = "name it by one word of Russian letters as it is spoken, or remove the line";
+                ConfigError::new("AGENT_NAME", problem, cure)
+            })?,
+        };
+        let mut read = Self { default_name, further: Vec::new() };
+        let Some((variable, value)) = agents else { return Ok(read) };
+        let entries = value.split(['\n', ';']).map(str::trim).filter(|entry| !entry.is_empty());
+        for (number, entry) in (1..).zip(entries) {
+            let wrong = |problem: String| {
+                ConfigError::new(variable, format!("has an entry {number} that {problem}"), CURE)
+            };
+            let entry = read.entry(entry, others).map_err(wrong)?;
+            read.further.push(entry);
+            if read.further.len() >= MAX_AGENTS {
+                let problem = format!("names more than {} PCs", MAX_AGENTS - 1);
+                return Err(ConfigError::new(variable, problem, "keep those in use"));
+            }
+        }
+        if read.further.is_empty() {
+            return Err(ConfigError::new(variable, "holds no entry", CURE));
+        }
+        Ok(read)
+    }
+
+    /// Returns the PC that one entry describes, or what is wrong with it.
+    fn entry(&self, entry: &str, others: &[&Secret]) -> Result<Further, String> {
+        let (name_part, keys) = entry.split_once('=').ok_or("has no `=`")?;
+        let name = name(name_part.trim_end())?;
+        let known = self.further.iter().map(|further| further.name.as_str());
+        let own = declension::forms(&name);
+        for (place, known) in known.chain([self.default_name.as_str()]).enumerate() {
+            if declension::forms(known).iter().any(|form| own.contains(form)) {
+                return Err(match self.further.get(place) {
+                    Some(_) => format!("is called, in one case or another, like entry {}", place + 1),
+                    None => {
+                        "is called, in one case or another, like the PC of API_KEY (AGENT_NAME)".into()
+                    }
+                });
+            }
+        }
+        let keys: Vec<_> = keys.trim_start().split(',').collect();
+        if keys.len() > MAX_KEYS {
+            return Err(format!("has more than {MAX_KEYS} keys"));
+        }
+        let mut secrets: Vec<Secret> = Vec::new();
+        for key in keys {
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            if key.len() < SHORT_SECRET || !key.bytes().all(is_plain) {
+                return Err(format!(
+                    "has a key that is not {SHORT_SECRET} or more of A-Z, a-z, 0-9, - and _"
+                ));
+            }
+            let further = self.further.iter().flat_map(|further| further.keys.all());
+            if further.chain(others.iter().copied()).chain(&secrets).any(|s| s.matches(key.as_bytes()))
+            {
+                return Err("has a key that is in use already".into());
+            }
+            secrets.push(Secret::new(key.to_owned()));
+        }
+        Ok(Further { name, keys: AgentKeys::Configured(secrets) })
+    }
+
+    /// Returns those besides the one of `API_KEY`.
+    pub fn further(&self) -> &[Further] {
+        &self.further
+    }
+
+    /// Returns what they are all called.
+    pub fn names(&self) -> Names {
+        let further = self.further.iter().map(|further| further.name.clone());
+        Names([self.default_name.clone()].into_iter().chain(further).collect())
+    }
+}
+
+/// Returns a name as it is compared, or what is wrong with it.
+fn name(value: &str) -> Result<String, String> {
+    let name = value.to_lowercase();
+    let is_russian = |letter: char| ('а'..='я').contains(&letter) || letter == 'ё';
+    match name.chars().count() {
+        0 => Err("has no name".into()),
+        2..=MAX_NAME if name.chars().all(is_russian) => match RESERVED.contains(&name.as_str()) {
+            true => Err("has a name that is a word of the relay's own".into()),
+            false => Ok(name),
+        },
+        _ => Err(format!("has a name that is not one word of 2 to {MAX_NAME} Russian letters")),
+    }
+}
+
+/// Words that ask the relay itself for something, or stand before a name.
+const RESERVED: [&str; 9] = ["готово", "готова", "ответ", "помощь", "что", "ну", "на", "да", "нет"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef";
+    const OTHER: &str = "fedcba9876543210";
+
+    fn agents(value: &str) -> Result<Agents, String> {
+        let api_key = Secret::new("the-key-of-the-first".into());
+        let read = Agents::read(None, Some(("AGENTS", value.to_owned())), &[&api_key]);
+        read.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn entries_stand_in_lines_or_between_semicolons_and_have_one_key_or_two() {
+        for value in [
+            format!("ноутбук={KEY};сервер={OTHER},{OTHER}2"),
+            format!("\nНоутбук = {KEY}\r\n\n сервер={OTHER},{OTHER}2\n"),
+        ] {
+            let agents = agents(&value).unwrap();
+            let names = agents.names();
+            let all: Vec<_> = names.all().collect();
+            let right = [(0, "компьютер"), (1, "ноутбук"), (2, "сервер")];
+            assert_eq!(all, right.map(|(id, name)| (AgentId(id), name)));
+            let keys: Vec<_> = agents.further().iter().map(|f| f.keys.all().len()).collect();
+            assert_eq!(keys, [1, 2]);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_can_not_be_used_is_told_by_its_number_and_nothing_of_it() {
+        for (value, number, problem) in [
+            (format!("ноутбук={KEY};{OTHER}"), 2, "no `=`"),
+            (format!("laptop={KEY}"), 1, "Russian letters"),
+            (format!("мой ноутбук={KEY}"), 1, "Russian letters"),
+            (format!("={KEY}"), 1, "no name"),
+            (format!("готово={KEY}"), 1, "the relay's own"),
+            (format!("{KEY}=ноутбук"), 1, "Russian letters"),
+            (format!("ноутбук={KEY};ноутбук={OTHER}"), 2, "like entry 1"),
+            (format!("ноут={KEY};ноута={OTHER}"), 2, "like entry 1"),
+            (format!("Компьютер={KEY}"), 1, "AGENT_NAME"),
+            ("ноутбук=short".into(), 1, "16 or more"),
+            ("ноутбук=".into(), 1, "16 or more"),
+            ("ноутбук=0123456789abcdef!".into(), 1, "16 or more"),
+            (format!("ноутбук={KEY},{KEY}"), 1, "in use already"),
+            (format!("ноутбук={KEY};сервер={OTHER},{KEY}"), 2, "in use already"),
+            ("ноутбук=the-key-of-the-first".into(), 1, "in use already"),
+            (format!("ноутбук={KEY},{OTHER},{OTHER}2"), 1, "more than 2 keys"),
+        ] {
+            let error = agents(&value).unwrap_err();
+            assert!(error.starts_with("AGENTS has an entry"), "{error}");
+            assert!(error.contains(&format!("entry {number} ")) && error.contains(problem), "{error}");
+            for part in [KEY, OTHER, "ноутбук", "laptop", "the-key"] {
+                assert!(!error.contains(part), "{error}");
+            }
+        }
+        for value in ["", "\n;\n"] {
+            assert!(agents(value).unwrap_err().contains("no entry"));
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_sixteen_pcs() {
+        let letters: Vec<char> = ('а'..='п').collect();
+        let of = |count: usize| {
+            let entry = |n: usize| format!("пк{}{}у=key-number-{n:08}", letters[n], letters[n]);
+            (0..count).map(entry).collect::<Vec<_>>().join(";")
+        };
+        assert_eq!(agents(&of(MAX_AGENTS - 1)).unwrap().names().all().count(), MAX_AGENTS);
+        assert!(agents(&of(MAX_AGENTS)).unwrap_err().contains("more than 15"));
+    }
+
+    #[test]
+    fn the_first_pc_has_a_name_of_its_own_choice() {
+        let named = |value: &str| Agents::read(Some(value.to_owned()), None, &[]);
+        assert_eq!(named("Десктоп").unwrap().names().of(AgentId::DEFAULT), "десктоп");
+        for value in ["", "desktop", "мой компьютер", "а"] {
+            assert!(named(value).unwrap_err().to_string().starts_with("AGENT_NAME"), "{value}");
+        }
+        assert_eq!(Names::default().among_several(AgentId::DEFAULT), None);
+    }
+}

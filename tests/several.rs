@@ -1,0 +1,187 @@
+//! Several PCs by name: each hears what is said to it and nothing else, and every phrase says which one it is about.
+
+mod support;
+
+use serde_json::json;
+use support::{Agent, KEY, Relay, command, said, turn, until};
+
+const NOTEBOOK: &str = "key-of-the-notebook";
+const SERVER: &str = "new-key-of-the-server";
+const OLD_SERVER: &str = "old-key-of-the-server";
+const AGENTS: &str = "ноутбук=key-of-the-notebook;сервер=new-key-of-the-server,old-key-of-the-server";
+
+fn household(settings: &[(&str, &str)]) -> Relay {
+    let mut all = vec![("AGENTS", AGENTS)];
+    all.extend_from_slice(settings);
+    Relay::start(&all)
+}
+
+fn agent(relay: &Relay, key: &str) -> Agent {
+    Agent::connect(relay.address(), key).unwrap()
+}
+
+/// What each PC hears, which answers with its own name.
+fn hears(relay: &Relay, phrase: &str, agent: &mut Agent) -> (String, String) {
+    let mut http = relay.http();
+    http.send_post(&turn(phrase).to_string());
+    let (id, text) = agent.command();
+    agent.answer(&id, "сделано");
+    (text, said(&http.response().json()))
+}
+
+#[test]
+fn each_pc_hears_what_is_said_to_it_without_its_name() {
+    let relay = household(&[]);
+    let (mut desktop, mut notebook, mut server) =
+        (agent(&relay, KEY), agent(&relay, NOTEBOOK), agent(&relay, OLD_SERVER));
+    for (phrase, text) in [
+        ("громче", "громче"),
+        ("компьютер громче", "громче"),
+        ("открой папку ноутбуки", "открой папку ноутбуки"),
+        ("выключи ноутбук", "выключи ноутбук"),
+    ] {
+        assert_eq!(hears(&relay, phrase, &mut desktop), (text.into(), "сделано".into()));
+    }
+    for phrase in ["ноутбук громче", "на ноутбуке громче", "громче на ноутбуке", "ноутбуку громче"]
+    {
+        assert_eq!(hears(&relay, phrase, &mut notebook).0, "громче", "{phrase}");
+    }
+    assert_eq!(hears(&relay, "сервер громче на 10", &mut server).0, "громче на 10");
+    relay.line("Agent ноутбук connected from");
+    relay.line("Agent сервер connected from 127.0.0.1");
+    relay.line("(ноутбук): answered after");
+}
+
+#[test]
+fn without_further_agents_no_word_is_looked_at_or_taken_out() {
+    let relay = Relay::start(&[("AGENT_NAME", "десктоп")]);
+    let mut only = relay.agent();
+    for phrase in ["десктоп громче", "громче на десктопе", "компьютер", "на ноутбуке громче"]
+    {
+        assert_eq!(hears(&relay, phrase, &mut only).0, phrase);
+    }
+    drop(only);
+    until("the agent is gone", || !relay.agent_connected());
+    assert_eq!(relay.say("десктоп громче"), "Компьютер не на связи. Проверьте, включён ли он.");
+}
+
+#[test]
+fn a_pc_that_is_not_there_is_named_and_the_others_go_on() {
+    let relay = household(&[("AGENT_NAME", "десктоп")]);
+    let mut notebook = agent(&relay, NOTEBOOK);
+    assert_eq!(relay.say("громче"), "Десктоп: не на связи.");
+    assert_eq!(relay.say("на сервере громче"), "Сервер: не на связи.");
+    assert_eq!(hears(&relay, "ноутбук громче", &mut notebook).1, "сделано");
+    assert!(relay.agent_connected(), "any is enough");
+}
+
+#[test]
+fn a_name_alone_asks_whether_the_pc_is_connected_and_for_how_long() {
+    let relay = household(&[]);
+    assert_eq!(relay.say("ноутбук"), "Ноутбук: не на связи.");
+    let _notebook = agent(&relay, NOTEBOOK);
+    let told = relay.say("на ноутбуке");
+    assert!(told.starts_with("Ноутбук: на связи уже ") && told.contains("секунд"), "{told}");
+    let help = relay.say("ноутбук помощь");
+    assert!(help.contains("Компьютеры: компьютер, ноутбук, сервер."), "{help}");
+}
+
+#[test]
+fn a_link_that_breaks_takes_its_own_commands_along_and_no_others() {
+    let relay = household(&[]);
+    let (mut desktop, mut notebook) = (agent(&relay, KEY), agent(&relay, NOTEBOOK));
+    let mut lost = relay.http();
+    lost.send_post(&turn("ноутбук долго").to_string());
+    notebook.command();
+    let mut kept = relay.http();
+    kept.send_post(&turn("долго").to_string());
+    let (id, _) = desktop.command();
+    drop(notebook);
+    let words = "Ноутбук: связь прервалась. Возможно, команда выполнилась.";
+    assert_eq!(said(&lost.response().json()), words);
+    desktop.answer(&id, "готов");
+    assert_eq!(said(&kept.response().json()), "готов");
+}
+
+#[test]
+fn a_late_answer_tells_whose_it_is_and_blocks_no_other_pc() {
+    let relay = household(&[("REPLY_TIMEOUT_MS", "300")]);
+    let (mut desktop, mut notebook) = (agent(&relay, KEY), agent(&relay, NOTEBOOK));
+    let mut http = relay.http();
+    http.send_post(&turn("ноутбук найди билеты").to_string());
+    let (id, _) = notebook.command();
+    let words = "Ноутбук: команда ещё выполняется. Спросите: «готово?»";
+    assert_eq!(said(&http.response().json()), words);
+    let told = relay.say("готово");
+    assert!(told.starts_with("Ноутбук: команда выполняется уже "), "{told}");
+    assert_eq!(hears(&relay, "громче", &mut desktop).1, "сделано");
+    notebook.answer(&id, "4200 рублей");
+    relay.line("answered late");
+    let told = hears(&relay, "тише", &mut desktop).1;
+    assert_eq!(told, "Ноутбук: 4200 рублей\nКомпьютер: сделано");
+    assert_eq!(relay.say("готово"), "Новых ответов нет.");
+}
+
+#[test]
+fn each_pc_has_a_link_of_its_own_and_is_replaced_by_its_own_key_alone() {
+    let relay = household(&[]);
+    let (mut desktop, mut old, mut server) =
+        (agent(&relay, KEY), agent(&relay, NOTEBOOK), agent(&relay, SERVER));
+    let mut new = agent(&relay, NOTEBOOK);
+    assert_eq!(old.closed().map(|(code, _)| code), Some(4001));
+    assert_eq!(hears(&relay, "ноутбук громче", &mut new).1, "сделано");
+    assert_eq!(hears(&relay, "громче", &mut desktop).1, "сделано");
+    assert_eq!(hears(&relay, "сервер громче", &mut server).1, "сделано");
+    relay.line("Agent ноутбук disconnected");
+    assert!(Agent::connect(relay.address(), "no-key-of-any-pc").is_err());
+    relay.line("it must be the relay's API_KEY, or one of its AGENTS");
+}
+
+#[test]
+fn what_a_pc_answers_in_an_odd_way_is_told_with_its_name() {
+    let relay = household(&[]);
+    let mut notebook = agent(&relay, NOTEBOOK);
+    let mut http = relay.http();
+    http.send_post(&turn("ноутбук громче").to_string());
+    let (id, _) = notebook.command();
+    notebook.send(json!({ "id": id, "text": 5 }).to_string());
+    assert_eq!(said(&http.response().json()), "Ноутбук: пришёл непонятный ответ.");
+    relay.line("agent ноутбук 127.0.0.1");
+}
+
+#[test]
+fn the_further_keys_may_be_in_a_file_and_ask_reaches_any_pc() {
+    let path = std::env::temp_dir().join(format!("relay-agents-{}", std::process::id()));
+    std::fs::write(&path, AGENTS.replace(';', "\r\n") + "\n").unwrap();
+    let settings = [("API_KEY", KEY), ("AGENTS_FILE", path.to_str().unwrap())];
+    let mut all = settings.to_vec();
+    all.push(("LISTEN_ADDR", "127.0.0.1:0"));
+    let relay = Relay::spawn(&mut command(&all));
+    let server = agent(&relay, OLD_SERVER);
+    relay.line("with key 2 of 2");
+    let echo = server.echo_for_ever("сервер ответил: ");
+    let url = format!("http://{}", relay.address());
+    let ask = |phrase: &str| {
+        let output = command(&settings).args(["ask", phrase, "--url", &url]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(ask("На сервере: громче!"), (Some(0), "сервер ответил: громче\n".into()));
+    assert_eq!(ask("Ноутбук, громче"), (Some(1), "Ноутбук: не на связи.\n".into()));
+    drop(relay);
+    echo.join().unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn an_entry_that_can_not_be_used_ends_the_program_with_its_number_and_nothing_of_it() {
+    let output = command(&[
+        ("API_KEY", KEY),
+        ("AGENTS", "ноутбук=key-of-the-notebook;laptop=a-secret-of-mine-1"),
+    ])
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.contains("AGENTS has an entry 2 that") && line.contains("Russian letters"), "{line}");
+    assert!(!line.contains("laptop") && !line.contains("secret-of"), "{line}");
+}
