@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from honest import GET, HOLD, TOLD, Agent, answer, exchange, frame, parse, post, said, turn
+from honest import GET, HOLD, KEYS, PCS, TOLD, TOLD_OF_ONE, Agent, answer, exchange, frame, parse, post, said, turn
 
 # The command that stands where no request is.
 SMUGGLED = post(turn("контрабанда", 300))
@@ -331,11 +331,12 @@ def agents(address, count, key):
     return {"let in": let_in}
 
 
-def load(address, clients, turns, seconds=600):
+def load(address, clients, turns, seconds=600, pcs=()):
     """So many turns from clients that keep their connections, each with one turn under way; what they were
     told. Every answer is held against its own question. A turn is lost when its connection ended before its
     answer, and refused when nobody was there to take it: a killed relay's listening socket outlives the
-    connections by a moment, so one that has never had an answer may have been taken by nobody."""
+    connections by a moment, so one that has never had an answer may have been taken by nobody. With `pcs` each
+    turn names one of them, at its beginning or its end, and only that one's answer is its own."""
     poll = select.epoll()
     kinds = {"own": 0, "told": 0, "crossed": 0, "lost": 0, "refused": 0}
     by_number = {}
@@ -346,9 +347,15 @@ def load(address, clients, turns, seconds=600):
     def say(client):
         nonlocal begun_turns
         begun_turns += 1
-        client["command"] = f"ход {begun_turns}"
+        client["command"] = words = f"ход {begun_turns}"
         client["received"].clear()
-        client["socket"].sendall(post(turn(client["command"], 300 if begun_turns % 2 else 1600)))
+        if pcs:
+            # Any of them in turn, by a step that has no divisor in common with how many they are.
+            client["pc"] = name = pcs[begun_turns * 7 % len(pcs)]
+            client["command"] = f"{name}: {words}"
+            # «на гараже», «на кухне», «на гостиной», «на мастерской»: the forms are tested elsewhere.
+            words = f"{name} {words}" if begun_turns % 2 else f"{words} на {name}"
+        client["socket"].sendall(post(turn(words, 300 if begun_turns % 2 else 1600)))
 
     def open_one(number):
         connection = connect(address, number)
@@ -374,7 +381,8 @@ def load(address, clients, turns, seconds=600):
         text = said(body) if status == 200 else ""
         if text == client["command"]:
             return "own"
-        if text in TOLD:
+        name, _, rest = text.partition(": ")
+        if text in TOLD or pcs and name.lower() == client["pc"] and rest in TOLD_OF_ONE:
             return "told"
         return "refused" if status == 502 else "lost" if status != 200 else "crossed"
 
@@ -437,6 +445,40 @@ def coming_and_going(address, over, every=1.0):
         except OSError:
             pass
         if over.wait(every):
+            return {"agents": count}
+
+
+def household(address, over, every=0.1):
+    """An agent of each PC, which answers behind its name. Again and again one is replaced; every fifth time it goes
+    without a word instead, and is back a moment later."""
+    import threading
+
+    def serve(agent, name):
+        try:
+            agent.socket.settimeout(10)
+            while agent.echo(prefix=f"{name}: "):
+                pass
+        except (OSError, ValueError):
+            pass
+        agent.socket.close()
+
+    count, agents, gone = 0, {}, None
+    while True:
+        name = gone or PCS[count % len(PCS)]
+        if gone is None and count > len(PCS) and count % 5 == 0:
+            agents[name].socket.close()
+            gone = name
+        else:
+            gone = None
+            try:
+                agent = Agent(address, KEYS[name])
+                if agent.status == 101:
+                    agents[name] = agent
+                    threading.Thread(target=serve, args=(agent, name), daemon=True).start()
+            except OSError:
+                pass
+        count += 1
+        if over.wait(every if count > len(PCS) else 0):
             return {"agents": count}
 
 

@@ -24,6 +24,20 @@ TOO_LATE = "Компьютер не успел ответить. Возможн�
 BUSY = "Компьютер занят другими командами. Повторите чуть позже."
 # What a turn may be told instead of its answer when the agent is in trouble.
 TOLD = {LINK_LOST, NO_AGENT, TOO_LATE, BUSY, *UNSENT}
+# What a turn may be told of one of several PCs, behind its name.
+TOLD_OF_ONE = {
+    "связь прервалась. Возможно, команда выполнилась.",
+    "связь прервалась, команда не отправлена.",
+    "не отвечает, команда не отправлена. Возможно, компьютер спит.",
+    "не отвечает, команда не отправлена. Возможно, компьютер занят или спит.",
+    "не на связи.",
+    "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",
+}
+# What the PCs of a household are called, the first of which is meant when none is named; and their keys.
+PCS = ("компьютер", "ноутбук", "сервер", "телевизор", "спальня", "макбук", "планшет", "гостиная", "кухня", "гараж", "дача",
+       "кабинет", "приставка", "моноблок", "проектор", "мастерская")
+KEYS = {name: KEY if name == PCS[0] else f"key-of-pc-number-{number:02}" for number, name in enumerate(PCS)}
+AGENTS = ";".join(f"{name}={KEYS[name]}" for name in PCS[1:])
 # A command that no agent of ours answers; «проба» and «ход» are the commands of probes and loads.
 HOLD = "не отвечай"
 
@@ -134,8 +148,8 @@ class Agent:
         self._receive()
         return list(self.frames())
 
-    def echo(self, seen=None):
-        """Answers what has come next with its own text; false when the relay says goodbye."""
+    def echo(self, seen=None, prefix=""):
+        """Answers what has come next with its own text behind a prefix; false when the relay says goodbye."""
         out = bytearray()
         for kind, payload in self.wait():
             if kind == 1:
@@ -143,7 +157,7 @@ class Agent:
                 if seen:
                     seen(command["text"])
                 if not command["text"].startswith(HOLD):
-                    out += frame(1, answer(command["id"], command["text"]))
+                    out += frame(1, answer(command["id"], prefix + command["text"]))
             elif kind == 9:
                 out += frame(10, payload)
             elif kind == 8:

@@ -21,13 +21,13 @@ import traceback
 
 import attacks
 from asleep import ip, pc
-from honest import GET, HOLD, KEY, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
+from honest import AGENTS, GET, HOLD, KEY, PCS, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
 from world import World
 
 FORK = multiprocessing.get_context("fork")
 # An attack, and a whole run, that take longer than this have gone wrong: at full size, and in CI.
 LONGEST = {True: 900, False: 120}
-LONGEST_RUN = {True: 3600, False: 900}
+LONGEST_RUN = {True: 7200, False: 1500}
 # How long a relay may take until it is calm again, and the agent's own wait on top of it.
 BACK = 10.0
 RETURN = 5.0 + 1.0
@@ -485,6 +485,48 @@ class Soak:
         world.stop()
         self._tell(row)
 
+    def several(self):
+        """Sixteen PCs: turns to any of them while agents come and go."""
+        turns = self.size(1_000_000)
+        for via in ("nginx", "directly"):
+            name = f"{turns:,} turns from 64 clients to 16 PCs, agents coming and going"
+            if self.wanted(name):
+                self._guarded(name, via, lambda row, via=via: self._several(row, via, turns))
+
+    def _several(self, row, via, turns):
+        world = self.world(via, settings={"AGENTS": AGENTS})
+        try:
+            alone = world.figures()["memory"]
+            over = FORK.Event()
+            # At first all are there, and nothing else is under way.
+            coming = Task(attacks.household, world.address, over)
+            connected = lambda: world.log_text().count(" connected from ") >= len(PCS)
+            end = time.monotonic() + 20
+            while not connected():
+                if time.monotonic() > end:
+                    raise RuntimeError("not all PCs have come")
+                time.sleep(0.01)
+            each = (world.figures()["memory"] - alone) / len(PCS)
+            kinds = Task(attacks.load, world.address, 64, turns, 600, PCS).wait()
+            before = world.figures()
+            over.set()
+            agents = coming.wait()["agents"]
+        except BaseException:
+            world.stop()
+            raise
+        row.judge([f"{len(world.exits)} exits"] if world.exits else [])
+        for name in ("crossed", "lost", "refused", "unanswered"):
+            row.judge([f"{kinds[name]} turns {name}"] if kinds[name] else [])
+        if kinds["own"] + kinds["told"] != turns:
+            row.judge([f"{kinds['own'] + kinds['told']} answers for {turns} turns"])
+        if kinds["own"] < turns * 9 // 10:
+            row.judge([f"only {kinds['own']} turns got their own answer"])
+        row.cells["turns"] = f"{kinds['own']} / {kinds['told']} / {kinds['lost']} / {kinds['crossed']}"
+        row.figures(before, world.peak, world.figures())
+        row.notes.append(f"{agents} agents, {kinds['a second']} a second, {each:.0f} kB for each PC")
+        world.stop()
+        self._tell(row)
+
     def stdout(self):
         for what in ("closed", "a pipe that nobody reads"):
             self._each([(f"stdout {what}", via, lambda row, via=via: self._stdout(row, via, what))
@@ -662,7 +704,7 @@ def main():
     begun = time.monotonic()
     print(HEAD, flush=True)
     for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.pipelining, soak.descriptors, soak.agents,
-                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.stdout, soak.killed):
+                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.several, soak.stdout, soak.killed):
         part()
     for thread in soak.resting:
         thread.join()
