@@ -27,6 +27,13 @@ pub const ASK_FIELD: &str = "Relay-Ask";
 /// What `.env.example` holds in place of a secret. Never accepted as one.
 pub const PLACEHOLDER: &str = "put-the-output-of-openssl-rand-hex-32-here";
 
+/// The value of `WEBHOOK_SECRET` that opens the webhook as absence does. Compose files need it: some
+/// versions of podman-compose don't hand on a variable that has no value.
+pub const OPEN: &str = "open";
+
+/// The value of `ALICE_USER_IDS` and `ALICE_SKILL_ID` that lets in anyone, as absence does.
+pub const ANY: &str = "any";
+
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
 /// Who is let in.
@@ -79,29 +86,22 @@ impl Credentials {
     pub fn read(
         text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let id = |name: &'static str, value: &str| match value.trim() {
-            "" => {
-                Err(ConfigError::new(name, "holds an empty id", "remove the line, or put the id there"))
-            }
-            id if id.bytes().all(|b| b.is_ascii_graphic()) => Ok(id.to_owned()),
-            _ => Err(ConfigError::new(
-                name,
-                format!("is {}", quoted(value)),
-                "copy the id from the relay's log",
-            )),
-        };
         Ok(Self {
             keys: agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?,
             webhook: match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
                 None => None,
+                // In a file the word is too short for a secret: who makes a file wants a lock.
+                Some(("WEBHOOK_SECRET", value)) if value == OPEN => None,
                 Some((name, value)) => Some(webhook_secret(name, value)?),
             },
             skill_id: match text("ALICE_SKILL_ID")? {
                 None => None,
+                Some(value) if value.trim() == ANY => None,
                 Some(value) => Some(id("ALICE_SKILL_ID", &value)?),
             },
             user_ids: match text("ALICE_USER_IDS")? {
                 None => Vec::new(),
+                Some(value) if value.trim() == ANY => Vec::new(),
                 Some(value) if value.split(',').count() > MAX_USER_IDS => {
                     let problem = format!("holds more than {MAX_USER_IDS} ids");
                     return Err(ConfigError::new("ALICE_USER_IDS", problem, "keep those in use"));
@@ -209,6 +209,27 @@ impl Credentials {
     }
 }
 
+/// Returns one id, without the white space around it. What no id of Yandex's can be is refused, since it
+/// would let in nobody.
+fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
+    let problem = match value.trim() {
+        "" => {
+            return Err(ConfigError::new(
+                variable,
+                "holds an empty id",
+                format!("remove the line, or put the id there, or `{ANY}`"),
+            ));
+        }
+        ANY => format!("holds `{ANY}` beside ids"),
+        id if id.bytes().all(|b| b.is_ascii_graphic() && !b"\"'`<>/=".contains(&b)) => {
+            return Ok(id.to_owned());
+        }
+        _ => format!("is {}", quoted(value)),
+    };
+    let cure = "copy the id alone from the relay's log, without quotes, a name or an address";
+    Err(ConfigError::new(variable, problem, cure))
+}
+
 /// Returns a secret's value and the variable it came from, which may name a file instead.
 fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
@@ -289,7 +310,8 @@ fn check(variable: &'static str, value: &str) -> Result<(), ConfigError> {
     } else if value == PLACEHOLDER {
         "still holds the placeholder of .env.example"
     } else if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        "holds white space or a control character"
+        let problem = "holds white space or a control character, such as a space or a Windows line ending behind it";
+        return Err(ConfigError::new(variable, problem, format!("{CURE}, and nothing else")));
     } else {
         return Ok(());
     };
@@ -316,10 +338,14 @@ mod tests {
     #[test]
     fn a_secret_that_is_none_is_refused_without_being_repeated() {
         for variable in ["API_KEY", "WEBHOOK_SECRET"] {
-            for value in ["", PLACEHOLDER, "hush hush hush hush", "hushhushhushhush\t"] {
+            for value in
+                ["", PLACEHOLDER, "hush hush hush hush", "hushhushhushhush\t", "hushhushhushhush\r"]
+            {
                 let error = read(&[(variable, value)]).unwrap_err().to_string();
                 assert!(error.starts_with(variable) && error.contains("openssl"), "{error}");
                 assert!(!error.contains("hush"), "{error}");
+                let is_white = value.starts_with("hush");
+                assert_eq!(error.contains("a space or a Windows line ending behind it"), is_white);
             }
         }
         for value in ["hush-hush-hush_", "hushhushhushhush/", "hushhushhushhush=", "тихотихотихотихо"]
@@ -391,6 +417,48 @@ mod tests {
         for value in ["", " ", "a b"] {
             assert!(read(&[("ALICE_SKILL_ID", value)]).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn what_no_id_can_be_is_refused_with_the_cure() {
+        for (variable, value) in [
+            ("ALICE_USER_IDS", "\"A1\""),
+            ("ALICE_USER_IDS", "'A1','B2'"),
+            ("ALICE_USER_IDS", "«A1»"),
+            ("ALICE_USER_IDS", "ALICE_USER_IDS=A1"),
+            ("ALICE_USER_IDS", "<A1>"),
+            ("ALICE_USER_IDS", "any,A1"),
+            ("ALICE_SKILL_ID", "https://dialogs.yandex.ru/developer/skills/3ad36498"),
+            ("ALICE_SKILL_ID", "dialogs.yandex.ru/3ad36498"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(variable) && error.contains("without quotes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn open_and_any_open_exactly_as_absence_does() {
+        let words = [("WEBHOOK_SECRET", OPEN), ("ALICE_USER_IDS", ANY), ("ALICE_SKILL_ID", ANY)];
+        let key = ("API_KEY", KEY);
+        for set in 0..8 {
+            let told: Vec<_> =
+                (0..3).filter(|bit| set & (1 << bit) != 0).map(|bit| words[bit]).chain([key]).collect();
+            let (with_words, without) = (read(&told).unwrap(), read(&[key]).unwrap());
+            assert_eq!(with_words.open(), without.open(), "{told:?}");
+            assert_eq!(with_words.webhook_path(), WEBHOOK_PATH);
+            assert_eq!(with_words.ask_token().reveal(), without.ask_token().reveal());
+            assert_eq!((with_words.skill_id, with_words.user_ids), (None, vec![]));
+        }
+        // The word alone, as it is written, and no other place for it.
+        for value in ["Open", "OPEN", "open,", "opened"] {
+            assert!(read(&[("WEBHOOK_SECRET", value)]).is_err(), "{value}");
+        }
+        let path = std::env::temp_dir().join(format!("relay-open-{}", std::process::id()));
+        std::fs::write(&path, OPEN).unwrap();
+        let read_file = read(&[("WEBHOOK_SECRET_FILE", path.to_str().unwrap())]);
+        std::fs::remove_file(&path).unwrap();
+        assert!(read_file.unwrap_err().to_string().contains("shorter than 16"));
+        assert!(read(&[words[0], ("WEBHOOK_SECRET_FILE", "/x")]).is_err());
     }
 
     #[test]
