@@ -343,13 +343,13 @@ def proxy_restarts(world: World, proxy):
     docker("rm", "-f", f"{MARK}-agent")
 
 
-def agent_in_network(world: World, proxy, name: str) -> Agent:
-    """agent.py in a container of its own, through the proxy all the same."""
+def agent_in_network(world: World, proxy, name: str, connect_to=None) -> Agent:
+    """agent.py in a container of its own, through the proxy all the same, or to somebody else."""
     settings = {
         "SERVER_URL": "wss://your-domain.com/ws",
         "API_KEY": world.key,
         "CA_FILE": "/ca.pem",
-        "CONNECT_TO": f"{proxy.name}:443",
+        "CONNECT_TO": connect_to or f"{proxy.name}:443",
     }
     arguments = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
     agent = Agent(

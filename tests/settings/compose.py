@@ -32,6 +32,10 @@ VALUES = {
 }
 # Those that decide who is let in: empty is an error, of the relay's or of Compose's.
 DOORS = ("WEBHOOK_SECRET", "ALICE_USER_IDS", "ALICE_SKILL_ID", "API_KEY")
+# What python-dotenv takes for no setting.
+UNREADABLE = ("a colon", "half a quote")
+# Where a secret gets lost without a word of Compose's: its name has the BOM in front.
+SILENT = [("podman-compose-1.0.3", "BOM before the secret")]
 PODMAN = """#!/bin/sh
 case "$1" in
 --version) echo "podman version 4.3.1" ;;
@@ -53,7 +57,9 @@ class Tool:
 
     def run(self, *command, **exported) -> subprocess.CompletedProcess:
         environment = {**self.environment, **exported}
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, env=environment)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60, env=environment)
+        self.said = done.stdout + done.stderr
+        return done
 
     def hands_over(self, env: str | bytes | None, **exported) -> dict | None:
         """The container's environment; none when it refuses."""
@@ -116,47 +122,50 @@ def starts(relay: str, environment: dict) -> str:
 
 
 def table(tools, relay: str) -> int:
+    """Each variable set, unset and empty: what is handed over, and what the relay does with it."""
+    assert starts(relay, VALUES) == "closed"
+    for name, default in DEFAULTS.items():
+        expected = "open" if name == "WEBHOOK_SECRET" else "closed"
+        assert starts(relay, {**VALUES, name: default}) == expected, name
+        expected = "refuses" if name in DOORS else "closed"
+        assert starts(relay, {**VALUES, name: ""}) == expected, name
     tried = 0
     for tool in tools:
         everything = "".join(f"{name}={value}\n" for name, value in VALUES.items())
-        assert tool.hands_over(everything) == VALUES, tool.name
         key_alone = tool.hands_over(f"API_KEY={KEY}\n")
         assert key_alone == {**DEFAULTS, "API_KEY": KEY}, (tool.name, key_alone)
         assert starts(relay, key_alone) == "open"
-        assert starts(relay, VALUES) == "closed"
-        tried += 2
-        for name in VALUES:
-            lines = [f"{other}={value}\n" for other, value in VALUES.items() if other != name]
-            unset = tool.hands_over("".join(lines))
-            empty = tool.hands_over("".join([*lines, f"{name}=\n"]))
-            tried += 2
-            if name == "API_KEY":
-                # Unset or empty it is an error, of Compose or of the relay.
-                assert unset is None, (tool.name, unset)
-                assert empty is None or starts(relay, empty) == "refuses", (tool.name, empty)
-                continue
-            assert unset == {**VALUES, name: DEFAULTS[name]}, (tool.name, name, unset)
-            assert starts(relay, unset) == ("open" if name == "WEBHOOK_SECRET" else "closed"), (tool.name, name)
-            assert empty == {**VALUES, name: ""}, (tool.name, name, empty)
-            assert starts(relay, empty) == ("refuses" if name in DOORS else "closed"), (tool.name, name)
-        # Nothing at all, and no file.
-        for env in (None, ""):
-            assert tool.hands_over(env) is None, tool.name
+        # Over three files each is set once, unset once and empty once.
+        for turn in range(3):
+            env, expected = f"API_KEY={KEY}\n", {"API_KEY": KEY}
+            for place, (name, default) in enumerate(DEFAULTS.items(), turn):
+                line, expected[name] = (
+                    (f"{name}={VALUES[name]}\n", VALUES[name]), ("", default), (f"{name}=\n", "")
+                )[place % 3]  # fmt: skip
+                env += line
+            told = tool.hands_over(env)
+            assert told == expected, (tool.name, env, told)
+        # Unset or empty it is an error, of Compose or of the relay.
+        for env in (None, "", f"WEBHOOK_SECRET={SECRET}\n", f"WEBHOOK_SECRET={SECRET}\nAPI_KEY=\n"):
+            told = tool.hands_over(env)
+            assert told is None or starts(relay, told) == "refuses", (tool.name, env, told)
+        tried += 9
         # What the shell has exported wins; but with podman-compose 1.0.3 the file does.
         winner = KEY if tool.name == "podman-compose-1.0.3" else "exported"
         exported = tool.hands_over(everything, API_KEY="exported")
         assert exported == {**VALUES, "API_KEY": winner}, (tool.name, exported)
-        tried += 1
         print(f"{tool.name}: set, unset and empty are handed over as they are")
     return tried
 
 
 def odd_files(tools, relay: str) -> int:
-    """A secret is there, and the file looks odd: the relay has it, or refuses; it is never open."""
+    """A secret is there, and the file looks odd: the relay has it, or refuses. A line that Compose can't read it
+    leaves out, which the relay can't tell from absence: it warns, and Compose has said so but for SILENT."""
     pair = f"WEBHOOK_SECRET={SECRET}\nAPI_KEY={KEY}\n"
     files = {
         "CRLF": pair.replace("\n", "\r\n"),
-        "BOM": "\ufeff" + pair,
+        "BOM": "\ufeff# Mine.\n" + pair,
+        "BOM before the secret": "\ufeff" + pair,
         "no last line break": pair.strip(),
         "double quotes": f'WEBHOOK_SECRET="{SECRET}"\nAPI_KEY="{KEY}"\n',
         "single quotes": f"WEBHOOK_SECRET='{SECRET}'\nAPI_KEY='{KEY}'\n",
@@ -164,6 +173,7 @@ def odd_files(tools, relay: str) -> int:
         "a comment": f"WEBHOOK_SECRET={SECRET} # mine\nAPI_KEY={KEY} # mine\n",
         "export": f"export WEBHOOK_SECRET={SECRET}\nexport API_KEY={KEY}\n",
         "typographic quotes": f"WEBHOOK_SECRET=«{SECRET}»\nAPI_KEY={KEY}\n",
+        "a colon": f"WEBHOOK_SECRET: {SECRET}\nAPI_KEY={KEY}\n",
         "half a quote": f'API_KEY={KEY}\nWEBHOOK_SECRET="{SECRET}\n',
         "a dollar": f"WEBHOOK_SECRET=$abc{SECRET}\nAPI_KEY={KEY}\n",
         "the word in capitals": f"WEBHOOK_SECRET=OPEN\nAPI_KEY={KEY}\n",
@@ -175,11 +185,12 @@ def odd_files(tools, relay: str) -> int:
         for look, text in files.items():
             told = tool.hands_over(text)
             came[look] = "Compose refuses" if told is None else starts(relay, told)
-            if came[look] == "closed":
+            if came[look] == "open":
+                told = look in UNREADABLE and "could not parse statement" in tool.said
+                assert told or (tool.name, look) in SILENT, (tool.name, look, tool.said)
+            elif came[look] == "closed":
                 assert SECRET in told["WEBHOOK_SECRET"], (tool.name, look, told)
         print(f"{tool.name}: {json.dumps(came)}")
-        is_open = [look for look, how in came.items() if how == "open"]
-        assert not is_open, (tool.name, is_open)
     return len(files) * len(tools)
 
 
