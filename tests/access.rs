@@ -253,6 +253,26 @@ fn one_line_at_the_start_warns_of_what_stands_open() {
     let line = open(&CLOSED[..2]).unwrap();
     assert!(line.contains("set ALICE_USER_IDS") && !line.contains("WEBHOOK_SECRET"), "{line}");
     assert_eq!(open(&CLOSED), None);
+    // What a compose file hands over where `.env` holds nothing.
+    let words = [("WEBHOOK_SECRET", "open"), ("ALICE_USER_IDS", "any"), ("ALICE_SKILL_ID", "any")];
+    let behind_the_time = |line: String| line.split_once("Z] ").unwrap().1.to_owned();
+    assert_eq!(open(&words).map(behind_the_time), open(&[]).map(behind_the_time));
+}
+
+#[test]
+fn the_word_open_leaves_the_webhook_where_absence_does() {
+    let relay = Relay::start(&[("WEBHOOK_SECRET", "open"), ("ALICE_USER_IDS", "any")]);
+    let seen = witness(&relay);
+    let status = |path: &str| post_to(&mut relay.http(), path, "", &turn("громче")).status;
+    assert_eq!(status("/alice/webhook"), 200);
+    assert_eq!(*seen.lock().unwrap(), ["громче"]);
+    assert_eq!(status("/alice/webhook/open"), 404);
+    // It asks with no word at all, as another process that was told nothing.
+    let asked = command(&[("API_KEY", KEY), ("LISTEN_ADDR", &relay.address().to_string())])
+        .args(["ask", "тише"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&asked.stdout), "сделано\n", "{asked:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The files of the deployment agree with the code and with each other.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use home_alice_relay::limits::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS, PLACEHOLDER};
 
@@ -12,6 +13,8 @@ const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const ENV: &str = include_str!("../.env.example");
 const PROXY: &str = include_str!("../deploy/npm-advanced.conf");
+/// What NPM includes in every location.
+const PROXY_OF_NPM: &str = include_str!("nginx/proxy.conf");
 const UNIT: &str = include_str!("../deploy/home-alice-relay.service");
 
 /// What stands between `before` and `after`, the first time that it does.
@@ -56,6 +59,94 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
 #[test]
 fn the_lines_for_the_proxy_are_the_ones_that_were_tried_with_nginx() {
     assert_eq!(between(DEPLOYMENT, "<!-- block: advanced -->\n```nginx\n", "```"), PROXY);
+}
+
+/// The code of every file of `src` that may look into a request, without its tests.
+fn code_of_sources() -> Vec<String> {
+    let mut code = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            code.push(text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned());
+        }
+    }
+    code
+}
+
+/// The field names that `code` asks a request for, in lower case; constants by their value.
+fn fields_read(code: &[String]) -> BTreeSet<String> {
+    let all = code.concat();
+    let mut read = BTreeSet::new();
+    for asks in ["field(", "fields(", "equiv(", "has(", "header(", "named("] {
+        for (place, _) in all.match_indices(asks) {
+            let argument = all[place + asks.len()..].trim_start();
+            if let Some(literal) = argument.strip_prefix('"') {
+                read.insert(literal.split('"').next().unwrap().to_ascii_lowercase());
+                continue;
+            }
+            let end = argument.find(|c: char| !(c.is_ascii_uppercase() || c == '_'));
+            let constant = &argument[..end.unwrap_or(0)];
+            if constant.len() > 1 {
+                read.insert(
+                    between(&all, &format!("{constant}: &str = \""), "\"").to_ascii_lowercase(),
+                );
+            }
+        }
+    }
+    read
+}
+
+#[test]
+fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
+    assert!(PROXY.contains("proxy_pass_request_headers off;"));
+    let lines = PROXY.lines().chain(PROXY_OF_NPM.lines()).filter_map(|line| {
+        let (name, value) = line.trim().strip_prefix("proxy_set_header ")?.split_once(' ')?;
+        Some((name.to_ascii_lowercase(), value))
+    });
+    let mut passed = BTreeSet::new();
+    for (name, value) in lines {
+        // By its own value, if it is not one that nginx knows better.
+        let own = format!("$http_{};", name.replace('-', "_"));
+        let is_npms = name == "host" || name.starts_with("x-forwarded-") || name == "x-real-ip";
+        assert!(is_npms || value == own, "{name} {value}");
+        assert!(passed.insert(name.clone()), "{name} would be sent twice");
+    }
+    // nginx's own, and what `ask` says to the relay directly.
+    let never = ["content-length", "transfer-encoding", "expect", "te", "relay-ask", "relay-command"];
+    for name in never {
+        assert!(!passed.contains(name), "{name} is not the proxy's to pass on");
+    }
+    let read = fields_read(&code_of_sources());
+    for certain in ["authorization", "upgrade", "x-real-ip", "x-forwarded-for", "relay-ask", "host"] {
+        assert!(read.contains(certain), "{certain} is not seen to be read: {read:?}");
+    }
+    let lost: Vec<_> = read
+        .iter()
+        .filter(|name| !passed.contains(*name) && !never.contains(&name.as_str()))
+        // It stands in answers alone.
+        .filter(|name| *name != "relay-outcome")
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "deploy/npm-advanced.conf doesn't pass on {lost:?}, which the relay reads"
+    );
+}
+
+#[test]
+fn a_field_is_seen_to_be_read_however_it_is_asked_for() {
+    let code = [
+        "const NEW_FIELD: &str = \"X-New\";",
+        "request.field(NEW_FIELD); incoming.field(\n    \"X-Broken\");",
+        "header.field.equiv(\"X-Equal\"); self.field(name)",
+    ];
+    let read = fields_read(&code.map(str::to_owned));
+    assert_eq!(Vec::from_iter(read), ["x-broken", "x-equal", "x-new"]);
 }
 
 #[test]

@@ -28,6 +28,13 @@ pub const ASK_FIELD: &str = "Relay-Ask";
 /// What `.env.example` holds in place of a secret. Never accepted as one.
 pub const PLACEHOLDER: &str = "put-the-output-of-openssl-rand-hex-32-here";
 
+/// The value of `WEBHOOK_SECRET` that opens the webhook as absence does. Compose files need it: some
+/// versions of podman-compose don't hand on a variable that has no value.
+pub const OPEN: &str = "open";
+
+/// The value of `ALICE_USER_IDS` and `ALICE_SKILL_ID` that lets in anyone, as absence does.
+pub const ANY: &str = "any";
+
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
 /// Who is let in.
@@ -93,34 +100,29 @@ impl Credentials {
     pub fn read(
         text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let id = |name: &'static str, value: &str| match value.trim() {
-            "" => {
-                Err(ConfigError::new(name, "holds an empty id", "remove the line, or put the id there"))
-            }
-            id if id.bytes().all(|b| b.is_ascii_graphic()) => Ok(id.to_owned()),
-            _ => Err(ConfigError::new(
-                name,
-                format!("is {}", quoted(value)),
-                "copy the id from the relay's log",
-            )),
-        };
         let keys = agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?;
         let webhook = match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
             None => None,
+            // In a file the word is too short for a secret: who makes a file wants a lock.
+            Some(("WEBHOOK_SECRET", value)) if value == OPEN => None,
             Some((name, value)) => Some(webhook_secret(name, value)?),
         };
         let others: Vec<_> = keys.all().iter().chain(&webhook).collect();
-        let agents = secret(&text, "AGENTS", "AGENTS_FILE")?;
+        // They let somebody in, so what is empty is as if it were not set.
+        let is_set = |name| text(name).map(|value| value.filter(|value| !value.trim().is_empty()));
+        let agents = secret(is_set, "AGENTS", "AGENTS_FILE")?;
         Ok(Self {
-            agents: Agents::read(text("AGENT_NAME")?, agents, &others)?,
+            agents: Agents::read(is_set("AGENT_NAME")?, agents, &others)?,
             keys,
             webhook,
             skill_id: match text("ALICE_SKILL_ID")? {
                 None => None,
+                Some(value) if value.trim() == ANY => None,
                 Some(value) => Some(id("ALICE_SKILL_ID", &value)?),
             },
             user_ids: match text("ALICE_USER_IDS")? {
                 None => Vec::new(),
+                Some(value) if value.trim() == ANY => Vec::new(),
                 Some(value) if value.split(',').count() > MAX_USER_IDS => {
                     let problem = format!("holds more than {MAX_USER_IDS} ids");
                     return Err(ConfigError::new("ALICE_USER_IDS", problem, "keep those in use"));
@@ -243,6 +245,27 @@ impl Credentials {
     }
 }
 
+/// Returns one id, without the white space around it. What no id of Yandex's can be is refused, since it
+/// would let in nobody.
+fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
+    let problem = match value.trim() {
+        "" => {
+            return Err(ConfigError::new(
+                variable,
+                "holds an empty id",
+                format!("remove the line, or put the id there, or `{ANY}`"),
+            ));
+        }
+        ANY => format!("holds `{ANY}` beside ids"),
+        id if id.bytes().all(|b| b.is_ascii_graphic() && !b"\"'`<>/=".contains(&b)) => {
+            return Ok(id.to_owned());
+        }
+        _ => format!("is {}", quoted(value)),
+    };
+    let cure = "copy the id alone from the relay's log, without quotes, a name or an address";
+    Err(ConfigError::new(variable, problem, cure))
+}
+
 /// Returns a secret's value and the variable it came from, which may name a file instead.
 fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
@@ -323,7 +346,8 @@ fn check(variable: &'static str, value: &str) -> Result<(), ConfigError> {
     } else if value == PLACEHOLDER {
         "still holds the placeholder of .env.example"
     } else if value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        "holds white space or a control character"
+        let problem = "holds white space or a control character, such as a space or a Windows line ending behind it";
+        return Err(ConfigError::new(variable, problem, format!("{CURE}, and nothing else")));
     } else {
         return Ok(());
     };
@@ -350,10 +374,14 @@ mod tests {
     #[test]
     fn a_secret_that_is_none_is_refused_without_being_repeated() {
         for variable in ["API_KEY", "WEBHOOK_SECRET"] {
-            for value in ["", PLACEHOLDER, "hush hush hush hush", "hushhushhushhush\t"] {
+            for value in
+                ["", PLACEHOLDER, "hush hush hush hush", "hushhushhushhush\t", "hushhushhushhush\r"]
+            {
                 let error = read(&[(variable, value)]).unwrap_err().to_string();
                 assert!(error.starts_with(variable) && error.contains("openssl"), "{error}");
                 assert!(!error.contains("hush"), "{error}");
+                let is_white = value.starts_with("hush");
+                assert_eq!(error.contains("a space or a Windows line ending behind it"), is_white);
             }
         }
         for value in ["hush-hush-hush_", "hushhushhushhush/", "hushhushhushhush=", "тихотихотихотихо"]
@@ -428,6 +456,48 @@ mod tests {
     }
 
     #[test]
+    fn what_no_id_can_be_is_refused_with_the_cure() {
+        for (variable, value) in [
+            ("ALICE_USER_IDS", "\"A1\""),
+            ("ALICE_USER_IDS", "'A1','B2'"),
+            ("ALICE_USER_IDS", "«A1»"),
+            ("ALICE_USER_IDS", "ALICE_USER_IDS=A1"),
+            ("ALICE_USER_IDS", "<A1>"),
+            ("ALICE_USER_IDS", "any,A1"),
+            ("ALICE_SKILL_ID", "https://dialogs.yandex.ru/developer/skills/3ad36498"),
+            ("ALICE_SKILL_ID", "dialogs.yandex.ru/3ad36498"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(variable) && error.contains("without quotes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn open_and_any_open_exactly_as_absence_does() {
+        let words = [("WEBHOOK_SECRET", OPEN), ("ALICE_USER_IDS", ANY), ("ALICE_SKILL_ID", ANY)];
+        let key = ("API_KEY", KEY);
+        for set in 0..8 {
+            let told: Vec<_> =
+                (0..3).filter(|bit| set & (1 << bit) != 0).map(|bit| words[bit]).chain([key]).collect();
+            let (with_words, without) = (read(&told).unwrap(), read(&[key]).unwrap());
+            assert_eq!(with_words.open(), without.open(), "{told:?}");
+            assert_eq!(with_words.webhook_path(), WEBHOOK_PATH);
+            assert_eq!(with_words.ask_token().reveal(), without.ask_token().reveal());
+            assert_eq!((with_words.skill_id, with_words.user_ids), (None, vec![]));
+        }
+        // The word alone, as it is written, and no other place for it.
+        for value in ["Open", "OPEN", "open,", "opened"] {
+            assert!(read(&[("WEBHOOK_SECRET", value)]).is_err(), "{value}");
+        }
+        let path = std::env::temp_dir().join(format!("relay-open-{}", std::process::id()));
+        std::fs::write(&path, OPEN).unwrap();
+        let read_file = read(&[("WEBHOOK_SECRET_FILE", path.to_str().unwrap())]);
+        std::fs::remove_file(&path).unwrap();
+        assert!(read_file.unwrap_err().to_string().contains("shorter than 16"));
+        assert!(read(&[words[0], ("WEBHOOK_SECRET_FILE", "/x")]).is_err());
+    }
+
+    #[test]
     fn asks_token_takes_every_setting_and_repeats_none() {
         let all = [
             ("API_KEY", "0123456789abcdef,fedcba9876543210"),
@@ -464,6 +534,13 @@ mod tests {
         let hidden: Vec<_> = credentials.secrets().iter().map(|s| s.reveal().to_owned()).collect();
         assert!(hidden.contains(&"old-key-of-the-server".to_owned()));
         assert_ne!(token(&[("API_KEY", KEY)]), token(&[("API_KEY", KEY), ("AGENTS", agents)]));
+    }
+
+    #[test]
+    fn settings_of_further_agents_that_are_empty_are_as_if_they_were_not_set() {
+        let credentials = read(&[("API_KEY", KEY), ("AGENTS", " "), ("AGENT_NAME", "")]).unwrap();
+        assert_eq!(credentials.agents.names(), crate::config::agents::Names::default());
+        assert_eq!(token(&[("API_KEY", KEY)]), token(&[("API_KEY", KEY), ("AGENTS", "")]));
     }
 
     #[test]

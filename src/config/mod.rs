@@ -63,7 +63,7 @@ impl Config {
                 "milliseconds",
             )?),
             heartbeat: Duration::from_secs(number(text, "HEARTBEAT_SECS", 20, 1..=60, "seconds")?),
-            log_level: match text("LOG_LEVEL")? {
+            log_level: match given(text, "LOG_LEVEL")? {
                 None => log::LevelFilter::Info,
                 Some(value) => value.parse().map_err(|_| {
                     ConfigError::new(
@@ -77,6 +77,14 @@ impl Config {
     }
 }
 
+/// Returns the value of a setting that lets nobody in, for which empty means unset.
+fn given(
+    text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
+    variable: &'static str,
+) -> Result<Option<String>, ConfigError> {
+    Ok(text(variable)?.filter(|value| !value.is_empty()))
+}
+
 fn number(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
@@ -84,7 +92,7 @@ fn number(
     range: std::ops::RangeInclusive<u64>,
     unit: &str,
 ) -> Result<u64, ConfigError> {
-    let Some(value) = text(variable)? else { return Ok(default) };
+    let Some(value) = given(text, variable)? else { return Ok(default) };
     match value.parse() {
         Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(ConfigError::new(
@@ -117,8 +125,20 @@ mod tests {
     }
 
     #[test]
+    fn empty_means_unset_where_nobody_is_let_in_and_is_refused_where_somebody_is() {
+        let empty =
+            read(&[("REPLY_TIMEOUT_MS", ""), ("HEARTBEAT_SECS", ""), ("LOG_LEVEL", "")]).unwrap();
+        assert_eq!((empty.reply_timeout.as_secs(), empty.heartbeat.as_secs()), (4, 20));
+        assert_eq!(empty.log_level, log::LevelFilter::Info);
+        for variable in ["LISTEN_ADDR", "API_KEY", "WEBHOOK_SECRET", "ALICE_USER_IDS", "ALICE_SKILL_ID"]
+        {
+            assert!(read(&[(variable, "")]).is_err(), "{variable}");
+        }
+    }
+
+    #[test]
     fn a_bad_number_is_told_with_what_it_held_and_what_it_may_hold() {
-        for value in ["99", "30001", "", "4s", "-1", "+4000x"] {
+        for value in ["99", "30001", " ", "4s", "-1", "+4000x"] {
             let error = read(&[("REPLY_TIMEOUT_MS", value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("REPLY_TIMEOUT_MS is {value:?}")), "{error}");
             assert!(error.contains("from 100 to 30000"), "{error}");

@@ -39,7 +39,7 @@ async def serve(socket):
 async def main():
     url = f"{os.environ['SERVER_URL']}?key={os.environ['API_KEY']}"
     options = {}
-    if "CA_FILE" in os.environ:
+    if os.environ.get("CA_FILE"):
         options["ssl"] = ssl.create_default_context(cafile=os.environ["CA_FILE"])
     if "CONNECT_TO" in os.environ:
         host, port = os.environ["CONNECT_TO"].rsplit(":", 1)

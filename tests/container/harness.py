@@ -162,7 +162,8 @@ class Proxy:
     """An nginx container as NPM sets it up, reached from this machine by https and wss. `secret` tells the
     WEBHOOK_SECRET of the relay behind it."""
 
-    def __init__(self, work: Path, name: str, advanced: str, secret, relay=RELAY, port=8080, network=NETWORK):
+    def __init__(self, work: Path, name: str, advanced: str, secret, relay=RELAY, port=8080, network=NETWORK,
+                 scheme="http"):  # fmt: skip
         self.name = f"{MARK}-{name}"
         self.secret = secret
         self.ca = work / "ca.pem"
@@ -172,7 +173,7 @@ class Proxy:
             (folder / file).write_bytes((work / file).read_bytes())
         indented = "\n".join(f"        {line}" for line in advanced.splitlines())
         settings = (HERE / "proxy.conf").read_text()
-        settings = settings.replace("@RELAY@", relay).replace("@PORT@", str(port))
+        settings = settings.replace("@RELAY@", relay).replace("@PORT@", str(port)).replace("@SCHEME@", scheme)
         (folder / "proxy.conf").write_text(settings.replace("@ADVANCED@", indented))
         # What NPM includes in every location, and its Advanced tab may as well.
         (folder / "conf.d" / "include").mkdir(parents=True)

@@ -57,6 +57,13 @@ def build(world: World):
     world.report.figure("clone, build and up, from nothing", f"{time.monotonic() - begun:.0f} s")
     assert "WARN" not in printed, printed
     assert (world.clone / ".env").stat().st_mode & 0o077 == 0, "others can read .env"
+    # Pasted again, in that folder and in the one above it: nothing is cloned or made anew.
+    made = (world.clone / ".env").read_text() + "NPM_NETWORK=nginx_default\n"
+    (world.clone / ".env").write_text(made)
+    for folder in (world.clone, world.work):
+        world.do("option 3 up", cwd=folder, timeout=600)
+        assert (world.clone / ".env").read_text() == made
+    assert not (world.clone / RELAY).exists()
     # A checkout with a full target/, and a change of the relay's own source.
     (world.clone / "target").mkdir()
     with open(world.clone / "target" / "full", "wb") as full:
@@ -336,13 +343,13 @@ def proxy_restarts(world: World, proxy):
     docker("rm", "-f", f"{MARK}-agent")
 
 
-def agent_in_network(world: World, proxy, name: str) -> Agent:
-    """agent.py in a container of its own, through the proxy all the same."""
+def agent_in_network(world: World, proxy, name: str, connect_to=None) -> Agent:
+    """agent.py in a container of its own, through the proxy all the same, or to somebody else."""
     settings = {
         "SERVER_URL": "wss://your-domain.com/ws",
         "API_KEY": world.key,
         "CA_FILE": "/ca.pem",
-        "CONNECT_TO": f"{proxy.name}:443",
+        "CONNECT_TO": connect_to or f"{proxy.name}:443",
     }
     arguments = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
     agent = Agent(
@@ -394,17 +401,13 @@ def update(world: World, proxy):
     """`up -d --build` over a running relay, and back, with turns all the time."""
     agent = world.agent(proxy)
     agent.expect("connected", 20)
-    # A newer version, where the clone pulls it from.
-    newer = world.work / "newer"
-    run("git", "clone", "-q", world.work / "origin.git", newer)
-    said = newer / "src" / "relay.rs"
-    changed = said.read_text().replace('"Relay started on {address}"', '"A newer relay started on {address}"')
-    assert changed != said.read_text(), "the change of the newer version found nothing to change"
-    said.write_text(changed)
-    run("git", "commit", "-qam", "A newer version", cwd=newer, env=world.environment)
-    run("git", "push", "-q", cwd=newer, env=world.environment)
+    world.newer_version("A newer relay")
     image_before = inspect(RELAY, "{{.Image}}")
     for block, what in (("update", "up -d --build over a running relay"), ("roll back", "rolling back")):
+        if block == "roll back":
+            # Pasted again, with nothing newer, it keeps the image before.
+            world.do("update", timeout=300)
+            assert inspect(f"{RELAY}:previous", "{{.Id}}") == image_before
         stream = Stream(proxy)
         seen = len(agent.seen)
         world.do(block, timeout=300)

@@ -3,7 +3,7 @@
 import re
 import time
 
-from harness import MARK, NETWORK, RELAY, Log, docker, log_of
+from harness import DOMAIN, MARK, NETWORK, RELAY, Log, docker, log_of, run
 from option3 import agent_in_network, nothing_leaks
 from world import World
 
@@ -23,12 +23,42 @@ def table(world: World, proxy):
         (example, "API_KEY still holds the placeholder of .env.example: …"),
         (with_key, "WEBHOOK_SECRET still holds the placeholder of .env.example: …"),
         (f"{without}WEBHOOK_SECRET=\n", "WEBHOOK_SECRET holds an empty secret: …"),
-    ):
+        (f"{without}WEBHOOK_SECRET='{'x' * 20} '\n",
+         "WEBHOOK_SECRET holds white space or a control character, such as a space or a Windows line ending "
+         "behind it: …"),
+        (f"{env_before}ALICE_SKILL_ID=https://dialogs.yandex.ru/developer/skills/x\n",
+         "ALICE_SKILL_ID is …: copy the id alone from the relay's log, without quotes, a name or an address"),
+    ):  # fmt: skip
         env.write_text(content)
         begun = time.time()
         world.up()
         world.events.of(RELAY, "die", 20, after=begun)
         row(said, log_of(RELAY))
+    # Docker waits longer each time, so it is soon seen between two starts.
+    deadline = time.monotonic() + 30
+    while not (state := docker("ps", "--filter", f"name=^{RELAY}$", "--format", "{{.Status}}")).startswith("Rest"):
+        assert time.monotonic() < deadline, state
+    row("Restarting (2) …", state)
+    world.compose("stop")
+
+    # A line that is none; no such program; too little memory; an address that isn't there.
+    env.write_text(env_before.replace("WEBHOOK_SECRET=", "WEBHOOK_SECRET: "))
+    printed = world.compose("config")
+    row("Python-dotenv could not parse statement starting at line …", printed.stdout)
+    assert re.search("^ *WEBHOOK_SECRET: open$", printed.stdout, re.M), printed.stdout
+    env.write_text(env_before)
+    nothing_here = {**world.environment, "PATH": "/nonexistent"}
+    row("docker-compose: command not found",
+        run("/bin/bash", "-c", "docker-compose up -d", env=nothing_here, check=False).stdout)  # fmt: skip
+    killed = world.work / "killed"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    row("(signal: 9, SIGKILL: kill)",
+        run("cargo", "build", "--locked", "--offline", cwd=world.clone, check=False,
+            env={**world.environment, "RUSTC_WRAPPER": str(killed)}).stdout)  # fmt: skip
+    row("can't listen on … (LISTEN_ADDR): Cannot assign requested address (os error 99)…",
+        docker("run", "--rm", "--name", f"{MARK}-nowhere", "-e", "LISTEN_ADDR=10.9.9.9:8080",
+               "-e", f"API_KEY={world.key}", RELAY, check=False))  # fmt: skip
 
     # No secret for the webhook: it runs, and warns.
     env.write_text(without)
@@ -40,10 +70,17 @@ def table(world: World, proxy):
     world.up()
 
     # The skill's address without the secret, and with another one.
-    for path in ("/alice/webhook", f"{proxy.webhook()}x"):
+    for path in ("/alice/webhook", f"{proxy.webhook()}x", f"{proxy.webhook()}/"):
         status, body, _ = proxy.turn("громче", path=path)
         assert status == 404, status
         row('{"error":"there is nothing here"}', body)
+    # In a browser.
+    status, _, body = proxy.request("GET", "/")
+    assert status == 404, status
+    row('{"error":"there is nothing here"}', body)
+    status, _, body = proxy.request("GET", proxy.webhook())
+    assert status == 405, status
+    row('{"error":"use POST here"}', body)
     row("A request from … was for a wrong webhook address: the skill's must end in /alice/webhook/ and the "
         "WEBHOOK_SECRET", log_of(RELAY))  # fmt: skip
 
@@ -57,12 +94,40 @@ def table(world: World, proxy):
     assert status == 401, status
     row('{"error":"wrong or missing key; it must be the relay\'s API_KEY"}', body)
 
+    # The agent's address: without the path, of another scheme, where Force SSL leads on, and to a port
+    # without TLS.
+    for settings, said in (
+        ({"SERVER_URL": f"wss://{DOMAIN}"}, "server rejected WebSocket connection: HTTP 404"),
+        ({"SERVER_URL": f"wss://{DOMAIN}/ws/"}, "server rejected WebSocket connection: HTTP 404"),
+        ({"SERVER_URL": f"https://{DOMAIN}/ws"}, "isn't a valid URI: scheme isn't ws or wss"),
+        ({"SERVER_URL": f"ws://{DOMAIN}/ws", "CA_FILE": "", "CONNECT_TO": f"127.0.0.1:{proxy.plain_port}"},
+         "isn't a valid URI: scheme isn't ws or wss"),
+    ):  # fmt: skip
+        agent = world.agent(proxy, **settings)
+        row(said, agent.expect("refused", 20)["reason"])
+        agent.end()
+    row("Agent rejected from …: it wants a WebSocket where there is none; its address must end in /ws",
+        log_of(RELAY))  # fmt: skip
+    agent = agent_in_network(world, proxy, f"{MARK}-no-tls", connect_to=f"{RELAY}:8080")
+    # The relay hangs up at about the same time; the agent tries again until it was the first.
+    agent.wait(lambda one: "timed out" in one.get("reason", ""), 90)
+    row("timed out during handshake", str(agent.seen))
+    agent.end()
+    docker("rm", "-f", f"{MARK}-no-tls")
+
+    # Scheme https for the relay.
+    tls = world.proxy("proxy-https", scheme="https")
+    status, _, body = tls.request("GET", "/health", timeout=30)
+    assert status == 502, status
+    row("502 Bad Gateway", body)
+    row("while SSL handshaking to upstream", log_of(tls.name))
+
     # Websockets Support off.
     agent = world.agent(proxy, host="no-websockets.your-domain.com")
     row("server rejected WebSocket connection: HTTP 426", agent.expect("refused", 20)["reason"])
     agent.end()
     row('not a WebSocket request; behind Nginx Proxy Manager, switch on "Websockets Support" for this '
-        "proxy host", log_of(RELAY))  # fmt: skip
+        "proxy host…", log_of(RELAY))  # fmt: skip
 
     # The key changed under a connected agent.
     agent = world.agent(proxy)
@@ -134,3 +199,4 @@ def table(world: World, proxy):
     missing = world.compose("up", "-d", "--no-build", check=False, NPM_NETWORK="no-such-network")
     assert missing.returncode != 0
     row("… declared as external, but could not be found", missing.stdout)
+    assert "Please create the network manually" in missing.stdout, missing.stdout

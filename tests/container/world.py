@@ -1,6 +1,7 @@
 """Where the checks happen: the folders, the machine image, the clone, and what is left to clean up."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,19 @@ class World:
             "-extfile names -out cert.pem\n"
         )
         run("bash", "-ec", openssl, cwd=self.work)
+
+    def newer_version(self, name: str):
+        """A version that differs by what it says at its start, where the clones pull it from."""
+        newer = self.work / "newer"
+        if not newer.exists():
+            run("git", "clone", "-q", self.work / "origin.git", newer)
+        source = newer / "src" / "relay.rs"
+        changed, times = re.subn(r'"[^"]* started on \{address\}"', f'"{name} started on {{address}}"',
+                                 source.read_text())  # fmt: skip
+        assert times == 1, "the change of the newer version found nothing to change"
+        source.write_text(changed)
+        run("git", "commit", "-qam", name, cwd=newer, env=self.environment)
+        run("git", "push", "-q", cwd=newer, env=self.environment)
 
     def proxy(self, name: str, secret=None, **more) -> Proxy:
         secret = secret or (lambda: self.setting("WEBHOOK_SECRET"))
