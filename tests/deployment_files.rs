@@ -83,7 +83,7 @@ fn code_of_sources() -> Vec<String> {
 fn fields_read(code: &[String]) -> BTreeSet<String> {
     let all = code.concat();
     let mut read = BTreeSet::new();
-    for asks in ["field(", "fields(", "equiv(", "has(", "header(", "named("] {
+    for asks in ["field(", "fields(", "equiv(", "has(", "has_token(", "header(", "named("] {
         for (place, _) in all.match_indices(asks) {
             let argument = all[place + asks.len()..].trim_start();
             if let Some(literal) = argument.strip_prefix('"') {

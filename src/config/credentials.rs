@@ -35,6 +35,9 @@ pub const OPEN: &str = "open";
 /// The value of `ALICE_USER_IDS` and `ALICE_SKILL_ID` that lets in anyone, as absence does.
 pub const ANY: &str = "any";
 
+/// The value of `AGENTS` that lets in no further agent, as absence does.
+pub const NONE: &str = "none";
+
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
 /// Who is let in.
@@ -109,7 +112,10 @@ impl Credentials {
         };
         let others: Vec<_> = keys.all().iter().chain(&webhook).collect();
         // They let somebody in, so what is empty is as if it were not set.
-        let is_set = |name| text(name).map(|value| value.filter(|value| !value.trim().is_empty()));
+        let is_set = |name| {
+            let is_some = |value: &String| !["", NONE].contains(&value.trim());
+            text(name).map(|value| value.filter(is_some))
+        };
         let agents = secret(is_set, "AGENTS", "AGENTS_FILE")?;
         Ok(Self {
             agents: Agents::read(is_set("AGENT_NAME")?, agents, &others)?,
@@ -538,9 +544,12 @@ mod tests {
 
     #[test]
     fn settings_of_further_agents_that_are_empty_are_as_if_they_were_not_set() {
-        let credentials = read(&[("API_KEY", KEY), ("AGENTS", " "), ("AGENT_NAME", "")]).unwrap();
-        assert_eq!(credentials.agents.names(), crate::config::agents::Names::default());
-        assert_eq!(token(&[("API_KEY", KEY)]), token(&[("API_KEY", KEY), ("AGENTS", "")]));
+        for empty in ["", " ", NONE] {
+            let settings = [("API_KEY", KEY), ("AGENTS", empty), ("AGENT_NAME", empty)];
+            let credentials = read(&settings).unwrap();
+            assert_eq!(credentials.agents.names(), crate::config::agents::Names::default());
+            assert_eq!(token(&settings[..1]), token(&settings));
+        }
     }
 
     #[test]

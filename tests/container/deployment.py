@@ -6,6 +6,7 @@ from pathlib import Path
 
 import old_machines
 import option3
+import several
 import systemd
 import trouble
 from world import World
@@ -43,6 +44,8 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.only_the_owner(world, proxy)
     with report.check("the key is changed under a connected agent"):
         option3.key_change(world, proxy)
+    with report.check("another PC, by its name"):
+        several.another_pc(world, proxy)
     with report.check("the secrets in files of their own; backup"):
         option3.secret_files(world, proxy)
     with report.check("the table of errors"):

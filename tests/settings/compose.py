@@ -20,6 +20,8 @@ DEFAULTS = {
     "REPLY_TIMEOUT_MS": "4000",
     "HEARTBEAT_SECS": "20",
     "LOG_LEVEL": "info",
+    "AGENT_NAME": "компьютер",
+    "AGENTS": "none",
 }
 VALUES = {
     "WEBHOOK_SECRET": SECRET,
@@ -28,6 +30,8 @@ VALUES = {
     "REPLY_TIMEOUT_MS": "2500",
     "HEARTBEAT_SECS": "7",
     "LOG_LEVEL": "debug",
+    "AGENT_NAME": "десктоп",
+    "AGENTS": "ноутбук=key-of-the-notebook;сервер=new-key-of-the-server,old-key-of-the-server",
     "API_KEY": KEY,
 }
 # Those that decide who is let in: empty is an error, of the relay's or of Compose's.
@@ -35,7 +39,7 @@ DOORS = ("WEBHOOK_SECRET", "ALICE_USER_IDS", "ALICE_SKILL_ID", "API_KEY")
 # What python-dotenv takes for no setting.
 UNREADABLE = ("a colon", "half a quote")
 # Where a secret gets lost without a word of Compose's: its name has the BOM in front.
-SILENT = [("podman-compose-1.0.3", "BOM before the secret")]
+SILENT = [("podman-compose-1.0.3", "BOM before the secret"), ("podman-compose-1.6.0", "BOM before the secret")]
 PODMAN = """#!/bin/sh
 case "$1" in
 --version) echo "podman version 4.3.1" ;;
