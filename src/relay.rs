@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use crate::config::Config;
+use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
 use crate::engine::{Engine, Outside};
 use crate::http::kicks::kick;
@@ -17,6 +18,7 @@ use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
+use crate::smart_home::{Parts, SmartHome, devices};
 use crate::unchecked::heap;
 use crate::upkeep::clock;
 use crate::upkeep::ends::{Ends, start_vital};
@@ -30,6 +32,8 @@ pub enum StartError {
     Bind(ListenAddr, io::Error),
     /// The system gives no thread, descriptor or random bytes.
     System(io::Error),
+    /// The devices of Smart Home can't be used.
+    Devices(ConfigError),
 }
 
 impl fmt::Display for StartError {
@@ -46,6 +50,7 @@ impl fmt::Display for StartError {
                 }
             }
             Self::System(error) => write!(f, "the system refuses: {error}"),
+            Self::Devices(error) => error.fmt(f),
         }
     }
 }
@@ -73,8 +78,15 @@ impl Relay {
     /// Starts listening and serving. `ends` is told when the relay can't serve any more.
     ///
     /// # Errors
-    /// The address can't be listened on, or the system refuses what is needed.
+    /// The devices of Smart Home can't be used, the address can't be listened on, or the system refuses what
+    /// is needed.
     pub fn start(config: &Config, ends: &Ends) -> Result<Self, StartError> {
+        let devices = match config.smart_home.secret {
+            Some(_) => {
+                devices::load(config.smart_home.devices.as_deref()).map_err(StartError::Devices)?
+            }
+            None => Default::default(),
+        };
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
@@ -109,7 +121,9 @@ impl Relay {
             }
         })?;
 
-        let routes = Arc::new(Routes::new(engine.clone(), tiny, config.credentials.keys.clone()));
+        let smart_home = smart_home(config, devices, &engine);
+        let keys = config.credentials.keys.clone();
+        let routes = Arc::new(Routes::new(engine.clone(), tiny, keys, smart_home));
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {
@@ -138,4 +152,31 @@ impl Relay {
         self.engine.commands.sum_up();
         log::info!("Relay stopped");
     }
+}
+
+/// Returns what answers Smart Home, with what was loaded of its devices; none when it is off.
+fn smart_home(
+    config: &Config,
+    (devices, doubts): (Vec<devices::Device>, Vec<String>),
+    engine: &Engine<tiny_http::Request>,
+) -> Option<SmartHome> {
+    let Some(secret) = &config.smart_home.secret else {
+        if config.smart_home.devices.is_some() {
+            log::warn!(
+                "SMART_HOME_DEVICES is set, but Smart Home is off: set SMART_HOME_SECRET to the output of \
+                 `openssl rand -hex 32`"
+            );
+        }
+        return None;
+    };
+    doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
+    log::info!("Smart Home offers {} devices", devices.len());
+    let parts = Parts {
+        registry: engine.registry.clone(),
+        commands: engine.commands.clone(),
+        owed: engine.owed.clone(),
+        strangers: engine.strangers.clone(),
+        lines: engine.requests.clone(),
+    };
+    Some(SmartHome::new(secret, devices, parts))
 }

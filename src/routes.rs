@@ -18,6 +18,7 @@ use crate::http::lingering::refuse;
 use crate::http::reception::{Incoming, Reception, Work};
 use crate::http::sweep::Sweeper;
 use crate::http::{body, head, target};
+use crate::smart_home::{self, SmartHome};
 use crate::text::origin;
 use crate::upkeep::ends::{Ends, fault, start_vital};
 use crate::upkeep::watchdog::LOOK_TIMEOUT;
@@ -35,6 +36,7 @@ pub struct Routes {
     engine: Arc<Engine<tiny_http::Request>>,
     reception: Reception,
     handshake: Handshake,
+    smart_home: Option<SmartHome>,
 }
 
 /// Starts [`WORKERS`] threads.
@@ -66,11 +68,12 @@ pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Resul
 }
 
 impl Routes {
-    /// Serves what `tiny` accepts. Agents show one of `keys`.
+    /// Serves what `tiny` accepts. Agents show one of `keys`; Smart Home is off without `smart_home`.
     pub fn new(
         engine: Arc<Engine<tiny_http::Request>>,
         tiny: Arc<tiny_http::Server>,
         keys: AgentKeys,
+        smart_home: Option<SmartHome>,
     ) -> Self {
         let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
         let handshake = Handshake::new(
@@ -80,7 +83,7 @@ impl Routes {
             engine.rejected.clone(),
             engine.odd.clone(),
         );
-        Self { stopping: AtomicBool::new(false), engine, reception, handshake }
+        Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
@@ -136,6 +139,16 @@ impl Routes {
                 _ => incoming.answer(wrong_method("POST")),
             },
             (path, _) => {
+                let (path, incoming) = match &self.smart_home {
+                    Some(smart_home) if path.starts_with(smart_home::PATH) => {
+                        let path = path.to_owned();
+                        match smart_home.serve(incoming, &path, body, Instant::now()) {
+                            Some(incoming) => (path, incoming),
+                            None => return,
+                        }
+                    }
+                    _ => (path.to_owned(), incoming),
+                };
                 if path.starts_with(WEBHOOK_PATH) {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);

@@ -6,18 +6,27 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-/// A status, a JSON body, and what else must be in the head.
+/// What most answers are.
+const JSON: &str = "application/json";
+
+/// A status, a body, and what else must be in the head.
 #[derive(Debug)]
 pub struct Answer {
     status: u16,
+    content_type: &'static str,
     body: Vec<u8>,
     fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Answer {
+    /// Returns an answer with a body of this type.
+    pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { status, content_type, body, fields: Vec::new() }
+    }
+
     /// Returns 200 with a JSON body.
     pub fn json(body: Vec<u8>) -> Self {
-        Self { status: 200, body, fields: Vec::new() }
+        Self::new(200, JSON, body)
     }
 
     /// Returns an error whose body is `{"error": message}`.
@@ -28,7 +37,7 @@ impl Answer {
             error: &'a str,
         }
         let body = serde_json::to_vec(&Body { error: message }).expect("a string always serialises");
-        Self { status, body, fields: Vec::new() }
+        Self::new(status, JSON, body)
     }
 
     /// Adds a header field.
@@ -49,7 +58,7 @@ impl Answer {
             bytes.extend_from_slice(b"\r\n");
         };
         line(&["HTTP/1.1 ", &self.status.to_string(), " ", reason]);
-        line(&["Content-Type: application/json"]);
+        line(&["Content-Type: ", self.content_type]);
         line(&["Content-Length: ", &self.body.len().to_string()]);
         line(&["Cache-Control: no-store"]);
         line(&["Date: ", &httpdate::fmt_http_date(SystemTime::now())]);
