@@ -2,9 +2,6 @@
 
 use crate::config::Config;
 use crate::config::credentials::AgentKeys;
-use crate::net::listener::reachable;
-use crate::smart_home::PATH;
-use crate::smart_home::linking::CLIENT_ID;
 use crate::smart_home::seal::client_secret;
 
 /// Returns the domain, if it is one by its form: as in `home.example.org`, without `https://` and a path.
@@ -22,84 +19,89 @@ pub fn domain(text: &str) -> Option<&str> {
 /// Returns what to put where, for a relay with this `config` at `domain`. It holds every secret but
 /// `SMART_HOME_SECRET`, which is typed nowhere.
 pub fn setup(config: &Config, domain: &str) -> String {
-    let mut text = String::new();
-    let mut add = |lines: &[&str]| {
-        lines.iter().for_each(|line| text.push_str(line));
-        text.push('\n');
+    let (api_key, key_cure) = match &config.credentials.keys {
+        AgentKeys::Configured(keys) => (keys[0].reveal(), ""),
+        AgentKeys::Generated(_) => ("(another one in each run)", NO_KEY),
     };
-    add(&[
-        "The skill, in the Dialogs console (https://dialogs.yandex.ru/developer), a skill in «Диалоги»",
-    ]);
-    add(&["  Webhook URL:                       https://", domain, &config.credentials.webhook_path()]);
-    if config.credentials.webhook.is_none() {
-        add(&[
-            "  ! WEBHOOK_SECRET is not set, so whoever learns this address commands the PC: set it to the",
-        ]);
-        add(&["    output of `openssl rand -hex 32`, start the relay again, and run this again"]);
-    }
-    add(&["\nThe agent on the PC, in its config"]);
-    add(&["  server_url:                        wss://", domain, "/ws"]);
-    match &config.credentials.keys {
-        AgentKeys::Configured(keys) => {
-            add(&["  api_key:                           ", keys[0].reveal()]);
-        }
-        AgentKeys::Generated(_) => {
-            add(&[
-                "  api_key:                           (API_KEY is not set: each run has another one)",
-            ]);
-            add(&[
-                "  ! set API_KEY to the output of `openssl rand -hex 32`, start the relay again, and run this again",
-            ]);
-        }
-    }
-    add(&["\nThe proxy host, in Nginx Proxy Manager"]);
-    add(&["  Details, Domain Names:             ", domain]);
-    add(&["  Details, Scheme:                   http"]);
-    add(&["  Details, Forward Hostname / IP:    ", &forward(config)]);
-    add(&["  Details, Forward Port:             ", &config.listen.port.to_string()]);
-    add(&["  Details, Cache Assets:             off"]);
-    add(&["  Details, Block Common Exploits:    off"]);
-    add(&["  Details, Websockets Support:       on"]);
-    add(&["  SSL, SSL Certificate:              Request a new SSL Certificate"]);
-    add(&["  SSL, Force SSL:                    on"]);
-    add(&["  Advanced:                          the lines of deploy/npm-advanced.conf"]);
-    add(&["\nSmart Home, in the same console, «Создать диалог», «Умный дом»"]);
-    let Some(secret) = &config.smart_home.secret else {
-        add(&[
-            "  ! Smart Home is off: set SMART_HOME_SECRET to the output of `openssl rand -hex 32`, start the",
-        ]);
-        add(&["    relay again, and run this again"]);
-        return text;
+    let webhook_cure = if config.credentials.webhook.is_none() { NO_WEBHOOK } else { "" };
+    let smart_home = match &config.smart_home.secret {
+        Some(secret) => SMART_HOME.replace("{secret}", client_secret(secret).reveal()),
+        None => NO_SMART_HOME.to_owned(),
     };
-    let base = ["https://", domain, PATH].concat();
-    add(&["  «Настройки»"]);
-    add(&["    Название:                        Home Alice, or two words of your own"]);
-    add(&["    Backend, Endpoint URL:           ", &base]);
-    add(&["    Тип доступа:                     Приватный"]);
-    add(&["  «Связка аккаунтов»"]);
-    add(&["    Идентификатор приложения:        ", CLIENT_ID]);
-    add(&["    Секрет приложения:               ", client_secret(secret).reveal()]);
-    add(&["    URL авторизации:                 ", &base, "/authorize"]);
-    add(&["    URL для получения токена:        ", &base, "/token"]);
-    add(&["    URL для обновления токена:       ", &base, "/token"]);
-    add(&["    Идентификатор группы действий:   (leave it empty)"]);
-    add(&[
-        "  Save, publish, and link it in the app «Дом с Алисой»; `home-alice-relay pair` prints the code for that",
-    ]);
-    text
+    let text = [ALWAYS, &smart_home].concat();
+    [
+        ("{domain}", domain),
+        ("{forward}", &*forward(config)),
+        ("{port}", &config.listen.port.to_string()),
+        ("{webhook_cure}", webhook_cure),
+        ("{key_cure}", key_cure),
+        ("{webhook}", &config.credentials.webhook_path()),
+        // Last, since a key may hold anything.
+        ("{api_key}", api_key),
+    ]
+    .into_iter()
+    .fold(text, |text, (place, value)| text.replace(place, value))
 }
+
+const ALWAYS: &str = "\
+The skill, in the Dialogs console, https://dialogs.yandex.ru/developer
+  Webhook URL:                       https://{domain}{webhook}
+{webhook_cure}
+The agent on the PC, in its config
+  server_url:                        wss://{domain}/ws
+  api_key:                           {api_key}
+{key_cure}
+The proxy host, in Nginx Proxy Manager
+  Details, Domain Names:             {domain}
+  Details, Scheme:                   http
+  Details, Forward Hostname / IP:    {forward}
+  Details, Forward Port:             {port}
+  Details, Cache Assets:             off
+  Details, Block Common Exploits:    off
+  Details, Websockets Support:       on
+  SSL, SSL Certificate:              Request a new SSL Certificate
+  SSL, Force SSL:                    on
+  SSL, HTTP/2 Support:               on
+  Advanced:                          the lines of deploy/npm-advanced.conf
+
+Smart Home, in the same console: «Создать диалог», «Умный дом»
+";
+
+const NO_WEBHOOK: &str = "  \
+  WEBHOOK_SECRET is not set, so whoever learns this address commands the PC: set it to the output of
+  `openssl rand -hex 32`, start the relay again, and run this again
+";
+
+const NO_KEY: &str = "  \
+  API_KEY is not set: set it to the output of `openssl rand -hex 32`, start the relay again, and run this
+  again
+";
+
+const SMART_HOME: &str = "  \
+  «Настройки»
+    Название:                        Home Alice, or two words of your own
+    Backend, Endpoint URL:           https://{domain}/smart-home
+    Тип доступа:                     Приватный
+  «Связка аккаунтов»
+    Идентификатор приложения:        home-alice
+    Секрет приложения:               {secret}
+    URL авторизации:                 https://{domain}/smart-home/authorize
+    URL для получения токена:        https://{domain}/smart-home/token
+    URL для обновления токена:       https://{domain}/smart-home/token
+    Идентификатор группы действий:   (leave it empty)
+  Save and publish. Then link it in the app «Дом с Алисой», with the code that `home-alice-relay pair` prints
+";
+
+const NO_SMART_HOME: &str = "  \
+  Smart Home is off: set SMART_HOME_SECRET to the output of `openssl rand -hex 32`, start the relay again,
+  and run this again
+";
 
 /// Returns where the proxy finds the relay.
 fn forward(config: &Config) -> String {
     match config.listen.host {
         Some(host) => host.to_string(),
-        None => {
-            let here = reachable(std::net::SocketAddr::from(([0, 0, 0, 0], config.listen.port)));
-            format!(
-                "home-alice-relay in Docker, else this machine's address ({} from itself)",
-                here.ip()
-            )
-        }
+        None => "home-alice-relay in Docker, else this machine's address".into(),
     }
 }
 

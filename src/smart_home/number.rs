@@ -20,20 +20,14 @@ impl Number {
             None => (false, mantissa),
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.is_empty() {
+        if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return None;
-        }
-        let mut value = 0_i64;
-        for digit in whole.bytes().filter(u8::is_ascii_digit) {
-            value = value.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
         }
         // Digits further behind can't be told apart in thousandths of anything that is asked for.
         let fraction = &fraction[..fraction.len().min(9)];
-        for digit in fraction.bytes() {
-            value = value.checked_mul(10)?.checked_add(i64::from(digit.wrapping_sub(b'0') % 10))?;
-        }
-        if digits.bytes().any(|byte| !byte.is_ascii_digit() && byte != b'.') {
-            return None;
+        let mut value = 0_i64;
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            value = value.checked_mul(10)?.checked_add(i64::from(digit.checked_sub(b'0')?))?;
         }
         // 10 to the 3rd: thousandths.
         let mut shift = exponent.saturating_add(3) - fraction.len() as i32;

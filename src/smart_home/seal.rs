@@ -7,15 +7,6 @@ use sha2::Sha256;
 
 use crate::config::secret::{Secret, random_bytes, same};
 
-/// Bytes of a seal's id.
-const SEAL_ID: usize = 16;
-
-/// Bytes of a seal's expiry.
-const SEAL_EXPIRY: usize = 8;
-
-/// Bytes of HMAC-SHA256 (RFC 2104, FIPS 180-4).
-const SEAL_MAC: usize = 32;
-
 /// What a seal is for. Each kind has a key of its own, so none passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -39,16 +30,19 @@ const KINDS: [(Kind, &str); 4] = [
 
 /// A seal that is genuine and good.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seal {
+pub struct Seal<'a> {
     /// What tells it from every other.
-    pub id: [u8; SEAL_ID],
+    pub id: &'a str,
     /// When it ceases to be good, in seconds of Unix time.
     pub expires: u64,
 }
 
+/// HMAC-SHA256 (RFC 2104, FIPS 180-4).
+type Tag = [u8; 32];
+
 /// What makes seals and checks them.
 pub struct Seals {
-    keys: [[u8; SEAL_MAC]; KINDS.len()],
+    keys: [Tag; KINDS.len()],
 }
 
 impl Seals {
@@ -57,35 +51,32 @@ impl Seals {
         Self { keys: KINDS.map(|(_, label)| mac(secret.reveal().as_bytes(), label.as_bytes())) }
     }
 
-    /// Returns a new seal that is good until `expires`, in 75 characters of base64url.
+    /// Returns a new seal that is good until `expires`: id, expiry and MAC, in 77 characters that may
+    /// stand in a URL as they are.
     ///
     /// # Errors
     /// The system gives no random bytes.
     pub fn make(&self, kind: Kind, expires: u64) -> std::io::Result<String> {
-        let mut bytes = [0; SEAL_ID + SEAL_EXPIRY + SEAL_MAC];
-        bytes[..SEAL_ID].copy_from_slice(&random_bytes::<SEAL_ID>()?);
-        bytes[SEAL_ID..][..SEAL_EXPIRY].copy_from_slice(&expires.to_be_bytes());
-        let mac = mac(self.key(kind), &bytes[..SEAL_ID + SEAL_EXPIRY]);
-        bytes[SEAL_ID + SEAL_EXPIRY..].copy_from_slice(&mac);
-        Ok(BASE64URL_NOPAD.encode(&bytes))
+        let id = BASE64URL_NOPAD.encode(&random_bytes::<16>()?);
+        let sealed = [&*id, ".", &expires.to_string()].concat();
+        let tag = self.tag(kind, &sealed);
+        Ok([&*sealed, ".", &*tag].concat())
     }
 
     /// Returns the seal that `text` is; none when it is of another kind or secret, changed, or no longer good
     /// `now`, in seconds of Unix time. The MAC is compared in constant time.
-    pub fn check(&self, kind: Kind, text: &str, now: u64) -> Option<Seal> {
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
-        let bytes: &[u8; SEAL_ID + SEAL_EXPIRY + SEAL_MAC] = bytes.as_slice().try_into().ok()?;
-        let (sealed, shown) = bytes.split_at(SEAL_ID + SEAL_EXPIRY);
-        if !same(&mac(self.key(kind), sealed), shown) {
+    pub fn check<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<Seal<'a>> {
+        let (sealed, shown) = text.rsplit_once('.')?;
+        if !same(self.tag(kind, sealed).as_bytes(), shown.as_bytes()) {
             return None;
         }
-        let (id, expires) = sealed.split_at(SEAL_ID);
-        let expires = u64::from_be_bytes(expires.try_into().ok()?);
-        (now < expires).then_some(Seal { id: id.try_into().ok()?, expires })
+        let (id, expires) = sealed.split_once('.')?;
+        let expires = expires.parse().ok()?;
+        (now < expires).then_some(Seal { id, expires })
     }
 
-    fn key(&self, kind: Kind) -> &[u8] {
-        &self.keys[kind as usize]
+    fn tag(&self, kind: Kind, sealed: &str) -> String {
+        BASE64URL_NOPAD.encode(&mac(&self.keys[kind as usize], sealed.as_bytes()))
     }
 }
 
@@ -96,7 +87,7 @@ pub fn client_secret(secret: &Secret) -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&mac))
 }
 
-fn mac(key: &[u8], text: &[u8]) -> [u8; SEAL_MAC] {
+fn mac(key: &[u8], text: &[u8]) -> Tag {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
     mac.finalize().into_bytes().into()
@@ -117,7 +108,7 @@ mod tests {
         let own = seals("0123456789abcdef");
         for (kind, _) in KINDS {
             let text = own.make(kind, NOW + 1).unwrap();
-            assert_eq!(text.len(), 75);
+            assert_eq!(text.len(), 77);
             assert_eq!(own.check(kind, &text, NOW).unwrap().expires, NOW + 1);
             assert_eq!(own.check(kind, &text, NOW + 1), None);
             assert!(seals("0123456789abcdef").check(kind, &text, NOW).is_some(), "after a restart");
@@ -146,18 +137,30 @@ mod tests {
     fn a_changed_bit_or_character_is_refused() {
         let seals = seals("0123456789abcdef");
         let text = seals.make(Kind::Access, NOW + 1).unwrap();
-        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
-        for bit in 0..bytes.len() * 8 {
-            let mut changed = bytes.clone();
+        for bit in 0..text.len() * 8 {
+            let mut changed = text.clone().into_bytes();
             changed[bit / 8] ^= 1 << (bit % 8);
-            let changed = BASE64URL_NOPAD.encode(&changed);
+            // What is not UTF-8 any more is no header field and no form.
+            let changed = String::from_utf8_lossy(&changed);
             assert_eq!(seals.check(Kind::Access, &changed, 0), None, "bit {bit}");
         }
         let (head, last) = text.split_at(text.len() - 1);
         let other = if last == "A" { "B" } else { "A" };
-        for odd in
-            ["", head, &format!("{text}A"), &format!("{text}="), &format!("{head}{other}"), "ключ"]
-        {
+        let (sealed, tag) = text.rsplit_once('.').unwrap();
+        for odd in [
+            "",
+            ".",
+            "..",
+            head,
+            tag,
+            &format!(".{tag}"),
+            &format!("{text}A"),
+            &format!("{text}="),
+            &format!("{head}{other}"),
+            &format!("{sealed}0.{tag}"),
+            &format!("{sealed}."),
+            "ключ",
+        ] {
             assert_eq!(seals.check(Kind::Access, odd, 0), None, "{odd}");
         }
     }
