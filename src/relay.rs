@@ -18,7 +18,8 @@ use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
-use crate::smart_home::{Parts, SmartHome, devices};
+use crate::smart_home::devices::{self, Device};
+use crate::smart_home::{Parts, SmartHome};
 use crate::unchecked::heap;
 use crate::upkeep::clock;
 use crate::upkeep::ends::{Ends, start_vital};
@@ -81,12 +82,7 @@ impl Relay {
     /// The devices of Smart Home can't be used, the address can't be listened on, or the system refuses what
     /// is needed.
     pub fn start(config: &Config, ends: &Ends) -> Result<Self, StartError> {
-        let devices = match config.smart_home.secret {
-            Some(_) => {
-                devices::load(config.smart_home.devices.as_deref()).map_err(StartError::Devices)?
-            }
-            None => Default::default(),
-        };
+        let (devices, doubts) = devices::load(&config.smart_home).map_err(StartError::Devices)?;
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
@@ -133,6 +129,7 @@ impl Relay {
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
         log::info!("Relay started on {address}");
+        doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
         let reply_timeout = config.reply_timeout;
         Ok(Self { reachable, listener, routes, engine, reply_timeout, watched })
     }
@@ -154,23 +151,13 @@ impl Relay {
     }
 }
 
-/// Returns what answers Smart Home, with what was loaded of its devices; none when it is off.
+/// Returns what answers Smart Home, with these devices; none when it is off.
 fn smart_home(
     config: &Config,
-    (devices, doubts): (Vec<devices::Device>, Vec<String>),
+    devices: Vec<Device>,
     engine: &Engine<tiny_http::Request>,
 ) -> Option<SmartHome> {
-    let Some(secret) = &config.smart_home.secret else {
-        if config.smart_home.devices.is_some() {
-            log::warn!(
-                "SMART_HOME_DEVICES is set, but Smart Home is off: set SMART_HOME_SECRET to the output of \
-                 `openssl rand -hex 32`"
-            );
-        }
-        return None;
-    };
-    doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
-    log::info!("Smart Home offers {} devices", devices.len());
+    let secret = config.smart_home.secret.as_ref()?;
     let parts = Parts {
         registry: engine.registry.clone(),
         commands: engine.commands.clone(),

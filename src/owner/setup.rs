@@ -8,7 +8,7 @@ use crate::smart_home::seal::client_secret;
 pub fn domain(text: &str) -> Option<&str> {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && label.bytes().all(|b| !b.is_ascii() || b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };

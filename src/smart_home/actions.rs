@@ -219,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::smart_home::devices::{load, parse};
+    use crate::smart_home::devices::{self, parse};
 
     fn todo(device: &Device, kind: &str, state: &str) -> Todo {
         let json = format!(r#"{{"type":"devices.capabilities.{kind}","state":{state},"x":[1]}}"#);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn built_in() -> Device {
-        load(None).unwrap().0.remove(0)
+        devices::built_in().remove(0)
     }
 
     fn device(commands: &str) -> Device {

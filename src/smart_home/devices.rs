@@ -8,6 +8,7 @@ use std::io::Read;
 use serde_json::value::RawValue;
 
 use crate::config::error::ConfigError;
+use crate::config::smart_home::SmartHome;
 use crate::json::without_bom;
 use crate::smart_home::object::{Fields, list, text};
 use crate::text::quoted;
@@ -152,13 +153,21 @@ impl Device {
 /// Why a device can't be offered, and the cure.
 pub type Problem = (String, &'static str);
 
-/// Returns the devices of the file at `path`, or else the built-in one, and what is doubtful about them.
+/// Returns the devices that `config` names, or else the built-in one, and what is doubtful about them. When Smart
+/// Home is off there are none.
 ///
 /// # Errors
 /// The file can't be read or used; what is wrong in it, where, and the cure.
-pub fn load(path: Option<&str>) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
-    let Some(path) = path else {
-        return Ok((parse(BUILT_IN.as_bytes()).expect("the built-in device is right"), Vec::new()));
+pub fn load(config: &SmartHome) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
+    let path = match (&config.secret, &config.devices) {
+        (None, None) => return Ok(Default::default()),
+        (None, Some(_)) => {
+            let doubt = "SMART_HOME_DEVICES is set, but Smart Home is off: set SMART_HOME_SECRET to the output \
+                         of `openssl rand -hex 32`";
+            return Ok((Vec::new(), vec![doubt.into()]));
+        }
+        (Some(_), None) => return Ok((built_in(), Vec::new())),
+        (Some(_), Some(path)) => path,
     };
     let fail = |(problem, cure): Problem| {
         ConfigError::new(VARIABLE, format!("names {}, {problem}", quoted(path)), cure)
@@ -184,6 +193,11 @@ pub fn load(path: Option<&str>) -> Result<(Vec<Device>, Vec<String>), ConfigErro
     });
     let doubts = doubts.collect();
     Ok((devices, doubts))
+}
+
+/// Returns the device that is offered without a file.
+pub fn built_in() -> Vec<Device> {
+    parse(BUILT_IN.as_bytes()).expect("the built-in device is right")
 }
 
 /// Which device of the file is meant.
@@ -347,7 +361,7 @@ mod tests {
     #[test]
     fn the_example_is_the_built_in_device_written_out() {
         let example = include_bytes!("../../examples/smart-home.json");
-        assert_eq!(parse(example).unwrap(), load(None).unwrap().0);
+        assert_eq!(parse(example).unwrap(), built_in());
     }
 
     #[test]

@@ -122,7 +122,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::smart_home::devices::{load, parse};
+    use crate::smart_home::devices::{built_in, parse};
 
     fn read(json: &str) -> Value {
         serde_json::from_str(json).unwrap()
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_built_in_device_offers_what_the_readme_says() {
-        let (devices, _) = load(None).unwrap();
+        let devices = built_in();
         let range = |parameters: Value| json!({ "type": "devices.capabilities.range", "retrievable": false, "reportable": false, "parameters": parameters });
         let toggle = |instance: &str| json!({ "type": "devices.capabilities.toggle", "retrievable": false, "reportable": false, "parameters": { "instance": instance } });
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_state_is_whether_the_agent_is_connected_and_an_error_only_for_the_unknown() {
-        let (mut devices, _) = load(None).unwrap();
+        let mut devices = built_in();
         devices.extend(
             parse(r#"[{"id":"s","name":"Дом","type":"other","sources":["x"]}]"#.as_bytes()).unwrap(),
         );

@@ -95,7 +95,10 @@ impl SmartHome {
     pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
         let method = incoming.request().method().clone();
         let is_read = matches!(method, Method::Get | Method::Head);
-        match path.strip_prefix(PATH)? {
+        let below = path.strip_prefix(PATH).unwrap_or_default();
+        let of_owner =
+            below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        match below {
             "/authorize" if is_read => self.show_page(incoming),
             "/authorize" if method == Method::Post => self.authorize(incoming, body, now),
             "/authorize" => incoming.answer(wrong_method("GET, HEAD, POST")),
@@ -103,12 +106,11 @@ impl SmartHome {
             "/pair" if method == Method::Post => self.pair(incoming, now),
             "/token" | "/pair" => incoming.answer(wrong_method("POST")),
             "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
-            path => {
-                let path = path.strip_prefix("/v1.0")?;
-                if !(path.is_empty() || path.starts_with('/')) {
-                    return Some(incoming);
-                }
-                return self.serve_owner(incoming, path, &method, body, now);
+            _ => {
+                return match of_owner {
+                    Some(path) => self.serve_owner(incoming, path, &method, body, now),
+                    None => Some(incoming),
+                };
             }
         }
         None
