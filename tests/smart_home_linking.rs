@@ -321,3 +321,39 @@ fn what_is_larger_or_slower_than_a_turn_may_be_is_refused_here_too() {
     assert_eq!([http.response().status, http.response().status], [200, 401]);
     assert_eq!(send(&relay, "POST", "/authorize", &[], "\u{0}&&=&%ff=%zz&a").status, 400);
 }
+
+#[test]
+fn no_code_and_no_token_is_in_the_log_wherever_it_was_put() {
+    let mut relay = start(&[("LOG_LEVEL", "trace")]);
+    let pairing = pairing_code(&relay);
+    let redirect = type_in(&relay, &pairing);
+    let code = parameter(&redirect, "code");
+    let tokens_of = exchange(&relay, &code).json();
+    let token = |name: &str| tokens_of[name].as_str().unwrap().to_owned();
+    let seals = [code, token("access_token"), token("refresh_token")];
+    for seal in &seals {
+        let bearer = format!("Bearer {seal}");
+        let fields = [("Authorization", &*bearer), ("X-Request-Id", seal), ("X-Real-IP", "192.0.2.1")];
+        for (method, path) in [
+            ("GET", "/v1.0/user/devices".to_owned()),
+            ("POST", "/v1.0/user/devices/action".into()),
+            ("POST", "/v1.0/user/unlink".into()),
+            ("POST", "/token".into()),
+            ("POST", "/pair".into()),
+            ("GET", format!("/authorize?code={seal}&state={seal}")),
+            ("GET", format!("/{seal}")),
+        ] {
+            let body = form(&[("code", seal), ("refresh_token", seal), ("pairing_code", &pairing)]);
+            send(&relay, method, &path, &fields, &body);
+        }
+        exchange(&relay, seal);
+        type_in(&relay, seal);
+    }
+    type_in(&relay, &pairing);
+    assert_eq!(relay.stop().code(), Some(0));
+    let log = relay.rest_of_log();
+    assert!(log.contains("was refused") && log.contains("/user/unlink"), "{log}");
+    for secret in seals.iter().chain([&pairing, &client_secret()]) {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
