@@ -19,6 +19,7 @@ use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
 use crate::smart_home::devices::{self, Device};
+use crate::smart_home::perform::ACTION_TIMEOUT;
 use crate::smart_home::{Parts, SmartHome};
 use crate::unchecked::heap;
 use crate::upkeep::clock;
@@ -144,7 +145,7 @@ impl Relay {
         drop(self.watched);
         self.routes.stopping.store(true, Relaxed);
         listener::close(&self.listener);
-        self.engine.webhook.stop(self.reply_timeout + LINGER);
+        self.engine.webhook.stop(self.reply_timeout.max(ACTION_TIMEOUT) + LINGER);
         self.engine.registry.stop(Instant::now());
         self.engine.commands.sum_up();
         log::info!("Relay stopped");

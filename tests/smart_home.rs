@@ -468,6 +468,38 @@ fn an_agent_that_is_asked_by_turns_and_actions_gets_both_in_order() {
 }
 
 #[test]
+fn a_stopping_relay_waits_for_an_action_for_longer_than_for_a_turn_if_it_must() {
+    let mut relay = start(&[("REPLY_TIMEOUT_MS", "100")]);
+    let yandex = Yandex::linked(&relay);
+    let mut agent = relay.agent();
+    let mut http = yandex.begin(&json!([pause()]));
+    agent.command();
+    relay.signal(Signal::TERM);
+    assert_eq!(results(&http.response()), ["DONE"], "it was sent, and is at work");
+    assert_eq!(relay.exit().code(), Some(0));
+}
+
+#[test]
+fn while_an_agent_is_silent_at_work_an_action_is_withdrawn_at_its_own_end() {
+    let relay = start(&[]);
+    let yandex = Yandex::linked(&relay);
+    let mut agent = relay.agent();
+    let mut first = yandex.begin(&json!([pause()]));
+    let (id, _) = agent.command();
+    silence();
+    let mut second = yandex.begin(&json!([off()]));
+    assert_eq!(results(&first.response()), ["DONE"]);
+    assert_eq!(results(&second.response()), ["DEVICE_UNREACHABLE"]);
+    // It answers pings again, and never hears of the second.
+    agent.answer(&id, "да");
+    let mut last = yandex.begin(&json!([volume(7)]));
+    let (id, text) = agent.command();
+    assert_eq!(text, "громкость 7");
+    agent.answer(&id, "да");
+    assert_eq!(results(&last.response()), ["DONE"]);
+}
+
+#[test]
 fn a_stopping_relay_answers_the_actions_under_way_and_takes_no_more() {
     let mut relay = start(&[("REPLY_TIMEOUT_MS", "30000")]);
     let yandex = Yandex::linked(&relay);
