@@ -14,6 +14,7 @@ use crate::config::secret::random_bytes;
 use crate::dialogs::access::Access;
 use crate::dialogs::webhook::Webhook;
 use crate::http::connections::{Calls, Connections};
+use crate::http::owed::Owed;
 use crate::http::request::Request;
 use crate::http::sweep::{Kick, Sweeper};
 use crate::net::slow::Waiter;
@@ -46,6 +47,12 @@ pub struct Engine<R: Request> {
     pub webhook: Webhook,
     pub commands: Arc<Commands>,
     pub registry: Arc<Registry>,
+    /// What is answered before the end.
+    pub owed: Arc<Owed>,
+    /// Takes what is to be said of strangers at Smart Home.
+    pub strangers: Arc<Repeats>,
+    /// Takes what is to be said of Smart Home's requests.
+    pub requests: Arc<Tally>,
     /// Takes what is to be said of agents that are rejected.
     pub rejected: Arc<Repeats>,
     /// Takes what is to be said of agents' messages that can't be used.
@@ -92,13 +99,17 @@ impl<R: Request> Engine<R> {
             (outside.now)(),
         ));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
+        let owed = Arc::new(Owed::new());
         let webhook = Webhook::new(
             access.clone(),
             registry.clone(),
             commands.clone(),
-            names,
+            names.clone(),
             config.reply_timeout,
+            owed.clone(),
         );
+        let strangers = repeats("Smart Home requests refused");
+        let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let odd = repeats("odd messages of agents");
         let engine = Self {
@@ -108,6 +119,9 @@ impl<R: Request> Engine<R> {
             webhook,
             commands,
             registry,
+            owed,
+            strangers,
+            requests,
             rejected,
             odd,
             failed,
@@ -130,6 +144,8 @@ impl<R: Request> Engine<R> {
             self.turned_away.tend(now),
             self.no_request.tend(now),
             self.failed.tend(now),
+            self.strangers.tend(now),
+            self.requests.tend(now),
         ];
         due.into_iter().flatten().min()
     }

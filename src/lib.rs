@@ -32,7 +32,8 @@
 //! | --- | --- |
 //! | `main`, [`Relay`] | the command line; threads and sockets, started and stopped; `routes`: which request goes where |
 //! | `engine` | the parts without threads and sockets: what the simulation drives |
-//! | `owner` | what the owner asks from the server: `healthcheck`, `ask` |
+//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `pair`, `setup` |
+//! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
 //! | `agents` | the PCs: handshake, links, messages, which link is whose |
 //! | `commands` | a command's life under one lock: under way, late, how it ended |
@@ -71,6 +72,7 @@ mod net;
 mod owner;
 mod relay;
 mod routes;
+mod smart_home;
 mod speech;
 mod system;
 mod text;
@@ -91,8 +93,11 @@ pub use config::error::ConfigError;
 pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
 pub use owner::healthcheck::healthcheck;
+pub use owner::pair::pair;
+pub use owner::setup::{domain, setup};
 pub use owner::target::{AskError, Target};
 pub use relay::{Relay, StartError};
+pub use smart_home::secrets;
 pub use system::refused;
 pub use unchecked::heap::one_arena;
 pub use upkeep::ends::{End, Ends, start_vital};

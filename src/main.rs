@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, Config, Credentials, End, Ends, ListenAddr, MAX_WAIT, Relay, Target,
-    flush_log, one_arena, refused, start_log, start_vital,
+    AgentKeys, AskError, Config, Credentials, End, Ends, ListenAddr, MAX_WAIT, Relay, StartError,
+    Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -20,10 +20,12 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay healthcheck            ask the running relay whether it is healthy
   home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
                                           with --wait SECONDS also an answer that comes later
+  home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
+  home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
-healthcheck and ask find the relay by LISTEN_ADDR, or by --url http://host:port. ask needs the relay's
-own environment: its secrets and ids let it in.
+healthcheck, ask and pair find the relay by LISTEN_ADDR, or by --url http://host:port. ask, pair and setup
+need the relay's own environment: its secrets and ids let them in, and setup prints them.
 Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be used.
 ";
 
@@ -48,6 +50,12 @@ fn main() -> ExitCode {
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
+        ["pair", options @ ..] => match Options::read(options) {
+            Ok(Options { phrase: None, url, wait: None }) => pair(url),
+            Ok(_) => not_understood(),
+            Err(unusable) => unusable.tell(),
+        },
+        ["setup", "--domain", domain] => setup(domain),
         ["ask", options @ ..] => match Options::read(options) {
             Ok(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
             Ok(_) => not_understood(),
@@ -126,16 +134,22 @@ fn serve() -> ExitCode {
     // Before anything else: a signal that comes now must not find the default, which PID 1 lacks.
     let signals = Signals::new([SIGTERM, SIGINT]);
     let (ends, ended) = Ends::new();
-    let relay = start_log(config.log_level, config.credentials.secrets(), &ends)
+    let mut is_unusable = false;
+    let relay = start_log(config.log_level, secrets(&config), &ends)
         .and(signals.map_err(|error| refused("to tell of signals (sigaction, a socket pair)", &error)))
         .and_then(|signals| handle_signals(signals, &ends))
         .map_err(|error| format!("the system refuses {error}"))
-        .and_then(|()| Relay::start(&config, &ends).map_err(|error| error.to_string()));
+        .and_then(|()| {
+            Relay::start(&config, &ends).map_err(|error| {
+                is_unusable = matches!(error, StartError::Devices(_));
+                error.to_string()
+            })
+        });
     let relay = match relay {
         Ok(relay) => relay,
         Err(problem) => {
             eprint(&problem);
-            return ExitCode::FAILURE;
+            return if is_unusable { ExitCode::from(UNUSABLE) } else { ExitCode::FAILURE };
         }
     };
     introduce(&config.credentials, &relay);
@@ -235,6 +249,40 @@ fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => failure(&error),
+    }
+}
+
+fn pair(url: Option<&str>) -> ExitCode {
+    let code = target(url).and_then(|target| {
+        let Some(secret) = Config::from_env()?.smart_home.secret else {
+            let problem = "SMART_HOME_SECRET is not set, so Smart Home is off: set it to the output of \
+                           `openssl rand -hex 32` and start the relay again, or run pair with the relay's \
+                           own environment";
+            return Err(AskError::Address(problem.into()));
+        };
+        home_alice_relay::pair(target, &secret)
+    });
+    match code {
+        Ok(code) => print(&format!(
+            "{code}\n\n\
+             This is the pairing code. It is good once, for 5 minutes, and instead of any before it.\n\
+             In the app «Дом с Алисой»: +, «Устройство умного дома», the skill by its name, «Привязать к\n\
+             Яндексу». Type the code on the page that opens. Give it to nobody.\n"
+        )),
+        Err(error) => failure(&error),
+    }
+}
+
+fn setup(text: &str) -> ExitCode {
+    let Some(domain) = home_alice_relay::domain(text) else {
+        eprint(&format!(
+            "--domain is {text:?}: it may be a name as your-domain.com, without https:// and without a path"
+        ));
+        return ExitCode::from(UNUSABLE);
+    };
+    match Config::from_env() {
+        Ok(config) => print(&home_alice_relay::setup(&config, domain)),
+        Err(error) => failure(&error.into()),
     }
 }
 

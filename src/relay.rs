@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 
 use crate::config::Config;
+use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
 use crate::engine::{Engine, Outside};
 use crate::http::kicks::kick;
@@ -17,6 +18,9 @@ use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
 use crate::routes::{self, Routes, look};
+use crate::smart_home::devices::{self, Device};
+use crate::smart_home::perform::ACTION_TIMEOUT;
+use crate::smart_home::{Parts, SmartHome};
 use crate::system::refused;
 use crate::unchecked::heap;
 use crate::upkeep::clock;
@@ -31,6 +35,8 @@ pub enum StartError {
     Bind(ListenAddr, io::Error),
     /// The system gives no thread, descriptor or random bytes.
     System(io::Error),
+    /// The devices of Smart Home can't be used.
+    Devices(ConfigError),
 }
 
 impl fmt::Display for StartError {
@@ -51,6 +57,7 @@ impl fmt::Display for StartError {
                 }
             }
             Self::System(error) => write!(f, "the system refuses {error}"),
+            Self::Devices(error) => error.fmt(f),
         }
     }
 }
@@ -78,8 +85,11 @@ impl Relay {
     /// Starts listening and serving. `ends` is told when the relay can't serve any more.
     ///
     /// # Errors
-    /// The address can't be listened on, or the system refuses what is needed.
+    /// The devices of Smart Home can't be used, the address can't be listened on, or the system refuses what
+    /// is needed.
     pub fn start(config: &Config, ends: &Ends) -> Result<Self, StartError> {
+        let (devices, doubts) = devices::load(&config.smart_home, &config.credentials.agents.names())
+            .map_err(StartError::Devices)?;
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
@@ -120,7 +130,9 @@ impl Relay {
             }
         })?;
 
-        let routes = Arc::new(Routes::new(engine.clone(), tiny, config.credentials.clone()));
+        let smart_home = smart_home(config, devices, &engine);
+        let credentials = config.credentials.clone();
+        let routes = Arc::new(Routes::new(engine.clone(), tiny, credentials, smart_home));
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {
@@ -133,6 +145,7 @@ impl Relay {
             log::warn!("This system does not tell TCP_INFO: idle connections are not limited");
         }
         log::info!("Relay started on {address}");
+        doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
         let reply_timeout = config.reply_timeout;
         Ok(Self { reachable, listener, routes, engine, reply_timeout, watched })
     }
@@ -147,9 +160,26 @@ impl Relay {
         drop(self.watched);
         self.routes.stopping.store(true, Relaxed);
         listener::close(&self.listener);
-        self.engine.webhook.stop(self.reply_timeout + LINGER);
+        self.engine.webhook.stop(self.reply_timeout.max(ACTION_TIMEOUT) + LINGER);
         self.engine.registry.stop(Instant::now());
         self.engine.commands.sum_up();
         log::info!("Relay stopped");
     }
+}
+
+/// Returns what answers Smart Home, with these devices; none when it is off.
+fn smart_home(
+    config: &Config,
+    devices: Vec<Device>,
+    engine: &Engine<tiny_http::Request>,
+) -> Option<SmartHome> {
+    let secret = config.smart_home.secret.as_ref()?;
+    let parts = Parts {
+        registry: engine.registry.clone(),
+        commands: engine.commands.clone(),
+        owed: engine.owed.clone(),
+        strangers: engine.strangers.clone(),
+        lines: engine.requests.clone(),
+    };
+    Some(SmartHome::new(secret, devices, parts))
 }

@@ -19,6 +19,7 @@ use crate::http::reception::{Incoming, Reception, Work};
 use crate::http::request::Request;
 use crate::http::sweep::Sweeper;
 use crate::http::{body, head, target};
+use crate::smart_home::{self, SmartHome};
 use crate::text::origin;
 use crate::upkeep::ends::{Ends, fault, start_vital};
 use crate::upkeep::watchdog::LOOK_TIMEOUT;
@@ -36,6 +37,7 @@ pub struct Routes {
     engine: Arc<Engine<tiny_http::Request>>,
     reception: Reception,
     handshake: Handshake,
+    smart_home: Option<SmartHome>,
 }
 
 /// Starts [`WORKERS`] threads.
@@ -67,11 +69,13 @@ pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Resul
 }
 
 impl Routes {
-    /// Serves what `tiny` accepts. Agents show one of their keys in `credentials`.
+    /// Serves what `tiny` accepts. Agents show one of their keys in `credentials`; Smart Home is off without
+    /// `smart_home`.
     pub fn new(
         engine: Arc<Engine<tiny_http::Request>>,
         tiny: Arc<tiny_http::Server>,
         credentials: Credentials,
+        smart_home: Option<SmartHome>,
     ) -> Self {
         let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
         let handshake = Handshake::new(
@@ -81,7 +85,7 @@ impl Routes {
             engine.rejected.clone(),
             engine.odd.clone(),
         );
-        Self { stopping: AtomicBool::new(false), engine, reception, handshake }
+        Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
@@ -137,6 +141,16 @@ impl Routes {
                 _ => incoming.answer(wrong_method("POST")),
             },
             (path, _) => {
+                let (path, incoming) = match &self.smart_home {
+                    Some(smart_home) if path.starts_with(smart_home::PATH) => {
+                        let path = path.to_owned();
+                        match smart_home.serve(incoming, &path, body, Instant::now()) {
+                            Some(incoming) => (path, incoming),
+                            None => return,
+                        }
+                    }
+                    _ => (path.to_owned(), incoming),
+                };
                 if path.starts_with(WEBHOOK_PATH) {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);

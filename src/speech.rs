@@ -24,6 +24,9 @@ pub const DONE: &str = "Готово.";
 /// Stands in for an answer whose text can't be used.
 pub const NOT_UNDERSTOOD: &str = "Компьютер прислал непонятный ответ.";
 
+/// What the agent that exists begins the answer to a command with that has failed (docs/facts/agent.md).
+const FAILURE: &str = "Ошибка:";
+
 /// A button under a reply. One without a payload sends its title as a command when it is pressed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Button {
@@ -46,13 +49,15 @@ pub struct Speech {
     tts: Option<String>,
     buttons: Vec<Button>,
     end_session: bool,
+    failed: bool,
 }
 
 impl Speech {
     /// Makes `text` fit: an empty one becomes «Готово.», a long one is cut.
     pub fn new(text: &str) -> Self {
         let text = if text.trim().is_empty() { DONE } else { text };
-        Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: false }
+        let failed = text.starts_with(FAILURE);
+        Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: false, failed }
     }
 
     /// Adds what is spoken when it differs from the text. One without a word says nothing else than the
@@ -72,6 +77,16 @@ impl Speech {
     /// Says whether Alice leaves the skill.
     pub fn with_end_session(self, end_session: bool) -> Self {
         Self { end_session, ..self }
+    }
+
+    /// Takes the agent's word for whether its command was carried out.
+    pub fn with_ok(self, ok: bool) -> Self {
+        Self { failed: self.failed || !ok, ..self }
+    }
+
+    /// Whether the agent says that its command failed, by itself or as the agent that exists does.
+    pub fn failed(&self) -> bool {
+        self.failed
     }
 
     /// Names the PC that says it first, in the nominative: nothing need be declined.
@@ -121,7 +136,7 @@ pub fn not_understood(name: Option<&str>) -> Speech {
 }
 
 /// Returns a PC's name as it stands at the beginning of a sentence.
-fn title(name: &str) -> String {
+pub fn title(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Output, Stdio};
 
+use support::smart_home::SECRET;
 use support::{Agent, KEY, Relay, command, said, turn};
 
 /// Runs the program to its end.
@@ -33,8 +34,18 @@ fn version_and_help_are_told() {
 
 #[test]
 fn what_is_not_understood_is_told_with_the_help_and_code_2() {
-    for arguments in [&["serve"][..], &["ask"], &["ask", "a", "b"], &["healthcheck", "--url"], &["-x"]]
-    {
+    for arguments in [
+        &["serve"][..],
+        &["ask"],
+        &["ask", "a", "b"],
+        &["healthcheck", "--url"],
+        &["-x"],
+        &["pair", "x"],
+        &["pair", "--wait", "1"],
+        &["setup"],
+        &["setup", "--domain"],
+        &["setup", "your-domain.com"],
+    ] {
         let output = run(&[], arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(stderr(&output).contains("home-alice-relay healthcheck"), "{arguments:?}");
@@ -50,6 +61,8 @@ fn a_bad_value_ends_it_with_code_2_and_one_line() {
         ("LOG_LEVEL", "loud", "off, error, warn, info, debug or trace"),
         ("API_KEY", "", "openssl rand -hex 32"),
         ("API_KEY_FILE", "/no/such/file", "name a file"),
+        ("SMART_HOME_SECRET", "open", "openssl rand -hex 32"),
+        ("SMART_HOME_SECRET_FILE", "/no/such/file", "name a file"),
     ] {
         let output = run(&[(variable, value)], &[]);
         assert_eq!(output.status.code(), Some(2), "{variable}");
@@ -287,4 +300,151 @@ fn a_phrase_that_is_no_utf_8_is_refused_with_the_cure_and_never_sent() {
     assert!(line.contains("UTF-8") && line.contains("PuTTY"), "{line}");
     relay.stop();
     assert!(!relay.rest_of_log().contains("Command"));
+}
+
+/// A file with this content, and its path.
+fn file(name: &str, content: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("relay-{name}-{}", std::process::id()));
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_devices_file_that_can_not_be_used_ends_it_with_code_2_and_one_line() {
+    let tv = r#"{"id":"tv","name":"Экран","type":"other","off":"спи"}"#;
+    for (content, told, cure) in [
+        (format!("[{tv},\n{{\"id\":\"pc\",\"name\":\"Лампа1\"}}]"), "device 2 (\"pc\")", "put a space"),
+        (format!("[{tv},\n{tv}]"), "device 2 (\"tv\") has the id of device 1", "an id of its own"),
+        (format!("[{tv},\n\n{tv}x]"), "whose line 3 is broken JSON", "mend that line"),
+        (format!("[{}]", " ".repeat(256 * 1024)), "longer than 256 KiB", "301 devices"),
+    ] {
+        let path = file("bad-devices", &content);
+        let path = path.to_str().unwrap();
+        let settings = [
+            ("API_KEY", KEY),
+            ("SMART_HOME_SECRET", SECRET),
+            ("SMART_HOME_DEVICES", path),
+            ("LISTEN_ADDR", "127.0.0.1:0"),
+        ];
+        let output = run(&settings, &[]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let line = stderr(&output);
+        assert!(line.contains("SMART_HOME_DEVICES names") && line.contains(path), "{line}");
+        assert!(line.contains(told) && line.contains(cure), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        std::fs::remove_file(path).unwrap();
+    }
+    let settings = [("SMART_HOME_SECRET", SECRET), ("SMART_HOME_DEVICES", "/no/such/file")];
+    let output = run(&settings, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("/no/such/file") && stderr(&output).contains("may read"));
+}
+
+#[test]
+fn a_latin_name_and_devices_that_nobody_gets_are_warned_of() {
+    let path = file("latin-devices", r#"[{"id":"pc","name":"Computer","type":"other","off":"sleep"}]"#);
+    let devices = ("SMART_HOME_DEVICES", path.to_str().unwrap());
+    for (settings, told) in [
+        (
+            &[("SMART_HOME_SECRET", SECRET), devices][..],
+            "the name of device 1 (\"pc\") is in Latin letters",
+        ),
+        (&[devices], "SMART_HOME_DEVICES is set, but Smart Home is off"),
+    ] {
+        let all = [&[("API_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")][..], settings].concat();
+        let relay = Relay::spawn(&mut command(&all));
+        assert!(relay.line(told).contains("WARN"));
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn pair_prints_a_code_and_says_what_to_do_with_it() {
+    let relay = support::smart_home::start(&[]);
+    let address = relay.address().to_string();
+    let settings = [("LISTEN_ADDR", &*address), ("API_KEY", KEY), ("SMART_HOME_SECRET", SECRET)];
+    let output = run(&settings, &["pair"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let (code, rest) = stdout(&output).split_once('\n').unwrap();
+    let groups: Vec<_> = code.split('-').map(str::len).collect();
+    assert_eq!(groups, [4, 4, 4], "{code}");
+    assert!(code.bytes().all(|b| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ-".contains(&b)), "{code}");
+    assert!(rest.contains("5 minutes") && rest.contains("Дом с Алисой"), "{rest}");
+    let url = format!("http://{address}");
+    assert_eq!(run(&settings[1..], &["pair", "--url", &url]).status.code(), Some(0));
+}
+
+#[test]
+fn pair_says_why_it_has_no_code() {
+    let output = run(&[("API_KEY", KEY)], &["pair"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""));
+    assert!(stderr(&output).contains("SMART_HOME_SECRET is not set"), "{}", stderr(&output));
+    for relay in [Relay::start(&[]), support::smart_home::start(&[])] {
+        let address = relay.address().to_string();
+        let settings = [("LISTEN_ADDR", &*address), ("SMART_HOME_SECRET", "another-secret_88fe01")];
+        let output = run(&settings, &["pair"]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+        assert!(stderr(&output).contains("off, or another SMART_HOME_SECRET"), "{}", stderr(&output));
+        drop(relay);
+        let output = run(&settings, &["pair"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("can't be reached"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn setup_prints_every_value_ready_to_be_copied() {
+    let webhook = "webhook-secret_90cc31";
+    let settings = [
+        ("API_KEY", "the-new-key-5d1b9c77e0,the-old-key"),
+        ("WEBHOOK_SECRET", webhook),
+        ("SMART_HOME_SECRET", SECRET),
+        ("LISTEN_ADDR", ":8181"),
+        ("AGENTS", "ноутбук=key-of-the-notebook,old-key-of-the-notebook"),
+    ];
+    let output = run(&settings, &["setup", "--domain", "your-domain.com"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<_> = stdout(&output).lines().map(str::trim).collect();
+    for (field, value) in [
+        ("Webhook URL:", &*format!("https://your-domain.com/alice/webhook/{webhook}")),
+        ("server_url:", "wss://your-domain.com/ws"),
+        ("api_key:", "the-new-key-5d1b9c77e0"),
+        ("api_key of «ноутбук»:", "key-of-the-notebook"),
+        ("Details, Domain Names:", "your-domain.com"),
+        ("Details, Forward Port:", "8181"),
+        ("Details, Websockets Support:", "on"),
+        ("Backend, Endpoint URL:", "https://your-domain.com/smart-home"),
+        ("Идентификатор приложения:", "home-alice"),
+        ("Секрет приложения:", &support::smart_home::client_secret()),
+        ("URL авторизации:", "https://your-domain.com/smart-home/authorize"),
+        ("URL для получения токена:", "https://your-domain.com/smart-home/token"),
+        ("URL для обновления токена:", "https://your-domain.com/smart-home/token"),
+    ] {
+        let found =
+            lines.iter().any(|line| line.strip_prefix(field).is_some_and(|rest| rest.trim() == value));
+        assert!(found, "{field} {value}: {}", stdout(&output));
+    }
+    assert!(!stdout(&output).contains(SECRET), "it is typed nowhere");
+    assert!(!stdout(&output).contains('{') && !stdout(&output).contains("is not set"));
+}
+
+#[test]
+fn setup_says_how_to_set_what_is_not_set() {
+    let output = run(&[], &["setup", "--domain", "your-domain.com"]);
+    assert_eq!(output.status.code(), Some(0));
+    for cure in [
+        "WEBHOOK_SECRET is not set",
+        "API_KEY is not set",
+        "Smart Home is off: set SMART_HOME_SECRET to the output of `openssl rand -hex 32`",
+        "https://your-domain.com/alice/webhook\n",
+    ] {
+        assert!(stdout(&output).contains(cure), "{cure}: {}", stdout(&output));
+    }
+    for domain in ["https://your-domain.com", "your-domain.com/", "", "x y", "localhost"] {
+        let output = run(&[], &["setup", "--domain", domain]);
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""), "{domain}");
+        assert!(stderr(&output).contains("your-domain.com, without https://"), "{}", stderr(&output));
+    }
+    let output = run(&[("SMART_HOME_SECRET", "open")], &["setup", "--domain", "your-domain.com"]);
+    assert_eq!(output.status.code(), Some(2));
 }

@@ -16,6 +16,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 const NEW: &str = "the-new-key-5d1b9c77e0";
 const OLD: &str = "the-old-key-aa20e6f413";
 const WEBHOOK: &str = "the-webhook-secret-90cc31";
+const SMART_HOME: &str = "the-smart-home-secret-b71fd0";
 const IDS: [(&str, &str); 2] = [("ALICE_SKILL_ID", "s"), ("ALICE_USER_IDS", "u")];
 
 /// What the configuration of these tests makes, `ask`'s token among it.
@@ -23,15 +24,18 @@ fn config() -> Config {
     Config::read(|name| match name {
         "API_KEY" => Some(format!("{NEW},{OLD}").into()),
         "WEBHOOK_SECRET" => Some(WEBHOOK.into()),
+        "SMART_HOME_SECRET" => Some(SMART_HOME.into()),
         _ => IDS.iter().find(|(id, _)| *id == name).map(|(_, value)| value.into()),
     })
     .unwrap()
 }
 
 fn secrets() -> Vec<String> {
-    let secrets: Vec<_> = config().credentials.secrets().iter().map(|s| s.reveal().into()).collect();
+    let secrets: Vec<_> =
+        home_alice_relay::secrets(&config()).iter().map(|s| s.reveal().into()).collect();
     assert_eq!(&secrets[..3], [NEW, OLD, WEBHOOK]);
-    assert_eq!(secrets.len(), 4, "and ask's token");
+    assert_eq!(secrets[4], SMART_HOME);
+    assert_eq!(secrets.len(), 6, "and ask's token, and what the console's form has");
     secrets
 }
 
@@ -45,8 +49,11 @@ fn tells_nothing(text: &str) {
 #[test]
 fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
     let mut errors = tempfile();
-    let settings =
-        [("API_KEY", "the-new-key-5d1b9c77e0,the-old-key-aa20e6f413"), ("WEBHOOK_SECRET", WEBHOOK)];
+    let settings = [
+        ("API_KEY", "the-new-key-5d1b9c77e0,the-old-key-aa20e6f413"),
+        ("WEBHOOK_SECRET", WEBHOOK),
+        ("SMART_HOME_SECRET", SMART_HOME),
+    ];
     let own = [&settings[..], &IDS, &[("LOG_LEVEL", "trace"), ("LISTEN_ADDR", "127.0.0.1:0")]].concat();
     let mut relay = Relay::spawn(command(&own).stderr(errors.try_clone().unwrap()));
     let mut answers = String::new();
@@ -70,6 +77,18 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
             format!(
                 "POST /alice/webhook/{WEBHOOK}?a HTTP/1.1\r\nHost: r\r\n{secret}: {secret}\r\nContent-Length: +1\r\n\r\nx"
             ),
+            format!(
+                "GET /smart-home/authorize?client_id={secret}&state={secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n\r\n"
+            ),
+            format!("GET /smart-home/{secret} HTTP/1.1\r\nHost: r\r\n\r\n"),
+            format!(
+                "GET /smart-home/v1.0/user/devices HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {secret}\r\nX-Request-Id: {secret}\r\n\r\n"
+            ),
+            format!(
+                "POST /smart-home/token HTTP/1.1\r\nHost: r\r\nAuthorization: Basic {secret}\r\n{end}"
+            ),
+            format!("POST /smart-home/authorize HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"),
+            format!("POST /smart-home/pair HTTP/1.1\r\nHost: r\r\nRelay-Pair: {secret}\r\n\r\n"),
             format!("GET /ws?key={secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n\r\n"),
             format!(
                 "GET /ws?key=x{secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret} and {secret}\r\n\r\n"
@@ -105,6 +124,8 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
         (&own, &["ask", "громче"]),
         (&own[1..], &["ask", "громче"]),
         (&own, &["healthcheck"]),
+        (&own, &["pair"]),
+        (&own[1..], &["pair", "--url", "http://127.0.0.1:1"]),
         (&own, &["ask", "громче", "--url", WEBHOOK]),
     ] {
         let output = command(environment).args(arguments).output().unwrap();
@@ -164,8 +185,8 @@ fn ask_does_not_repeat_what_a_strange_server_repeats() {
 #[ignore = "a part of the next one"]
 fn panics_and_prints_debug_output() {
     let config = config();
-    start_log(log::LevelFilter::Trace, config.credentials.secrets(), &Ends::new().0).unwrap();
-    let debug = format!("{config:?} {config:#?} {:?}", config.credentials.secrets());
+    start_log(log::LevelFilter::Trace, home_alice_relay::secrets(&config), &Ends::new().0).unwrap();
+    let debug = format!("{config:?} {config:#?} {:?}", home_alice_relay::secrets(&config));
     println!("{debug}");
     let bug = std::thread::Builder::new().name("worker 1".into());
     let bug = bug.spawn(move || panic!("{debug} {NEW} {OLD} {WEBHOOK}")).unwrap();

@@ -2,7 +2,8 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use support::smart_home::{self, Yandex, capability};
 use support::{Agent, KEY, Relay, command, said, turn, until};
 
 const NOTEBOOK: &str = "key-of-the-notebook";
@@ -184,4 +185,64 @@ fn an_entry_that_can_not_be_used_ends_the_program_with_its_number_and_nothing_of
     let line = String::from_utf8(output.stderr).unwrap();
     assert!(line.contains("AGENTS has an entry 2 that") && line.contains("Russian letters"), "{line}");
     assert!(!line.contains("laptop") && !line.contains("secret-of"), "{line}");
+}
+
+/// What a capability of a device came to.
+fn result(yandex: &Yandex<'_>, id: &str, asked: Value) -> (Value, Value) {
+    let body = json!({ "payload": { "devices": [{ "id": id, "capabilities": [asked] }] } });
+    let answer = yandex.call("POST", "/user/devices/action", &body.to_string()).json();
+    let state = &answer["payload"]["devices"][0]["capabilities"][0]["state"]["action_result"];
+    (state["status"].clone(), state["error_code"].clone())
+}
+
+#[test]
+fn in_smart_home_each_pc_is_a_device_and_hears_its_own_actions() {
+    let relay = smart_home::start(&[("AGENTS", AGENTS), ("AGENT_NAME", "десктоп")]);
+    let yandex = Yandex::linked(&relay);
+    let listed = yandex.call("GET", "/user/devices", "").json();
+    let devices = listed["payload"]["devices"].as_array().unwrap();
+    let names: Vec<_> = devices.iter().map(|device| device["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Десктоп", "Ноутбук", "Сервер"]);
+    assert_eq!(devices[0]["id"], "pc", "rooms and scenarios hang on it");
+    let notebook_id = devices[1]["id"].as_str().unwrap();
+
+    let notebook = agent(&relay, NOTEBOOK);
+    let asked = json!({ "devices": [{ "id": "pc" }, { "id": notebook_id }] });
+    let states = yandex.call("POST", "/user/devices/query", &asked.to_string()).json();
+    let is_on =
+        |place: usize| states["payload"]["devices"][place]["capabilities"][0]["state"]["value"].clone();
+    assert_eq!((is_on(0), is_on(1)), (json!(false), json!(true)));
+
+    let echo = notebook.echo_for_ever("");
+    let mute = || capability("toggle", "mute", json!(true));
+    assert_eq!(result(&yandex, notebook_id, mute()).0, "DONE");
+    assert_eq!(result(&yandex, "pc", mute()).1, "DEVICE_UNREACHABLE");
+    relay.line("(ноутбук): answered after");
+    drop(relay);
+    echo.join().unwrap();
+}
+
+#[test]
+fn a_server_wakes_the_pc_that_sleeps_and_the_device_is_on_when_its_own_agent_is() {
+    let path = std::env::temp_dir().join(format!("relay-several-devices-{}", std::process::id()));
+    let wakes = json!({ "agent": "сервер", "text": "разбуди ноутбук" });
+    let device = json!({ "id": "n", "name": "Ноут", "type": "other", "agent": "ноутбук", "on": wakes, "off": "спи" });
+    std::fs::write(&path, json!([device]).to_string()).unwrap();
+    let relay =
+        smart_home::start(&[("AGENTS", AGENTS), ("SMART_HOME_DEVICES", path.to_str().unwrap())]);
+    std::fs::remove_file(path).unwrap();
+    let yandex = Yandex::linked(&relay);
+    let mut server = agent(&relay, SERVER);
+    let on = |value: bool| capability("on_off", "on", json!(value));
+    std::thread::scope(|scope| {
+        let woken = scope.spawn(|| result(&yandex, "n", on(true)));
+        let (id, text) = server.command();
+        assert_eq!(text, "разбуди ноутбук");
+        server.answer(&id, "бужу");
+        assert_eq!(woken.join().unwrap().0, "DONE");
+    });
+    assert_eq!(result(&yandex, "n", on(false)).1, "DEVICE_UNREACHABLE");
+    let asked = json!({ "devices": [{ "id": "n" }] }).to_string();
+    let states = yandex.call("POST", "/user/devices/query", &asked).json();
+    assert_eq!(states["payload"]["devices"][0]["capabilities"][0]["state"]["value"], false);
 }

@@ -67,6 +67,8 @@ impl Answer {
         may_lack("tts", tts.is_none());
         let end_session = read::<bool>(parts.end_session);
         may_lack("end_session", end_session.is_none());
+        let ok = read::<bool>(parts.ok);
+        may_lack("ok", ok.is_none());
         let listed = read::<Vec<&RawValue>>(parts.buttons);
         may_lack("buttons", listed.is_none());
         let mut buttons = Vec::new();
@@ -80,7 +82,8 @@ impl Answer {
             .map_or_else(|| not_understood(name), |text| Speech::new(&text.0))
             .with_tts(tts.flatten().as_ref().filter(|_| text.is_some()).map(|tts| &*tts.0))
             .with_buttons(buttons)
-            .with_end_session(end_session.flatten().unwrap_or(false));
+            .with_end_session(end_session.flatten().unwrap_or(false))
+            .with_ok(ok.flatten().unwrap_or(true));
         Ok(Self { id, speech, left_out })
     }
 }
@@ -93,6 +96,7 @@ struct Parts<'a> {
     tts: Option<&'a RawValue>,
     buttons: Option<&'a RawValue>,
     end_session: Option<&'a RawValue>,
+    ok: Option<&'a RawValue>,
     title: Option<&'a RawValue>,
     hide: Option<&'a RawValue>,
     url: Option<&'a RawValue>,
@@ -123,6 +127,7 @@ impl<'de> Visitor<'de> for PartsVisitor {
                 "tts" => &mut parts.tts,
                 "buttons" => &mut parts.buttons,
                 "end_session" => &mut parts.end_session,
+                "ok" => &mut parts.ok,
                 "title" => &mut parts.title,
                 "hide" => &mut parts.hide,
                 "url" => &mut parts.url,
@@ -203,6 +208,7 @@ mod tests {
         for (part, left_out) in [
             (r#""tts":5"#, vec!["tts"]),
             (r#""end_session":0"#, vec!["end_session"]),
+            (r#""ok":"no""#, vec!["ok"]),
             (r#""buttons":{}"#, vec!["buttons"]),
             (r#""buttons":[5]"#, vec!["a button or a part of one"]),
             (
@@ -213,6 +219,23 @@ mod tests {
         ] {
             let message = format!(r#"{{"id":"a-1","text":"да",{part}}}"#);
             assert_eq!(said(&message), ("да".into(), left_out), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_agent_may_say_that_its_command_failed() {
+        for (rest, failed) in [
+            (r#""text":"да""#, false),
+            (r#""text":"да","ok":true"#, false),
+            (r#""text":"да","ok":null"#, false),
+            (r#""text":"да","ok":"false""#, false),
+            (r#""text":"нет","ok":false"#, true),
+            (r#""text":"Ошибка: нет такого окна""#, true),
+            (r#""text":"Ошибка: нет такого окна","ok":true"#, true),
+            (r#""text":"Без ошибки: да""#, false),
+        ] {
+            let message = format!(r#"{{"id":"a-1",{rest}}}"#);
+            assert_eq!(Answer::parse(&message, None).unwrap().speech.failed(), failed, "{message}");
         }
     }
 

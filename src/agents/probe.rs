@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// How long ago something may have come on a line that counts as alive.
 pub const ALIVE_FOR: Duration = Duration::from_secs(2);
 
-/// How long a command waits for a sign on a line that has nothing else to do.
+/// How long the command of a turn waits for a sign on a line that has nothing else to do.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A command that has not been sent.
@@ -19,6 +19,8 @@ pub struct Unsent {
     pub message: String,
     /// When it came.
     pub since: Instant,
+    /// How long it waits for a sign on a line that has nothing else to do.
+    pub patience: Duration,
     /// When whoever waits must be told something.
     pub deadline: Instant,
 }
@@ -70,7 +72,7 @@ impl Probe {
     pub fn tend(&mut self, now: Instant, is_at_work: bool) -> (Vec<String>, Option<Instant>) {
         let end = |unsent: &Unsent| match is_at_work {
             true => unsent.deadline,
-            false => unsent.deadline.min(unsent.since + PROBE_TIMEOUT),
+            false => unsent.deadline.min(unsent.since + unsent.patience),
         };
         let over = self.waiting.extract_if(.., |unsent| end(unsent) <= now);
         let over = over.map(|unsent| unsent.id).collect();
@@ -93,7 +95,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn unsent(id: &str, since: Instant) -> Unsent {
-        Unsent { id: id.into(), message: "m".into(), since, deadline: since + 4 * SECOND }
+        let (patience, deadline) = (PROBE_TIMEOUT, since + 4 * SECOND);
+        Unsent { id: id.into(), message: "m".into(), since, patience, deadline }
     }
 
     fn ids(commands: &[Unsent]) -> Vec<&str> {
@@ -134,6 +137,16 @@ mod tests {
         assert_eq!(probe.tend(now + SECOND, false), (vec!["hasty".into()], Some(now + PROBE_TIMEOUT)));
         assert_eq!(probe.tend(now + PROBE_TIMEOUT, false), (vec!["2".into()], None));
         assert!(!probe.has_waiting());
+    }
+
+    #[test]
+    fn each_command_has_its_own_patience() {
+        let (mut probe, now) = (Probe::default(), Instant::now());
+        assert_eq!(probe.offer(unsent("turn", now), now, now + ALIVE_FOR), Offered::Ping);
+        let action = Unsent { patience: SECOND, ..unsent("action", now) };
+        assert_eq!(probe.offer(action, now, now), Offered::Waits);
+        assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
+        assert_eq!(probe.tend(now + SECOND, false), (vec!["action".into()], Some(now + PROBE_TIMEOUT)));
     }
 
     #[test]

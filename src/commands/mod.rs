@@ -80,7 +80,7 @@ pub struct Told<'a> {
     pub person: Option<&'a Person>,
 }
 
-/// Who waits for a command's answer: a turn of the skill.
+/// Who waits for a command's answer: a turn of the skill, or an action of Smart Home.
 pub trait Waits: Send {
     /// Tells how the command ended; none when it never began.
     fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant);

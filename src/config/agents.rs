@@ -10,8 +10,8 @@ use crate::declension;
 /// PCs, the one of `API_KEY` among them.
 pub const MAX_AGENTS: usize = 16;
 
-/// Letters of a PC's name.
-pub const MAX_NAME: usize = 32;
+/// Letters of a PC's name: Yandex hides a device with a longer one (docs/facts/smart_home.md, 4.5).
+pub const MAX_AGENT_NAME: usize = 25;
 
 /// What the PC of `API_KEY` is called unless `AGENT_NAME` says otherwise.
 pub const DEFAULT_NAME: &str = "компьютер";
@@ -47,6 +47,12 @@ impl Names {
     /// Returns the name of a PC, if there are others that it must be told from.
     pub fn among_several(&self, agent: AgentId) -> Option<&str> {
         (self.0.len() > 1).then(|| self.of(agent))
+    }
+
+    /// Returns the PC with this name, in whatever case its letters are.
+    pub fn find(&self, name: &str) -> Option<AgentId> {
+        let name = declension::plain(name);
+        self.all().find(|(_, own)| declension::plain(own) == name).map(|(agent, _)| agent)
     }
 
     /// Returns every PC and its name.
@@ -164,11 +170,11 @@ fn name(value: &str) -> Result<String, String> {
     let is_russian = |letter: char| ('а'..='я').contains(&letter) || letter == 'ё';
     match name.chars().count() {
         0 => Err("has no name".into()),
-        2..=MAX_NAME if name.chars().all(is_russian) => match RESERVED.contains(&name.as_str()) {
+        2..=MAX_AGENT_NAME if name.chars().all(is_russian) => match RESERVED.contains(&name.as_str()) {
             true => Err("has a name that is a word of the relay's own".into()),
             false => Ok(name),
         },
-        _ => Err(format!("has a name that is not one word of 2 to {MAX_NAME} Russian letters")),
+        _ => Err(format!("has a name that is not one word of 2 to {MAX_AGENT_NAME} Russian letters")),
     }
 }
 

@@ -273,7 +273,7 @@ fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
 }
 
 /// Returns a secret's value and the variable it came from, which may name a file instead.
-fn secret(
+pub(super) fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
     file_variable: &'static str,
@@ -333,7 +333,8 @@ fn agent_keys(found: Option<(&'static str, String)>) -> Result<AgentKeys, Config
     Ok(AgentKeys::Configured(keys.into_iter().map(|key| Secret::new(key.to_owned())).collect()))
 }
 
-fn webhook_secret(variable: &'static str, value: String) -> Result<Secret, ConfigError> {
+/// Returns a secret that can stand in a path.
+pub(super) fn webhook_secret(variable: &'static str, value: String) -> Result<Secret, ConfigError> {
     check(variable, &value)?;
     if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
         Err(ConfigError::new(variable, "holds other characters than A-Z, a-z, 0-9, - and _", CURE))

@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod error;
 pub mod listen;
 pub mod secret;
+pub mod smart_home;
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::config::credentials::Credentials;
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
+use crate::config::smart_home::SmartHome;
 use crate::text::quoted;
 
 /// Everything the relay is told.
@@ -21,6 +23,8 @@ pub struct Config {
     pub listen: ListenAddr,
     /// Who is let in (`API_KEY`, `WEBHOOK_SECRET`, `ALICE_SKILL_ID`, `ALICE_USER_IDS`).
     pub credentials: Credentials,
+    /// Yandex Smart Home (`SMART_HOME_SECRET`, `SMART_HOME_DEVICES`).
+    pub smart_home: SmartHome,
     /// How long a turn waits for the agent's answer (`REPLY_TIMEOUT_MS`).
     pub reply_timeout: Duration,
     /// How often the agent is pinged (`HEARTBEAT_SECS`).
@@ -49,12 +53,14 @@ impl Config {
             Some(Ok(value)) => Ok(Some(value.trim_start_matches('\u{feff}').to_owned())),
             Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8", "write it in plain text")),
         };
+        let credentials = Credentials::read(text)?;
         Ok(Self {
+            smart_home: SmartHome::read(text, &credentials)?,
             listen: match text("LISTEN_ADDR")? {
                 None => ListenAddr::default(),
                 Some(value) => value.parse()?,
             },
-            credentials: Credentials::read(text)?,
+            credentials,
             reply_timeout: Duration::from_millis(number(
                 text,
                 "REPLY_TIMEOUT_MS",

@@ -1,12 +1,10 @@
 //! One turn: answered at once, or a command for the agent.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
 use crate::agents::message;
-use crate::agents::probe::Unsent;
+use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
 use crate::agents::registry::Registry;
 use crate::commands::late::Item;
 use crate::commands::outcome::Outcome;
@@ -23,6 +21,7 @@ use crate::dialogs::waiting::WaitingTurn;
 use crate::dialogs::{news, phrases, words};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
+use crate::http::owed::Owed;
 use crate::http::request::Request;
 use crate::speech::Speech;
 use crate::text::cut;
@@ -38,25 +37,23 @@ pub struct Webhook {
     names: Names,
     addresses: Addresses,
     reply_timeout: Duration,
-    /// Cloned into every turn that waits; gone once the relay is stopping.
-    open: Mutex<Option<Sender<()>>>,
-    /// Ends when every turn has its reply and no more are taken.
-    owed: Receiver<()>,
+    /// What a turn that waits holds.
+    owed: Arc<Owed>,
 }
 
 impl Webhook {
     /// Sends commands of those whom `access` admits to the registry's agents, which are called `names`. Each waits
-    /// in `commands` for `reply_timeout`.
+    /// in `commands` for `reply_timeout`, and its reply is `owed`.
     pub fn new(
         access: Arc<Access>,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
         names: Names,
         reply_timeout: Duration,
+        owed: Arc<Owed>,
     ) -> Self {
-        let (open, owed) = bounded(0);
-        let (addresses, open) = (Addresses::new(&names), Mutex::new(Some(open)));
-        Self { access, registry, commands, names, addresses, reply_timeout, open, owed }
+        let addresses = Addresses::new(&names);
+        Self { access, registry, commands, names, addresses, reply_timeout, owed }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
@@ -168,7 +165,7 @@ impl Webhook {
         let say = |incoming: Incoming<R>, words: &Speech, outcome| {
             incoming.answer(reply(words, version, outcome));
         };
-        let Some(owed) = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone() else {
+        let Some(owed) = self.owed.owe() else {
             return say(incoming, &phrases::STOPPING.into(), Outcome::Stopping);
         };
         let Some(link) = self.registry.current(agent) else {
@@ -182,15 +179,16 @@ impl Webhook {
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let message = message::command(&id, command);
-            self.registry.send(&link, Unsent { id, message, since: now, deadline }, now);
+            let patience = PROBE_TIMEOUT;
+            self.registry.send(&link, Unsent { id, message, since: now, patience, deadline }, now);
         }
     }
 
-    /// Takes no more commands, and waits until those under way have their replies, but not longer than
-    /// `longest`.
+    /// Takes no more commands, and waits until those under way have their replies, Smart Home's among them,
+    /// but not longer than `longest`.
     pub fn stop(&self, longest: Duration) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.owed.close();
         self.commands.close();
-        let _ = self.owed.recv_timeout(longest);
+        self.owed.settle(longest);
     }
 }

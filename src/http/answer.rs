@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+/// What most answers are.
+const JSON: &str = "application/json";
+
 /// What becomes of a connection when a request of it has been answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -19,18 +22,24 @@ pub enum Ending {
     StaysIfTold,
 }
 
-/// A status, a JSON body, and what else must be in the head.
+/// A status, a body, and what else must be in the head.
 #[derive(Debug)]
 pub struct Answer {
     status: u16,
+    content_type: &'static str,
     body: Vec<u8>,
     fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Answer {
+    /// Returns an answer with a body of this type.
+    pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { status, content_type, body, fields: Vec::new() }
+    }
+
     /// Returns 200 with a JSON body.
     pub fn json(body: Vec<u8>) -> Self {
-        Self { status: 200, body, fields: Vec::new() }
+        Self::new(200, JSON, body)
     }
 
     /// Returns an error whose body is `{"error": message}`.
@@ -41,7 +50,7 @@ impl Answer {
             error: &'a str,
         }
         let body = serde_json::to_vec(&Body { error: message }).expect("a string always serialises");
-        Self { status, body, fields: Vec::new() }
+        Self::new(status, JSON, body)
     }
 
     /// Adds a header field.
@@ -62,7 +71,7 @@ impl Answer {
             bytes.extend_from_slice(b"\r\n");
         };
         line(&["HTTP/1.1 ", &self.status.to_string(), " ", reason]);
-        line(&["Content-Type: application/json"]);
+        line(&["Content-Type: ", self.content_type]);
         line(&["Content-Length: ", &self.body.len().to_string()]);
         line(&["Cache-Control: no-store"]);
         line(&["Date: ", &httpdate::fmt_http_date(SystemTime::now())]);

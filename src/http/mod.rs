@@ -14,6 +14,7 @@ pub mod incoming;
 pub mod kicks;
 pub mod lingering;
 pub mod order;
+pub mod owed;
 pub mod patience;
 pub mod reception;
 pub mod request;

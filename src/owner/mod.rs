@@ -2,4 +2,6 @@
 
 pub mod ask;
 pub mod healthcheck;
+pub mod pair;
+pub mod setup;
 pub mod target;

@@ -22,6 +22,8 @@ pub enum AskError {
     Client(Target, ClientError),
     /// It answers, but there is no webhook where these credentials have it.
     WrongAddress(Target),
+    /// It answers, but gives no pairing code for this secret.
+    NotLinkable(Target),
     /// It answers, but not as a relay does.
     Unexpected(Target, u16, String),
     /// The system gives no random bytes.
@@ -42,6 +44,12 @@ impl fmt::Display for AskError {
                 f,
                 "what answers at {} has no webhook for this WEBHOOK_SECRET. Run ask with the relay's own \
                  environment",
+                target.0
+            ),
+            Self::NotLinkable(target) => write!(
+                f,
+                "what answers at {} has Smart Home off, or another SMART_HOME_SECRET. Start the relay again \
+                 after setting it, and run pair with the relay's own environment",
                 target.0
             ),
             Self::Unexpected(target, status, body) => {

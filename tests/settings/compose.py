@@ -22,6 +22,8 @@ DEFAULTS = {
     "LOG_LEVEL": "info",
     "AGENT_NAME": "компьютер",
     "AGENTS": "none",
+    "SMART_HOME_SECRET": "off",
+    "SMART_HOME_DEVICES": "built-in",
 }
 VALUES = {
     "WEBHOOK_SECRET": SECRET,
@@ -31,6 +33,8 @@ VALUES = {
     "HEARTBEAT_SECS": "7",
     "LOG_LEVEL": "debug",
     "AGENT_NAME": "десктоп",
+    "SMART_HOME_SECRET": "00112233445566778899aabbccddeeff",
+    "SMART_HOME_DEVICES": str(REPOSITORY / "examples" / "smart-home.json"),
     "AGENTS": "ноутбук=key-of-the-notebook;сервер=new-key-of-the-server,old-key-of-the-server",
     "API_KEY": KEY,
 }

@@ -3,6 +3,8 @@
 //! Every wait is for an event and bounded by [`PATIENCE`], which no test comes near unless it fails.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod smart_home;
+
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};

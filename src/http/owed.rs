@@ -1,0 +1,37 @@
+//! Answers that are owed when the relay is stopped: it waits for them, and takes on no more.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// Counts what is owed by who holds a part of it.
+pub struct Owed {
+    /// Cloned for every answer that is owed; gone once the relay is stopping.
+    open: Mutex<Option<Sender<()>>>,
+    /// Ends when every answer is out and no more are taken on.
+    settled: Receiver<()>,
+}
+
+impl Owed {
+    /// Nothing is owed yet.
+    pub fn new() -> Self {
+        let (open, settled) = bounded(0);
+        Self { open: Mutex::new(Some(open)), settled }
+    }
+
+    /// Returns what must be held until one more answer is out; none once the relay is stopping.
+    pub fn owe(&self) -> Option<Sender<()>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes on no more.
+    pub fn close(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Waits until nothing is owed, but not longer than `longest`.
+    pub fn settle(&self, longest: Duration) {
+        let _ = self.settled.recv_timeout(longest);
+    }
+}

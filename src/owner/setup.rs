@@ -1,0 +1,144 @@
+//! What goes where: the values that the owner copies into the consoles, the proxy and the agent.
+
+use crate::config::Config;
+use crate::config::agents::Further;
+use crate::config::credentials::AgentKeys;
+use crate::smart_home::seal::client_secret;
+
+/// Returns the domain, if it is one by its form: as in `home.example.org`, without `https://` and a path.
+pub fn domain(text: &str) -> Option<&str> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| !b.is_ascii() || b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_sound = text.len() <= 253 && text.contains('.') && text.split('.').all(is_label);
+    is_sound.then_some(text)
+}
+
+/// Returns what to put where, for a relay with this `config` at `domain`. It holds every secret but
+/// `SMART_HOME_SECRET`, which is typed nowhere.
+pub fn setup(config: &Config, domain: &str) -> String {
+    let (api_key, key_cure) = match &config.credentials.keys {
+        AgentKeys::Configured(keys) => (keys[0].reveal(), ""),
+        AgentKeys::Generated(_) => ("(another one in each run)", NO_KEY),
+    };
+    let webhook_cure = if config.credentials.webhook.is_none() { NO_WEBHOOK } else { "" };
+    let smart_home = match &config.smart_home.secret {
+        Some(secret) => SMART_HOME.replace("{secret}", client_secret(secret).reveal()),
+        None => NO_SMART_HOME.to_owned(),
+    };
+    let further: String = config.credentials.agents.further().iter().map(further).collect();
+    let text = [ALWAYS, &smart_home].concat();
+    [
+        ("{domain}", domain),
+        ("{forward}", &*forward(config)),
+        ("{port}", &config.listen.port.to_string()),
+        ("{webhook_cure}", webhook_cure),
+        ("{key_cure}", key_cure),
+        ("{webhook}", &config.credentials.webhook_path()),
+        ("{further}", &*further),
+        // Last, since a key may hold anything.
+        ("{api_key}", api_key),
+    ]
+    .into_iter()
+    .fold(text, |text, (place, value)| text.replace(place, value))
+}
+
+const ALWAYS: &str = "\
+The skill, in the Dialogs console, https://dialogs.yandex.ru/developer
+  Webhook URL:                       https://{domain}{webhook}
+{webhook_cure}
+The agent on the PC, in its config
+  server_url:                        wss://{domain}/ws
+  api_key:                           {api_key}
+{further}{key_cure}
+The proxy host, in Nginx Proxy Manager
+  Details, Domain Names:             {domain}
+  Details, Scheme:                   http
+  Details, Forward Hostname / IP:    {forward}
+  Details, Forward Port:             {port}
+  Details, Cache Assets:             off
+  Details, Block Common Exploits:    off
+  Details, Websockets Support:       on
+  SSL, SSL Certificate:              Request a new SSL Certificate
+  SSL, Force SSL:                    on
+  SSL, HTTP/2 Support:               on
+  Advanced:                          the lines of deploy/npm-advanced.conf
+
+Smart Home, in the same console: «Создать диалог», «Умный дом»
+";
+
+const NO_WEBHOOK: &str = "  \
+  WEBHOOK_SECRET is not set, so whoever learns this address commands the PC: set it to the output of
+  `openssl rand -hex 32`, start the relay again, and run this again
+";
+
+const NO_KEY: &str = "  \
+  API_KEY is not set: set it to the output of `openssl rand -hex 32`, start the relay again, and run this
+  again
+";
+
+const SMART_HOME: &str = "  \
+  «Настройки»
+    Название:                        Home Alice, or two words of your own
+    Backend, Endpoint URL:           https://{domain}/smart-home
+    Тип доступа:                     Приватный
+  «Связка аккаунтов»
+    Идентификатор приложения:        home-alice
+    Секрет приложения:               {secret}
+    URL авторизации:                 https://{domain}/smart-home/authorize
+    URL для получения токена:        https://{domain}/smart-home/token
+    URL для обновления токена:       https://{domain}/smart-home/token
+    Идентификатор группы действий:   (leave it empty)
+  Save and publish. Then link it in the app «Дом с Алисой», with the code that `home-alice-relay pair` prints
+";
+
+const NO_SMART_HOME: &str = "  \
+  Smart Home is off: set SMART_HOME_SECRET to the output of `openssl rand -hex 32`, start the relay again,
+  and run this again
+";
+
+/// Returns the key of one of several PCs, under the name that it is called by.
+fn further(further: &Further) -> String {
+    let label = format!("api_key of «{}»:", further.name);
+    format!("  {label:<35}{}\n", further.keys.all()[0].reveal())
+}
+
+/// Returns where the proxy finds the relay.
+fn forward(config: &Config) -> String {
+    match config.listen.host {
+        Some(host) => host.to_string(),
+        None => "home-alice-relay in Docker, else this machine's address".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_a_name_with_a_dot_and_nothing_around_it() {
+        for right in
+            ["your-domain.com", "home.example.org", "xn--80ak6aa92e.com", "дом.рф", "192.0.2.1"]
+        {
+            assert_eq!(domain(right), Some(right));
+        }
+        for wrong in [
+            "",
+            "com",
+            "https://a.b",
+            "a.b/",
+            "a.b:80",
+            "a..b",
+            ".a.b",
+            "a b.c",
+            "-a.b",
+            "a-.b",
+            "a_b.c\n",
+        ] {
+            assert_eq!(domain(wrong), None, "{wrong}");
+        }
+    }
+}

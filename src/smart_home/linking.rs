@@ -1,0 +1,394 @@
+//! Account linking: OAuth 2.0 with an authorization code (RFC 6749, 4.1; docs/facts/smart_home.md, 3). No code
+//! and no token is stored: they prove themselves. Plain data, but for random bytes.
+
+use data_encoding::BASE64;
+
+use crate::config::secret::{Secret, same};
+use crate::smart_home::form::{Form, Odd};
+use crate::smart_home::seal::{Kind, Seals, client_secret};
+
+/// What the console's field «Идентификатор приложения» holds, always.
+pub const CLIENT_ID: &str = "home-alice";
+
+/// Where every linking goes back to (docs/facts/smart_home.md, 3).
+pub const REDIRECT_URI: &str = "https://social.yandex.net/broker/redirect";
+
+/// Bytes of `state`.
+pub const MAX_STATE: usize = 1024;
+
+/// Seconds that an authorization code is good for.
+pub const CODE_LIFE: u64 = 300;
+
+/// Authorization codes that were used and are not over: there is one for each pairing code at most. One more
+/// is refused.
+pub const MAX_USED: usize = 256;
+
+/// Seconds that an access token is good for: 90 days.
+pub const ACCESS_LIFE: u64 = 7_776_000;
+
+/// Seconds that a refresh token is good for: 400 days.
+pub const REFRESH_LIFE: u64 = 34_560_000;
+
+/// What is wrong with a request for linking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    ClientId,
+    RedirectUri,
+    ResponseType,
+    State,
+}
+
+/// Checks a request for linking, in a query or in the page's form. Returns its `state`.
+///
+/// # Errors
+/// The first part that is wrong. Whoever sent it must not be redirected anywhere.
+pub fn check(form: Form<'_>) -> Result<String, Wrong> {
+    let is = |name, right: &str| form.value(name).ok().flatten().is_some_and(|value| value == right);
+    if !is("client_id", CLIENT_ID) {
+        return Err(Wrong::ClientId);
+    }
+    if !is("redirect_uri", REDIRECT_URI) {
+        return Err(Wrong::RedirectUri);
+    }
+    if !is("response_type", "code") {
+        return Err(Wrong::ResponseType);
+    }
+    let state = form.value("state").ok().flatten();
+    let fits = |state: &String| state.len() <= MAX_STATE && !state.contains(char::is_control);
+    state.filter(fits).ok_or(Wrong::State)
+}
+
+/// Why there are no tokens (RFC 6749, 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// A parameter is missing, or there twice.
+    Request,
+    /// It is not the client that it should be.
+    Client,
+    /// The code or the refresh token is not good.
+    Grant,
+    /// There are no tokens for such a grant.
+    GrantType,
+    /// The system gives no random bytes.
+    System,
+}
+
+impl Refused {
+    /// Returns the status and RFC 6749's word.
+    pub fn code(self) -> (u16, &'static str) {
+        match self {
+            Self::Request => (400, "invalid_request"),
+            Self::Client => (401, "invalid_client"),
+            Self::Grant => (400, "invalid_grant"),
+            Self::GrantType => (400, "unsupported_grant_type"),
+            Self::System => (500, "server_error"),
+        }
+    }
+}
+
+impl From<Odd> for Refused {
+    fn from(_: Odd) -> Self {
+        Self::Request
+    }
+}
+
+/// Codes that were used and have not expired.
+#[derive(Debug, Default)]
+pub struct Used(Vec<(String, u64)>);
+
+impl Used {
+    /// Uses a code up. Returns whether it had not been, and can be remembered.
+    fn take(&mut self, id: &str, expires: u64, now: u64) -> bool {
+        self.0.retain(|(_, expires)| now < *expires);
+        if self.0.len() >= MAX_USED || self.0.iter().any(|(used, _)| *used == id) {
+            return false;
+        }
+        self.0.push((id.to_owned(), expires));
+        true
+    }
+}
+
+/// What proves who is who.
+pub struct Linking {
+    pub seals: Seals,
+    client_secret: Secret,
+}
+
+impl Linking {
+    /// Derives everything from `SMART_HOME_SECRET`.
+    pub fn new(secret: &Secret) -> Self {
+        Self { seals: Seals::new(secret), client_secret: client_secret(secret) }
+    }
+
+    /// Answers a request for tokens: its form, and its field `Authorization`. `used` codes count no more.
+    /// Returns the JSON of RFC 6749, 5.1.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn tokens(
+        &self,
+        form: Form<'_>,
+        authorization: Option<&str>,
+        used: &mut Used,
+        now: u64,
+    ) -> Result<String, Refused> {
+        self.authenticate(form, authorization)?;
+        let required = |name| form.value(name)?.ok_or(Refused::Request);
+        match &*required("grant_type")? {
+            "authorization_code" => {
+                let code = required("code")?;
+                let code = self.seals.check(Kind::Code, &code, now).ok_or(Refused::Grant)?;
+                // It was made for this one, since there is no other.
+                if required("redirect_uri")? != REDIRECT_URI || !used.take(code.id, code.expires, now) {
+                    return Err(Refused::Grant);
+                }
+            }
+            "refresh_token" => {
+                let token = required("refresh_token")?;
+                self.seals.check(Kind::Refresh, &token, now).ok_or(Refused::Grant)?;
+            }
+            _ => return Err(Refused::GrantType),
+        }
+        let make = |kind, life| self.seals.make(kind, now + life).map_err(|_| Refused::System);
+        Ok([
+            r#"{"access_token":""#,
+            &make(Kind::Access, ACCESS_LIFE)?,
+            r#"","token_type":"Bearer","expires_in":"#,
+            &ACCESS_LIFE.to_string(),
+            r#","refresh_token":""#,
+            &make(Kind::Refresh, REFRESH_LIFE)?,
+            r#""}"#,
+        ]
+        .concat())
+    }
+
+    /// Checks the client, which shows itself in the form, or by HTTP Basic (RFC 6749, 2.3.1), or both.
+    fn authenticate(&self, form: Form<'_>, authorization: Option<&str>) -> Result<(), Refused> {
+        let (id, secret) = (form.value("client_id")?, form.value("client_secret")?);
+        let is_own = |id: &str, secret: &str| {
+            // Both, whatever the first is.
+            same(id.as_bytes(), CLIENT_ID.as_bytes()) & self.client_secret.matches(secret.as_bytes())
+        };
+        let in_form = match (&id, &secret) {
+            (Some(id), Some(secret)) => Some(is_own(id, secret)),
+            (Some(id), None) if id != CLIENT_ID => Some(false),
+            (None, Some(_)) => Some(false),
+            _ => None,
+        };
+        // Neither has a character that a form would write otherwise, so there is one way to show them.
+        let right = [CLIENT_ID, ":", self.client_secret.reveal()].concat();
+        let right = BASE64.encode(right.as_bytes());
+        let basic = authorization.map(|field| {
+            behind("Basic", field).is_some_and(|shown| same(right.as_bytes(), shown.as_bytes()))
+        });
+        match (in_form, basic) {
+            (None, None) | (Some(false), _) | (_, Some(false)) => Err(Refused::Client),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `Authorization` holds an access token that is good.
+    pub fn admits(&self, authorization: Option<&str>, now: u64) -> bool {
+        let token = authorization.and_then(|field| behind("Bearer", field));
+        token.is_some_and(|token| self.seals.check(Kind::Access, token, now).is_some())
+    }
+}
+
+/// Returns what stands behind the scheme (RFC 9110, 11.4).
+fn behind<'a>(scheme: &str, field: &'a str) -> Option<&'a str> {
+    let (own, rest) = field.split_once(' ')?;
+    own.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::smart_home::form::encoded;
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn linking() -> Linking {
+        Linking::new(&Secret::new("0123456789abcdef".into()))
+    }
+
+    fn asked(changes: &[(&str, Option<&str>)]) -> String {
+        let right = [
+            ("client_id", CLIENT_ID),
+            ("redirect_uri", REDIRECT_URI),
+            ("response_type", "code"),
+            ("state", "a b"),
+        ];
+        let mut pairs = Vec::new();
+        for (name, value) in right {
+            match changes.iter().find(|(changed, _)| *changed == name) {
+                None => pairs.push(format!("{name}={}", encoded(value))),
+                Some((_, Some(value))) => pairs.push(format!("{name}={}", encoded(value))),
+                Some((_, None)) => {}
+            }
+        }
+        pairs.join("&")
+    }
+
+    #[test]
+    fn every_part_of_a_request_for_linking_is_checked() {
+        assert_eq!(check(Form(&asked(&[]))).as_deref(), Ok("a b"));
+        let longest = "x".repeat(MAX_STATE);
+        assert_eq!(check(Form(&asked(&[("state", Some(&longest))]))).as_ref(), Ok(&longest));
+        let too_long = "x".repeat(MAX_STATE + 1);
+        for (name, value, wrong) in [
+            ("client_id", Some("relay"), Wrong::ClientId),
+            ("client_id", None, Wrong::ClientId),
+            ("redirect_uri", Some("https://social.yandex.net/broker/redirect/"), Wrong::RedirectUri),
+            ("redirect_uri", Some("https://evil.example/broker/redirect"), Wrong::RedirectUri),
+            ("redirect_uri", None, Wrong::RedirectUri),
+            ("response_type", Some("token"), Wrong::ResponseType),
+            ("response_type", None, Wrong::ResponseType),
+            ("state", None, Wrong::State),
+            ("state", Some(""), Wrong::State),
+            ("state", Some("a\nb"), Wrong::State),
+            ("state", Some(&too_long), Wrong::State),
+        ] {
+            assert_eq!(check(Form(&asked(&[(name, value)]))), Err(wrong), "{name} {value:?}");
+        }
+        assert_eq!(check(Form(&(asked(&[]) + "&state=c"))), Err(Wrong::State), "twice");
+    }
+
+    /// A form with the right client and these parameters.
+    fn form(linking: &Linking, pairs: &[(&str, &str)]) -> String {
+        let secret = linking.client_secret.reveal();
+        let own = [("client_id", CLIENT_ID), ("client_secret", secret)];
+        let all = own.iter().chain(pairs).map(|(name, value)| format!("{name}={}", encoded(value)));
+        all.collect::<Vec<_>>().join("&")
+    }
+
+    fn exchange(linking: &Linking, used: &mut Used, code: &str, now: u64) -> Result<String, Refused> {
+        let pairs =
+            [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI)];
+        linking.tokens(Form(&form(linking, &pairs)), None, used, now)
+    }
+
+    fn token(json: &str, name: &str) -> String {
+        serde_json::from_str::<serde_json::Value>(json).unwrap()[name].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_code_is_good_once_and_for_five_minutes() {
+        let (linking, mut used) = (linking(), Used::default());
+        let code = linking.seals.make(Kind::Code, NOW + CODE_LIFE).unwrap();
+        let late = exchange(&linking, &mut used, &code, NOW + CODE_LIFE);
+        assert_eq!(late, Err(Refused::Grant));
+        let answer = exchange(&linking, &mut used, &code, NOW + CODE_LIFE - 1).unwrap();
+        let access = format!("bearer  {}", token(&answer, "access_token"));
+        assert!(linking.admits(Some(&access), NOW + ACCESS_LIFE));
+        assert!(!linking.admits(Some(&access), NOW + CODE_LIFE + ACCESS_LIFE));
+        assert_eq!(exchange(&linking, &mut used, &code, NOW), Err(Refused::Grant), "again");
+    }
+
+    #[test]
+    fn a_refresh_may_be_repeated_and_each_gives_new_tokens() {
+        let (linking, mut used) = (linking(), Used::default());
+        let refresh = linking.seals.make(Kind::Refresh, NOW + REFRESH_LIFE).unwrap();
+        let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
+        let form = form(&linking, &pairs);
+        let mut again = |now| linking.tokens(Form(&form), None, &mut used, now);
+        let (first, second) = (again(NOW).unwrap(), again(NOW + REFRESH_LIFE - 1).unwrap());
+        assert_ne!(token(&first, "refresh_token"), token(&second, "refresh_token"));
+        assert_ne!(token(&first, "access_token"), token(&second, "access_token"));
+        assert_eq!(again(NOW + REFRESH_LIFE), Err(Refused::Grant));
+    }
+
+    #[test]
+    fn no_kind_passes_for_another() {
+        let (linking, mut used) = (linking(), Used::default());
+        for kind in [Kind::Code, Kind::Access, Kind::Refresh, Kind::Pairing] {
+            let seal = linking.seals.make(kind, NOW + 9).unwrap();
+            assert_eq!(linking.admits(Some(&format!("Bearer {seal}")), NOW), kind == Kind::Access);
+            assert_eq!(exchange(&linking, &mut used, &seal, NOW).is_ok(), kind == Kind::Code);
+            let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*seal)];
+            let answer = linking.tokens(Form(&form(&linking, &pairs)), None, &mut used, NOW);
+            assert_eq!(answer.is_ok(), kind == Kind::Refresh, "{kind:?}");
+        }
+        for field in
+            [None, Some(""), Some("Bearer"), Some("Bearer "), Some("Basic x"), Some("Bearer x")]
+        {
+            assert!(!linking.admits(field, NOW), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_shows_itself_in_the_form_or_by_basic() {
+        let (linking, mut used) = (linking(), Used::default());
+        let secret = linking.client_secret.reveal().to_owned();
+        let refresh = linking.seals.make(Kind::Refresh, NOW + 9).unwrap();
+        let grant = format!("grant_type=refresh_token&refresh_token={refresh}");
+        let basic = |id: &str, secret: &str| {
+            format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
+        };
+        let right = basic("home-alice", &secret);
+        for (client, field, is_right) in [
+            (format!("client_id=home-alice&client_secret={secret}"), None, true),
+            (String::new(), Some(right.clone()), true),
+            ("client_id=home-alice".into(), Some(right.clone()), true),
+            (format!("client_id=home-alice&client_secret={secret}"), Some(right.clone()), true),
+            (String::new(), None, false),
+            ("client_id=home-alice".into(), None, false),
+            (format!("client_secret={secret}"), None, false),
+            (format!("client_id=other&client_secret={secret}"), None, false),
+            ("client_id=home-alice&client_secret=wrong".into(), None, false),
+            ("client_id=other".into(), Some(right.clone()), false),
+            ("client_id=home-alice&client_secret=wrong".into(), Some(right.clone()), false),
+            (
+                format!("client_id=home-alice&client_secret={secret}"),
+                Some(basic("home-alice", "no")),
+                false,
+            ),
+            (String::new(), Some(basic("other", &secret)), false),
+            (String::new(), Some("Basic ?".into()), false),
+            (String::new(), Some(format!("Bearer {secret}")), false),
+        ] {
+            let form = format!("{grant}&{client}");
+            let answer = linking.tokens(Form(&form), field.as_deref(), &mut used, NOW);
+            assert_eq!(answer.is_ok(), is_right, "{client} {field:?}");
+            assert!(is_right || answer == Err(Refused::Client), "{client} {field:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_has_rfc_6749s_word() {
+        let (linking, mut used) = (linking(), Used::default());
+        let code = linking.seals.make(Kind::Code, NOW + 9).unwrap();
+        for (pairs, refused) in [
+            (&[][..], Refused::Request),
+            (&[("grant_type", "password")], Refused::GrantType),
+            (&[("grant_type", "authorization_code")], Refused::Request),
+            (&[("grant_type", "refresh_token")], Refused::Request),
+            (&[("grant_type", "refresh_token"), ("refresh_token", "x")], Refused::Grant),
+            (&[("grant_type", "authorization_code"), ("code", &code)], Refused::Request),
+            (
+                &[
+                    ("grant_type", "authorization_code"),
+                    ("code", &code),
+                    ("redirect_uri", "https://x/"),
+                ],
+                Refused::Grant,
+            ),
+            (&[("grant_type", "a"), ("grant_type", "b")], Refused::Request),
+        ] {
+            let answer = linking.tokens(Form(&form(&linking, pairs)), None, &mut used, NOW);
+            assert_eq!(answer, Err(refused), "{pairs:?}");
+        }
+        assert!(exchange(&linking, &mut used, &code, NOW).is_ok(), "none of it used the code up");
+    }
+
+    #[test]
+    fn used_codes_fill_no_memory_and_none_counts_twice_for_want_of_room() {
+        let mut used = Used::default();
+        for n in 0..MAX_USED {
+            assert!(used.take(&n.to_string(), NOW + 300, NOW));
+            assert!(!used.take(&n.to_string(), NOW + 300, NOW), "again");
+        }
+        assert!(!used.take("another", NOW + 300, NOW), "there is no room to remember it");
+        assert!(used.take("another", NOW + 600, NOW + 300), "the others are over");
+        assert_eq!(used.0.len(), 1);
+    }
+}

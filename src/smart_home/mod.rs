@@ -1,0 +1,370 @@
+//! Yandex Smart Home: the PC as a device (docs/facts/smart_home.md). Everything below `/smart-home`: account
+//! linking, the devices, and actions, which become commands for the agent.
+
+pub mod actions;
+pub mod devices;
+pub mod discovery;
+pub mod form;
+pub mod linking;
+pub mod number;
+pub mod object;
+pub mod page;
+pub mod pairing;
+pub mod perform;
+pub mod seal;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tiny_http::Method;
+
+use crate::agents::message;
+use crate::agents::probe::Unsent;
+use crate::agents::registry::Registry;
+use crate::commands::under_way::New;
+use crate::commands::{Commands, Waits};
+use crate::config::Config;
+use crate::config::secret::{Secret, random_bytes};
+use crate::http::answer::Answer;
+use crate::http::owed::Owed;
+use crate::http::reception::Incoming;
+use crate::smart_home::actions::{Asked, Todo, code};
+use crate::smart_home::devices::Device;
+use crate::smart_home::form::{Form, encoded};
+use crate::smart_home::linking::{CODE_LIFE, Linking, REDIRECT_URI, Refused, Used};
+use crate::smart_home::object::Fields;
+use crate::smart_home::pairing::Pairing;
+use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
+use crate::smart_home::seal::{Kind, client_secret};
+use crate::text::{cut, origin};
+use crate::upkeep::repeats::Repeats;
+use crate::upkeep::tally::Tally;
+
+/// Where everything of Smart Home is.
+pub const PATH: &str = "/smart-home";
+
+/// The header field in which `pair` shows its proof.
+pub const PAIR_FIELD: &str = "Relay-Pair";
+
+/// Characters of `X-Request-Id` that are echoed.
+pub const MAX_REQUEST_ID: usize = 128;
+
+/// Characters of one that is logged. A token is longer, and so never is.
+pub const MAX_LOGGED_ID: usize = 64;
+
+/// Devices and capabilities of one request; 64 KiB of real ones are fewer.
+pub const MAX_ASKED: usize = 1024;
+
+/// Returns every secret of `config` and what is derived from them, for whoever must keep them out of something.
+pub fn secrets(config: &Config) -> Vec<Secret> {
+    let secret = config.smart_home.secret.iter();
+    let own = secret.flat_map(|secret| [secret.clone(), client_secret(secret)]);
+    config.credentials.secrets().into_iter().chain(own).collect()
+}
+
+/// What Smart Home works with.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub commands: Arc<Commands>,
+    /// What an action that waits holds.
+    pub owed: Arc<Owed>,
+    /// Takes what is to be said of strangers.
+    pub strangers: Arc<Repeats>,
+    /// Takes what is to be said of requests.
+    pub lines: Arc<Tally>,
+}
+
+/// What answers Yandex Smart Home.
+pub struct SmartHome {
+    linking: Linking,
+    devices: Vec<Device>,
+    pairing: Mutex<Pairing>,
+    used: Mutex<Used>,
+    parts: Parts,
+}
+
+impl SmartHome {
+    /// Offers `devices` to whoever was linked with `secret`.
+    pub fn new(secret: &Secret, devices: Vec<Device>, parts: Parts) -> Self {
+        let (pairing, used) = (Mutex::default(), Mutex::default());
+        Self { linking: Linking::new(secret), devices, pairing, used, parts }
+    }
+
+    /// Answers a request for `path`, which came in `now` with this body, or leaves it waiting for the agent.
+    /// Returns it when there is nothing at its path.
+    pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
+        let method = incoming.request().method().clone();
+        let is_read = matches!(method, Method::Get | Method::Head);
+        let below = path.strip_prefix(PATH).unwrap_or_default();
+        let of_owner =
+            below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        match below {
+            "/authorize" if is_read => self.show_page(incoming),
+            "/authorize" if method == Method::Post => self.authorize(incoming, body, now),
+            "/authorize" => incoming.answer(wrong_method("GET, HEAD, POST")),
+            "/token" if method == Method::Post => self.tokens(incoming, body),
+            "/pair" if method == Method::Post => self.pair(incoming, now),
+            "/token" | "/pair" => incoming.answer(wrong_method("POST")),
+            "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
+            _ => {
+                return match of_owner {
+                    Some(path) => self.serve_owner(incoming, path, &method, body, now),
+                    None => Some(incoming),
+                };
+            }
+        }
+        None
+    }
+
+    /// Answers what needs a token.
+    fn serve_owner(
+        &self,
+        incoming: Incoming,
+        path: &str,
+        method: &Method,
+        body: &[u8],
+        now: Instant,
+    ) -> Option<Incoming> {
+        if !self.linking.admits(incoming.field("Authorization"), unix_time()) {
+            self.tell_of_stranger(
+                &incoming,
+                "its token is missing, not of this SMART_HOME_SECRET or too old",
+            );
+            let message = "a good token is needed: link the account again";
+            incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
+            return None;
+        }
+        let allowed = match path {
+            "/user/devices" => Method::Get,
+            "/user/unlink" | "/user/devices/query" | "/user/devices/action" => Method::Post,
+            "" | "/" => Method::Get,
+            _ => return Some(incoming),
+        };
+        if *method != allowed {
+            let allowed = if allowed == Method::Get { "GET" } else { "POST" };
+            incoming.answer(wrong_method(allowed));
+            return None;
+        }
+        let id = request_id(&incoming);
+        let payload = match path {
+            "/user/devices" => Some(discovery::describe(&self.devices)),
+            "/user/unlink" => None,
+            "/user/devices/query" => match self.query(body) {
+                Ok(payload) => Some(payload),
+                Err(problem) => return bad(incoming, problem),
+            },
+            _ => match asked(body) {
+                Ok(asked) => {
+                    self.act(incoming, id, &asked, now);
+                    return None;
+                }
+                Err(problem) => return bad(incoming, problem),
+            },
+        };
+        self.parts.lines.say(format_args!("Smart Home {}: {path}", loggable(&id)));
+        incoming.answer(answer(&id, payload.as_deref()));
+        None
+    }
+
+    fn show_page(&self, incoming: Incoming) {
+        let query = incoming.request().url().split_once('?').map_or("", |(_, query)| query);
+        let page = match linking::check(Form(query)) {
+            Ok(state) => page::ask(&state, false),
+            Err(wrong) => page::refuse(wrong),
+        };
+        incoming.answer(page);
+    }
+
+    fn authorize(&self, incoming: Incoming, body: &[u8], now: Instant) {
+        let form = Form(std::str::from_utf8(body).unwrap_or_default());
+        let state = match linking::check(form) {
+            Ok(state) => state,
+            Err(wrong) => return incoming.answer(page::refuse(wrong)),
+        };
+        let typed = form.value("pairing_code").ok().flatten().unwrap_or_default();
+        // Made first: a code that was typed is not used up by a system that fails.
+        let Ok(code) = self.linking.seals.make(Kind::Code, unix_time() + CODE_LIFE) else {
+            return incoming.answer(page::fail());
+        };
+        if !lock(&self.pairing).take(&typed, now) {
+            self.tell_of_stranger(&incoming, "its pairing code is wrong, used or too old");
+            return incoming.answer(page::ask(&state, true));
+        }
+        log::info!("Smart Home is being linked from {}", origin_of(&incoming));
+        let location = [REDIRECT_URI, "?code=", &code, "&state=", &encoded(&state)].concat();
+        incoming.answer(
+            Answer::new(302, "text/plain", Vec::new())
+                .with("Location", location)
+                .with("Referrer-Policy", "no-referrer"),
+        );
+    }
+
+    fn tokens(&self, incoming: Incoming, body: &[u8]) {
+        let form = Form(std::str::from_utf8(body).unwrap_or_default());
+        let authorization = incoming.field("Authorization");
+        let tokens = self.linking.tokens(form, authorization, &mut lock(&self.used), unix_time());
+        let tokens = match tokens {
+            Ok(json) => Answer::json(json.into_bytes()),
+            Err(refused) => {
+                let (status, word) = refused.code();
+                self.tell_of_stranger(&incoming, word);
+                let answer = Answer::error(status, word);
+                match refused {
+                    Refused::Client => answer.with("WWW-Authenticate", "Basic realm=\"home-alice\""),
+                    _ => answer,
+                }
+            }
+        };
+        incoming.answer(tokens.with("Pragma", "no-cache"));
+    }
+
+    /// Makes a pairing code for whoever has `SMART_HOME_SECRET`.
+    fn pair(&self, incoming: Incoming, now: Instant) {
+        let shown = incoming.field(PAIR_FIELD).unwrap_or_default();
+        if self.linking.seals.check(Kind::Pairing, shown, unix_time()).is_none() {
+            self.tell_of_stranger(
+                &incoming,
+                "it asks for a pairing code without this SMART_HOME_SECRET",
+            );
+            return incoming.answer(Answer::error(
+                401,
+                "a good proof is needed: run `pair` with the relay's own environment",
+            ));
+        }
+        incoming.answer(match random_bytes() {
+            Ok(random) => {
+                let code = lock(&self.pairing).renew(random, now);
+                Answer::json([r#"{"code":""#, &code, r#""}"#].concat().into_bytes())
+            }
+            Err(_) => Answer::error(500, "the system gives no random bytes"),
+        });
+    }
+
+    fn query(&self, body: &[u8]) -> Result<String, &'static str> {
+        let fields = object(body)?;
+        let devices = fields.list("devices").ok_or("the body has no list of `devices`")?;
+        if devices.len() > MAX_ASKED {
+            return Err("the body asks for too many devices");
+        }
+        let id = |json| Fields::of(json)?.text("id").map(|id| id.into_owned());
+        let ids: Vec<String> = devices.into_iter().filter_map(id).collect();
+        let is_connected = |agent| self.parts.registry.current(agent).is_some();
+        Ok(discovery::states(&self.devices, &ids, &is_connected))
+    }
+
+    fn act(
+        &self,
+        mut incoming: Incoming,
+        id: String,
+        asked: &[(String, Vec<Asked<'_>>)],
+        now: Instant,
+    ) {
+        let owed = self.parts.owed.owe();
+        let link = |agent| self.parts.registry.current(agent).filter(|_| owed.is_some());
+        let mut report = Report::default();
+        let mut commands = Vec::new();
+        for (device_id, capabilities) in asked {
+            let device = self.devices.iter().find(|device| device.id == *device_id);
+            report.device(device_id.clone(), device.is_some());
+            for asked in capabilities {
+                let todo =
+                    device.map_or(Todo::Refuse(code::DEVICE_UNREACHABLE), |device| asked.todo(device));
+                let (result, say) = match todo {
+                    Todo::Refuse(code) => (Err(code), None),
+                    Todo::Connected(agent) => {
+                        (link(agent).map(drop).ok_or(code::DEVICE_UNREACHABLE), None)
+                    }
+                    Todo::Say { agent, text, is_off } => match link(agent) {
+                        Some(link) => (Err(code::INTERNAL_ERROR), Some((link, text, is_off))),
+                        None => (Err(code::DEVICE_UNREACHABLE), None),
+                    },
+                };
+                let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
+                let place = report.capability(kind, instance, result);
+                commands.extend(say.map(|say| (place, say)));
+            }
+        }
+        owed.into_iter().for_each(|owed| incoming.owe(owed));
+        let action = Action::new(incoming, id, report, commands.len(), now, self.parts.lines.clone());
+        let deadline = now + ACTION_TIMEOUT;
+        for (place, (link, text, is_off)) in commands {
+            let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
+            let new = New { link: link.id, begun: now, deadline, person: None, waiting };
+            if let Some(id) = self.parts.commands.begin(new) {
+                let message = message::command(&id, &text);
+                let unsent = Unsent { id, message, since: now, patience: ACTION_PROBE, deadline };
+                self.parts.registry.send(&link, unsent, now);
+            }
+        }
+        action.begun();
+    }
+
+    fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
+        let origin = origin_of(incoming);
+        self.parts.strangers.say(format!("A Smart Home request from {origin} was refused: {why}"));
+    }
+}
+
+/// Returns the devices that a body asks to act, each with what is asked of it. What has no id can't be
+/// answered, and is passed over.
+fn asked(body: &[u8]) -> Result<Vec<(String, Vec<Asked<'_>>)>, &'static str> {
+    let devices = object(body)?.fields("payload").and_then(|payload| payload.list("devices"));
+    let devices = devices.ok_or("the body has no `payload` with a list of `devices`")?;
+    let mut left = MAX_ASKED;
+    let mut all = Vec::new();
+    for json in devices {
+        let Some(fields) = Fields::of(json) else { continue };
+        let Some(id) = fields.text("id") else { continue };
+        let capabilities = fields.list("capabilities").unwrap_or_default();
+        left = left.checked_sub(1 + capabilities.len()).ok_or("the body asks for too much at once")?;
+        all.push((id.into_owned(), capabilities.into_iter().map(Asked::read).collect()));
+    }
+    Ok(all)
+}
+
+fn object(body: &[u8]) -> Result<Fields<'_>, &'static str> {
+    let text = std::str::from_utf8(crate::json::without_bom(body)).ok();
+    text.and_then(|text| serde_json::from_str(text).ok()).ok_or("the body is no JSON object")
+}
+
+fn bad(incoming: Incoming, problem: &str) -> Option<Incoming> {
+    incoming.answer(Answer::error(400, problem));
+    None
+}
+
+fn wrong_method(allow: &'static str) -> Answer {
+    Answer::error(405, &format!("use {allow} here")).with("Allow", allow)
+}
+
+/// Returns the request's id as it is echoed: its own, cut to [`MAX_REQUEST_ID`], or a new UUID (RFC 9562, 5.4).
+fn request_id(incoming: &Incoming) -> String {
+    if let Some(id) = incoming.field("X-Request-Id").filter(|id| !id.is_empty()) {
+        return cut(id, MAX_REQUEST_ID);
+    }
+    // Without random bytes the answer is worth more than the id.
+    let mut bytes = random_bytes::<16>().unwrap_or_default();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut uuid = data_encoding::HEXLOWER.encode(&bytes);
+    [8, 13, 18, 23].iter().for_each(|place| uuid.insert(*place, '-'));
+    uuid
+}
+
+/// Returns a request's id as the log may have it: an odd or a long one could be anything, even a token.
+pub fn loggable(id: &str) -> &str {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+    if id.len() <= MAX_LOGGED_ID && id.bytes().all(is_plain) { id } else { "(odd id)" }
+}
+
+fn origin_of(incoming: &Incoming) -> String {
+    origin(incoming.peer().ip(), incoming.claimed())
+}
+
+/// Returns the time in seconds of Unix time.
+pub fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,98 @@
+//! JSON from outside, opened one object at a time: what nobody asks for is never looked into, and what can't
+//! be used counts as not there.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::json::Text;
+
+/// An object's keys and values. Of equal keys the last counts.
+pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// Returns what `json` holds, if it is an object.
+    pub fn of(json: &'a RawValue) -> Option<Self> {
+        serde_json::from_str(json.get()).ok()
+    }
+
+    /// Returns the value of `key`; none when it is not there or `null`.
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        let (_, value) = self.0.iter().rev().find(|(own, _)| own == key)?;
+        Some(*value).filter(|value| value.get() != "null")
+    }
+
+    /// Returns the text of `key`, if it is one.
+    pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        text(self.get(key)?)
+    }
+
+    /// Returns the object of `key`, if it is one.
+    pub fn fields(&self, key: &str) -> Option<Self> {
+        Self::of(self.get(key)?)
+    }
+
+    /// Returns the list of `key`, if it is one.
+    pub fn list(&self, key: &str) -> Option<Vec<&'a RawValue>> {
+        list(self.get(key)?.get())
+    }
+}
+
+/// Returns the text that `json` is.
+pub fn text(json: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(json.get()).ok().map(Cow::from)
+}
+
+/// Returns the list that `json` is.
+pub fn list(json: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(json).ok()
+}
+
+/// Returns `text` as JSON writes it, with its quotes.
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string always serialises")
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut fields = Vec::new();
+        while let Some(Text(key)) = map.next_key()? {
+            fields.push((key, map.next_value()?));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_used_is_found_and_the_rest_is_not_there() {
+        let json = r#"{"a":"да","n":null,"o":{"x":[1,{}]},"a2":5,"a":"\udcff","deep":[[[]]]}"#;
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        let fields = Fields::of(raw).unwrap();
+        assert_eq!(fields.text("a").as_deref(), Some("\u{fffd}"), "the last counts");
+        assert_eq!(fields.fields("o").unwrap().list("x").unwrap().len(), 2);
+        assert!(fields.get("n").is_none() && fields.get("b").is_none());
+        assert!(
+            fields.text("a2").is_none() && fields.list("o").is_none() && fields.fields("a").is_none()
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The one page that a person sees while linking: in Russian, without a script, a cookie or an outside file.
+
+use data_encoding::BASE64;
+use sha2::{Digest, Sha256};
+
+use crate::http::answer::Answer;
+use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, Wrong};
+
+const PAGE: &str = include_str!("page.html");
+const FORM: &str = include_str!("form.html");
+
+/// Returns the page that asks for the pairing code, after a wrong one if `was_wrong`.
+pub fn ask(state: &str, was_wrong: bool) -> Answer {
+    let wrong = "<p class=\"wrong\" role=\"alert\">Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте его или получите новый командой <code>home-alice-relay pair</code>.</p>";
+    let form = FORM
+        .replace("{wrong}", if was_wrong { wrong } else { "" })
+        .replace("{client_id}", CLIENT_ID)
+        .replace("{redirect_uri}", REDIRECT_URI)
+        .replace("{state}", &escaped(state));
+    page(200, &form)
+}
+
+/// Returns the page for a request for linking that can't be served: it names what is to be mended.
+pub fn refuse(wrong: Wrong) -> Answer {
+    let (problem, cure) = match wrong {
+        Wrong::ClientId => (
+            "client_id",
+            "В консоли, на вкладке «Связка аккаунтов», в поле «Идентификатор приложения» должно стоять <code>home-alice</code>.",
+        ),
+        Wrong::RedirectUri => (
+            "redirect_uri",
+            "Привязка возвращается только в приложение Яндекса. Начните её в приложении «Дом с Алисой», а в консоли проверьте поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
+        ),
+        Wrong::ResponseType => (
+            "response_type",
+            "В консоли проверьте поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
+        ),
+        Wrong::State => (
+            "state",
+            "Эту страницу открывает приложение «Дом с Алисой»: начните привязку в нём. Если она начата там, проверьте в консоли поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
+        ),
+    };
+    let content = [
+        "<h1>Привязать не получится</h1><p>Не подходит параметр <code>",
+        problem,
+        "</code>.</p><p>",
+        cure,
+        "</p>",
+    ]
+    .concat();
+    page(400, &content)
+}
+
+/// Returns the page for when the relay itself has failed.
+pub fn fail() -> Answer {
+    page(500, "<h1>Не получилось</h1><p>Сервер не смог создать код. Попробуйте ещё раз.</p>")
+}
+
+fn page(status: u16, content: &str) -> Answer {
+    let (_, style) = PAGE.split_once("<style>").unwrap_or_default();
+    let (style, _) = style.split_once("</style>").unwrap_or_default();
+    let style = BASE64.encode(&Sha256::digest(style));
+    // Chromium holds every redirect after a form to `form-action`, and those of Yandex' own broker too.
+    let policy = [
+        "default-src 'none'; style-src 'sha256-",
+        &style,
+        "'; form-action 'self' https://social.yandex.net https://*.yandex.net https://*.yandex.ru; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ]
+    .concat();
+    let page = PAGE.replace("{content}", content);
+    Answer::new(status, "text/html; charset=utf-8", page.into_bytes())
+        .with("Content-Security-Policy", policy)
+        .with("X-Frame-Options", "DENY")
+        .with("X-Content-Type-Options", "nosniff")
+        .with("Referrer-Policy", "no-referrer")
+}
+
+/// Returns text from outside as it may stand anywhere in a page.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // Where `replace` would look for more to fill in.
+            '{' => escaped.push_str("&#123;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::answer::Ending;
+
+    fn text(answer: Answer) -> String {
+        String::from_utf8(answer.into_bytes(Ending::Stays, false)).unwrap()
+    }
+
+    #[test]
+    fn what_comes_from_outside_can_be_nothing_but_text() {
+        let state = "\"><script>alert(1)</script>'&{content}";
+        let page = text(ask(state, false));
+        assert!(!page.contains("<script") && !page.contains("\">< "), "{page}");
+        let right = "value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;&#123;content}\"";
+        assert!(page.contains(right), "{page}");
+    }
+
+    #[test]
+    fn nothing_is_left_to_be_filled_in() {
+        for page in [ask("a", false), ask("a", true), refuse(Wrong::State), fail()].map(text) {
+            let (_, body) = page.split_once("</style>").unwrap();
+            assert!(!body.contains('{') && !body.contains('}'), "{body}");
+        }
+        assert!(text(ask("a", true)).contains("Код неверный"));
+        assert!(!text(ask("a", false)).contains("Код неверный"));
+    }
+
+    #[test]
+    fn a_page_has_no_script_and_nothing_from_elsewhere() {
+        let page = text(ask("a", true));
+        for part in ["<script", "<link", "<img", "@import", "url(", "src=", "onclick", "style=\""] {
+            assert!(!page.split_once("\r\n\r\n").unwrap().1.contains(part), "{part}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! An action of Smart Home: its commands go out together, and it is answered when all of them have ended.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::commands::{Commands, Ended, Told, Waits};
+use crate::http::answer::Answer;
+use crate::http::incoming::Incoming;
+use crate::http::request::Request;
+use crate::smart_home::actions::code;
+use crate::smart_home::object::quoted;
+use crate::upkeep::tally::Tally;
+
+/// How long an action waits for the agent. Yandex waits for 3 s, the way there and back among them
+/// (docs/facts/smart_home.md, 2).
+pub const ACTION_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long of it the commands wait for a sign on a quiet line.
+pub const ACTION_PROBE: Duration = Duration::from_secs(1);
+
+/// How one capability ended: well, or for one of Yandex' codes.
+pub type Result = std::result::Result<(), &'static str>;
+
+/// What was asked for, and what came of it. Plain data.
+#[derive(Debug, Default)]
+pub struct Report {
+    devices: Vec<Reported>,
+    results: Vec<Result>,
+}
+
+#[derive(Debug)]
+struct Reported {
+    id: String,
+    /// The types and instances, as they came.
+    asked: Vec<(String, String)>,
+    /// What is said of the device as a whole, when nothing was asked of it.
+    is_known: bool,
+}
+
+impl Report {
+    /// Adds a device. What is added further is of this one.
+    pub fn device(&mut self, id: String, is_known: bool) {
+        self.devices.push(Reported { id, asked: Vec::new(), is_known });
+    }
+
+    /// Adds a capability, and how it ends if nothing else is heard of it. Returns its number.
+    pub fn capability(&mut self, kind: String, instance: String, result: Result) -> usize {
+        let device = self.devices.last_mut().expect("a capability is a device's");
+        device.asked.push((kind, instance));
+        self.results.push(result);
+        self.results.len() - 1
+    }
+
+    /// Returns the payload of the answer (docs/facts/smart_home.md, 1.3).
+    fn json(&self) -> String {
+        let mut results = self.results.iter();
+        let mut json = String::from(r#"{"devices":["#);
+        for (place, device) in self.devices.iter().enumerate() {
+            json += if place == 0 { r#"{"id":"# } else { r#",{"id":"# };
+            json += &quoted(&device.id);
+            if device.asked.is_empty() && !device.is_known {
+                json += r#",""#;
+                add_result(&mut json, Err(code::DEVICE_UNREACHABLE));
+                json += "}";
+                continue;
+            }
+            json += r#","capabilities":["#;
+            for ((kind, instance), result) in device.asked.iter().zip(&mut results) {
+                if !json.ends_with('[') {
+                    json += ",";
+                }
+                json += r#"{"type":"#;
+                json += &quoted(kind);
+                json += r#","state":{"instance":"#;
+                json += &quoted(instance);
+                json += r#",""#;
+                add_result(&mut json, *result);
+                json += "}}";
+            }
+            json += "]}";
+        }
+        json + "]}"
+    }
+}
+
+fn add_result(json: &mut String, result: Result) {
+    *json += r#"action_result":{"status":""#;
+    match result {
+        Ok(()) => *json += r#"DONE"}"#,
+        Err(code) => {
+            *json += r#"ERROR","error_code":""#;
+            *json += code;
+            *json += r#""}"#;
+        }
+    }
+}
+
+/// An action whose answer is owed.
+pub struct Action<R: Request> {
+    /// What is echoed and logged.
+    pub request_id: String,
+    begun: Instant,
+    lines: Arc<Tally>,
+    state: Mutex<State<R>>,
+}
+
+struct State<R: Request> {
+    /// Taken by whatever ends it.
+    incoming: Option<Incoming<R>>,
+    report: Report,
+    /// What has not ended yet.
+    left: usize,
+}
+
+impl<R: Request> Action<R> {
+    /// An action that came in `begun`. It is answered once `commands` have ended, and [`Action::begun`] was
+    /// called; `lines` takes how.
+    pub fn new(
+        incoming: Incoming<R>,
+        request_id: String,
+        report: Report,
+        commands: usize,
+        begun: Instant,
+        lines: Arc<Tally>,
+    ) -> Arc<Self> {
+        let state = State { incoming: Some(incoming), report, left: commands + 1 };
+        Arc::new(Self { request_id, begun, lines, state: Mutex::new(state) })
+    }
+
+    /// Every command has been begun.
+    pub fn begun(&self) {
+        self.settle(None, true, self.begun);
+    }
+
+    /// One more has ended. The last one's end is the answer, which a worker gives unless this thread `may`.
+    fn settle(&self, ended: Option<(usize, Result)>, may: bool, now: Instant) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((place, result)) = ended {
+            state.report.results[place] = result;
+        }
+        state.left -= 1;
+        if state.left > 0 {
+            return;
+        }
+        let Some(incoming) = state.incoming.take() else { return };
+        let report = std::mem::take(&mut state.report);
+        drop(state);
+        let (all, done) = (report.results.len(), report.results.iter().filter(|r| r.is_ok()).count());
+        let after = now.saturating_duration_since(self.begun).as_millis();
+        let id = crate::smart_home::loggable(&self.request_id);
+        self.lines.say(format_args!("Smart Home action {id}: {done} of {all} done after {after} ms"));
+        let answer = answer(&self.request_id, Some(&report.json()));
+        if may { incoming.answer(answer) } else { incoming.answer_by_worker(answer) }
+    }
+}
+
+/// Returns an answer that echoes the request's id, with a payload if there is one.
+pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
+    let mut json = [r#"{"request_id":"#, &quoted(request_id)].concat();
+    if let Some(payload) = payload {
+        json += r#","payload":"#;
+        json += payload;
+    }
+    Answer::json((json + "}").into_bytes())
+}
+
+/// One command of an action.
+pub struct Slot<R: Request> {
+    /// The action.
+    pub action: Arc<Action<R>>,
+    /// The capability's number.
+    pub place: usize,
+    /// Whether it switches the PC off, which may well end the link.
+    pub is_off: bool,
+}
+
+impl<R: Request> Waits for Slot<R> {
+    /// Nothing is kept for anybody: a command of Smart Home is nobody's.
+    fn tell(self: Box<Self>, ended: Ended, _: Option<Told<'_>>, _: &Commands, now: Instant) {
+        let result = match &ended {
+            Ended::Answered(speech) if speech.failed() => Err(code::INTERNAL_ERROR),
+            Ended::Answered(_) | Ended::TooLate { .. } => Ok(()),
+            Ended::LinkLost if self.is_off => Ok(()),
+            Ended::LinkLost | Ended::Unsent(_) => Err(code::DEVICE_UNREACHABLE),
+            Ended::Busy => Err(code::DEVICE_BUSY),
+        };
+        // As a turn's: an answer goes out from the agent's own thread, all else from a worker.
+        let may = matches!(ended, Ended::Answered(_));
+        self.action.settle(Some((self.place, result)), may, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::http::answer::Ending;
+
+    #[test]
+    fn there_is_one_result_for_each_capability_in_order() {
+        let mut report = Report::default();
+        report.device("pc".into(), true);
+        report.capability("t.range".into(), "volume".into(), Ok(()));
+        report.capability("t.\"odd\"".into(), String::new(), Err(code::INVALID_ACTION));
+        report.device("gone".into(), false);
+        report.capability("t.on_off".into(), "on".into(), Err(code::DEVICE_UNREACHABLE));
+        report.device("nothing".into(), true);
+        report.device("nobody".into(), false);
+        let done = json!({ "status": "DONE" });
+        let error = |code: &str| json!({ "status": "ERROR", "error_code": code });
+        assert_eq!(
+            serde_json::from_str::<Value>(&report.json()).unwrap(),
+            json!({ "devices": [
+                { "id": "pc", "capabilities": [
+                    { "type": "t.range", "state": { "instance": "volume", "action_result": done } },
+                    { "type": "t.\"odd\"", "state": { "instance": "", "action_result": error("INVALID_ACTION") } },
+                ] },
+                { "id": "gone", "capabilities": [
+                    { "type": "t.on_off", "state": { "instance": "on", "action_result": error("DEVICE_UNREACHABLE") } },
+                ] },
+                { "id": "nothing", "capabilities": [] },
+                { "id": "nobody", "action_result": error("DEVICE_UNREACHABLE") },
+            ] })
+        );
+        assert_eq!(Report::default().json(), r#"{"devices":[]}"#);
+    }
+
+    #[test]
+    fn an_answer_repeats_the_requests_id() {
+        let text = |payload| {
+            String::from_utf8(answer("r\"1", payload).into_bytes(Ending::Stays, false)).unwrap()
+        };
+        assert!(text(None).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\"}"));
+        assert!(text(Some("{}")).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\",\"payload\":{}}"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Codes and tokens that prove themselves: a random id and an expiry under a MAC. Nothing about them is
+//! stored; whoever has `SMART_HOME_SECRET` can tell whether the relay made them. Plain data.
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::config::secret::{Secret, random_bytes, same};
+
+/// What a seal is for. Each kind has a key of its own, so none passes for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The authorization code (RFC 6749, 4.1.2).
+    Code,
+    /// The access token (RFC 6749, 1.4).
+    Access,
+    /// The refresh token (RFC 6749, 1.5).
+    Refresh,
+    /// What `pair` shows to the running relay.
+    Pairing,
+}
+
+/// Every kind, in the order of their keys.
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::Code, "home-alice-relay code"),
+    (Kind::Access, "home-alice-relay access token"),
+    (Kind::Refresh, "home-alice-relay refresh token"),
+    (Kind::Pairing, "home-alice-relay pairing proof"),
+];
+
+/// A seal that is genuine and good.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seal<'a> {
+    /// What tells it from every other.
+    pub id: &'a str,
+    /// When it ceases to be good, in seconds of Unix time.
+    pub expires: u64,
+}
+
+/// HMAC-SHA256 (RFC 2104, FIPS 180-4).
+type Tag = [u8; 32];
+
+/// What makes seals and checks them.
+pub struct Seals {
+    keys: [Tag; KINDS.len()],
+}
+
+impl Seals {
+    /// Derives every key from `secret`.
+    pub fn new(secret: &Secret) -> Self {
+        Self { keys: KINDS.map(|(_, label)| mac(secret.reveal().as_bytes(), label.as_bytes())) }
+    }
+
+    /// Returns a new seal that is good until `expires`: id, expiry and MAC, in 77 characters that may
+    /// stand in a URL as they are.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn make(&self, kind: Kind, expires: u64) -> std::io::Result<String> {
+        let id = BASE64URL_NOPAD.encode(&random_bytes::<16>()?);
+        let sealed = [&*id, ".", &expires.to_string()].concat();
+        let tag = self.tag(kind, &sealed);
+        Ok([&*sealed, ".", &*tag].concat())
+    }
+
+    /// Returns the seal that `text` is; none when it is of another kind or secret, changed, or no longer good
+    /// `now`, in seconds of Unix time. The MAC is compared in constant time.
+    pub fn check<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<Seal<'a>> {
+        let (sealed, shown) = text.rsplit_once('.')?;
+        if !same(self.tag(kind, sealed).as_bytes(), shown.as_bytes()) {
+            return None;
+        }
+        let (id, expires) = sealed.split_once('.')?;
+        let expires = expires.parse().ok()?;
+        (now < expires).then_some(Seal { id, expires })
+    }
+
+    fn tag(&self, kind: Kind, sealed: &str) -> String {
+        BASE64URL_NOPAD.encode(&mac(&self.keys[kind as usize], sealed.as_bytes()))
+    }
+}
+
+/// Returns what stands in the console's field «Секрет приложения». It is derived from `secret`, which it does
+/// not tell, and opens nothing by itself.
+pub fn client_secret(secret: &Secret) -> Secret {
+    let mac = mac(secret.reveal().as_bytes(), b"home-alice-relay client secret");
+    Secret::new(BASE64URL_NOPAD.encode(&mac))
+}
+
+fn mac(key: &[u8], text: &[u8]) -> Tag {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn seals(secret: &str) -> Seals {
+        Seals::new(&Secret::new(secret.into()))
+    }
+
+    #[test]
+    fn a_seal_is_good_for_its_own_kind_and_secret_until_it_expires() {
+        let own = seals("0123456789abcdef");
+        for (kind, _) in KINDS {
+            let text = own.make(kind, NOW + 1).unwrap();
+            assert_eq!(text.len(), 77);
+            assert_eq!(own.check(kind, &text, NOW).unwrap().expires, NOW + 1);
+            assert_eq!(own.check(kind, &text, NOW + 1), None);
+            assert!(seals("0123456789abcdef").check(kind, &text, NOW).is_some(), "after a restart");
+            assert_eq!(seals("0123456789abcdeF").check(kind, &text, NOW), None);
+            for (other, _) in KINDS.iter().filter(|(other, _)| *other != kind) {
+                assert_eq!(own.check(*other, &text, NOW), None, "{kind:?} as {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_keys_stand_in_the_order_of_the_kinds() {
+        for (place, (kind, _)) in KINDS.iter().enumerate() {
+            assert_eq!(*kind as usize, place);
+        }
+    }
+
+    #[test]
+    fn no_two_seals_are_the_same() {
+        let seals = seals("0123456789abcdef");
+        let made = || seals.make(Kind::Access, NOW).unwrap();
+        assert_ne!(made(), made());
+    }
+
+    #[test]
+    fn a_changed_bit_or_character_is_refused() {
+        let seals = seals("0123456789abcdef");
+        let text = seals.make(Kind::Access, NOW + 1).unwrap();
+        for bit in 0..text.len() * 8 {
+            let mut changed = text.clone().into_bytes();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            // What is not UTF-8 any more is no header field and no form.
+            let changed = String::from_utf8_lossy(&changed);
+            assert_eq!(seals.check(Kind::Access, &changed, 0), None, "bit {bit}");
+        }
+        let (head, last) = text.split_at(text.len() - 1);
+        let other = if last == "A" { "B" } else { "A" };
+        let (sealed, tag) = text.rsplit_once('.').unwrap();
+        for odd in [
+            "",
+            ".",
+            "..",
+            head,
+            tag,
+            &format!(".{tag}"),
+            &format!("{text}A"),
+            &format!("{text}="),
+            &format!("{head}{other}"),
+            &format!("{sealed}0.{tag}"),
+            &format!("{sealed}."),
+            "ключ",
+        ] {
+            assert_eq!(seals.check(Kind::Access, odd, 0), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_mac_is_that_of_rfc_4231() {
+        // Test case 2.
+        let hex: String =
+            mac(b"Jefe", b"what do ya want for nothing?").iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    #[test]
+    fn the_client_secret_is_derived_and_tells_nothing() {
+        let secret = |text: &str| client_secret(&Secret::new(text.into())).reveal().to_owned();
+        assert_eq!(secret("0123456789abcdef"), secret("0123456789abcdef"));
+        assert_ne!(secret("0123456789abcdef"), secret("0123456789abcdeF"));
+        assert_eq!(secret("0123456789abcdef").len(), 43);
+    }
+}
