@@ -3,6 +3,7 @@
 pub mod credentials;
 pub mod error;
 pub mod listen;
+mod misspelt;
 pub mod secret;
 
 use std::ffi::OsString;
@@ -35,6 +36,12 @@ impl Config {
     /// The first value that can't be used.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(std::env::var_os)
+    }
+
+    /// Returns a warning for each variable of this process's environment that is nearly one of the relay's, and
+    /// without its value.
+    pub fn misspelt() -> Vec<String> {
+        misspelt::warnings(std::env::vars_os().map(|(name, _)| name))
     }
 
     /// Reads the configuration from whatever `lookup` knows by name.
