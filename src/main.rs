@@ -186,6 +186,7 @@ fn introduce(credentials: &Credentials, relay: &Relay) {
         ));
         log::warn!("The agent's key changes at every start: set API_KEY to keep one");
     }
+    Config::misspelt().iter().for_each(|warning| log::warn!("{warning}"));
     credentials.doubts().iter().for_each(|doubt| log::warn!("{doubt}"));
     if let Some(open) = credentials.open() {
         log::warn!("{open}");

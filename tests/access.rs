@@ -276,6 +276,16 @@ fn the_word_open_leaves_the_webhook_where_absence_does() {
 }
 
 #[test]
+fn a_misspelt_variable_is_told_without_its_value() {
+    let mut relay = Relay::start(&[("WEBHOOK_SECERT", SECRET)]);
+    relay.stop();
+    let log = relay.rest_of_log();
+    let line = log.lines().find(|line| line.contains("WEBHOOK_SECERT")).expect(&log);
+    assert!(line.contains("WARN") && line.ends_with("write WEBHOOK_SECRET"), "{line}");
+    assert!(log.contains("Open: whoever learns") && !log.contains(SECRET), "{log}");
+}
+
+#[test]
 fn a_secret_that_is_none_is_refused_at_the_start_and_not_repeated() {
     for (variable, value) in [
         ("WEBHOOK_SECRET", ""),

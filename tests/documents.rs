@@ -70,6 +70,7 @@ fn every_limit_in_the_sources_is_on_its_page_with_its_value_and_place() {
         "DISCONNECT_TRIES",
         "PAIRING_LENGTH",
         "PAIRING_GROUP",
+        "SLIPS",
     ];
     let mut of_sources = BTreeMap::new();
     for path in files("src", "rs") {

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod credentials;
 pub mod error;
 pub mod listen;
+mod misspelt;
 pub mod secret;
 pub mod smart_home;
 
@@ -40,6 +41,12 @@ impl Config {
     /// The first value that can't be used.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(std::env::var_os)
+    }
+
+    /// Returns a warning for each variable of this process's environment that is nearly one of the relay's, and
+    /// without its value.
+    pub fn misspelt() -> Vec<String> {
+        misspelt::warnings(std::env::vars_os().map(|(name, _)| name))
     }
 
     /// Reads the configuration from whatever `lookup` knows by name.

@@ -213,7 +213,7 @@ def main():
         PodmanCompose(work, "1.6.0"),
     ]
     tried = table(tools, relay) + odd_files(tools, relay)
-    print(f"{tried} files of settings: what is handed over is what is written, and what is not is closed")
+    print(f"{tried} files of settings: what is written is handed over, or refused, or told")
 
 
 main()
