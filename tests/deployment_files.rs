@@ -117,8 +117,16 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         assert!(is_npms || value == own, "{name} {value}");
         assert!(passed.insert(name.clone()), "{name} would be sent twice");
     }
-    // nginx's own, and what `ask` says to the relay directly.
-    let never = ["content-length", "transfer-encoding", "expect", "te", "relay-ask", "relay-command"];
+    // nginx's own, and what `ask` and `pair` say to the relay directly.
+    let never = [
+        "content-length",
+        "transfer-encoding",
+        "expect",
+        "te",
+        "relay-ask",
+        "relay-command",
+        "relay-pair",
+    ];
     for name in never {
         assert!(!passed.contains(name), "{name} is not the proxy's to pass on");
     }

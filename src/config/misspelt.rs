@@ -4,12 +4,18 @@
 use std::ffi::OsString;
 
 /// Every variable that the relay reads.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 16] = [
     "LISTEN_ADDR",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
     "API_KEY",
     "API_KEY_FILE",
+    "AGENTS",
+    "AGENTS_FILE",
+    "AGENT_NAME",
+    "SMART_HOME_SECRET",
+    "SMART_HOME_SECRET_FILE",
+    "SMART_HOME_DEVICES",
     "ALICE_USER_IDS",
     "ALICE_SKILL_ID",
     "REPLY_TIMEOUT_MS",
@@ -96,7 +102,8 @@ mod tests {
 
     #[test]
     fn every_variable_that_the_relay_reads_is_known() {
-        let sources = [include_str!("mod.rs"), include_str!("credentials.rs")];
+        let sources =
+            [include_str!("mod.rs"), include_str!("credentials.rs"), include_str!("smart_home.rs")];
         let is_variable = |text: &&str| {
             text.contains('_') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
         };

@@ -54,7 +54,7 @@ impl<'a> Asked<'a> {
     pub fn read(json: &'a RawValue) -> Self {
         let fields = Fields::of(json);
         let kind = fields.as_ref().and_then(|fields| fields.text("type")).unwrap_or_default();
-        let state = fields.and_then(|fields| fields.fields("state"));
+        let state = fields.and_then(|fields| fields.object("state"));
         let part = |key| state.as_ref().and_then(|state| state.get(key));
         let suggested = || match bare(&kind) {
             "on_off" => "on",

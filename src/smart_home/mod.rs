@@ -308,7 +308,7 @@ impl SmartHome {
 /// Returns the devices that a body asks to act, each with what is asked of it. What has no id can't be
 /// answered, and is passed over.
 fn asked(body: &[u8]) -> Result<Vec<(String, Vec<Asked<'_>>)>, &'static str> {
-    let devices = object(body)?.fields("payload").and_then(|payload| payload.list("devices"));
+    let devices = object(body)?.object("payload").and_then(|payload| payload.list("devices"));
     let devices = devices.ok_or("the body has no `payload` with a list of `devices`")?;
     let mut left = MAX_ASKED;
     let mut all = Vec::new();

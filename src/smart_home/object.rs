@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the object of `key`, if it is one.
-    pub fn fields(&self, key: &str) -> Option<Self> {
+    pub fn object(&self, key: &str) -> Option<Self> {
         Self::of(self.get(key)?)
     }
 
@@ -89,10 +89,10 @@ mod tests {
         let raw: &RawValue = serde_json::from_str(json).unwrap();
         let fields = Fields::of(raw).unwrap();
         assert_eq!(fields.text("a").as_deref(), Some("\u{fffd}"), "the last counts");
-        assert_eq!(fields.fields("o").unwrap().list("x").unwrap().len(), 2);
+        assert_eq!(fields.object("o").unwrap().list("x").unwrap().len(), 2);
         assert!(fields.get("n").is_none() && fields.get("b").is_none());
         assert!(
-            fields.text("a2").is_none() && fields.list("o").is_none() && fields.fields("a").is_none()
+            fields.text("a2").is_none() && fields.list("o").is_none() && fields.object("a").is_none()
         );
     }
 }
