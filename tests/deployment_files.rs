@@ -6,8 +6,11 @@ use std::path::Path;
 use home_alice_relay::limits::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS, PLACEHOLDER};
 
 const CARGO: &str = include_str!("../Cargo.toml");
-const CODE: [&str; 2] =
-    [include_str!("../src/config/mod.rs"), include_str!("../src/config/credentials.rs")];
+const CODE: [&str; 3] = [
+    include_str!("../src/config/mod.rs"),
+    include_str!("../src/config/credentials.rs"),
+    include_str!("../src/config/smart_home.rs"),
+];
 const COMPOSE: &str = include_str!("../docker-compose.yml");
 const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
 const DOCKERFILE: &str = include_str!("../Dockerfile");

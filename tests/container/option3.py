@@ -523,7 +523,7 @@ def secret_files(world: World, proxy):
     """The secrets in files of their own, as the document says it; and a backup."""
     world.do("backup")
     backup = world.work / "home-alice-relay-backup.tar.gz"
-    assert run("tar", "-tzf", backup).stdout.split() == [".env", "docker-compose.yml"]
+    assert run("tar", "-tzf", backup).stdout.split() == [".env", "docker-compose.yml", "files/", "files/.gitignore"]
     environment = (world.clone / ".env").read_text()
     compose = world.clone / "docker-compose.yml"
     webhook = proxy.webhook()
@@ -541,13 +541,14 @@ def secret_files(world: World, proxy):
     assert world.do("option 3 verify").stdout == "Сделано: системная информация\n"
     told = docker("inspect", RELAY) + (world.clone / ".env").read_text()
     assert key not in told and webhook.rsplit("/", 1)[1] not in told, "a secret is still shown"
-    for file in (world.clone / "secrets").iterdir():
+    for file in (world.clone / "files").glob("[A-Z]*"):
         assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (10001, 0o600), file
-    assert run("git", "status", "--porcelain", "secrets", cwd=world.clone).stdout == ""
+    assert run("git", "status", "--porcelain", "files", cwd=world.clone).stdout == ""
     agent.end()
     compose.write_text(text)
     (world.clone / ".env").write_text(environment)
-    run("rm", "-r", world.clone / "secrets")
+    for file in (world.clone / "files").glob("[A-Z]*"):
+        file.unlink()
     world.up()
 
 

@@ -140,7 +140,7 @@ def checks(bench: Bench):
         after, expected = same_but(before, folder, API_KEY=..., WEBHOOK_SECRET=...)
         assert after == expected, (name, after)
         for secret, value in (("API_KEY", KEY), ("WEBHOOK_SECRET", SECRET)):
-            file = folder / "secrets" / secret
+            file = folder / "files" / secret
             assert file.read_text() == f"{value}\n", (name, file.read_text())
             assert file.stat().st_mode & 0o777 == 0o600, name
 
@@ -166,7 +166,7 @@ def checks(bench: Bench):
     # A file without the secrets loses nothing, and no secret is made empty.
     lonely = f"API_KEY={KEY}\nLOG_LEVEL=debug\n".encode()
     folder = bench.run("secret files", lonely, ("dash",), "C", 2)
-    assert (folder / ".env").read_bytes() == lonely and not (folder / "secrets" / "WEBHOOK_SECRET").exists()
+    assert (folder / ".env").read_bytes() == lonely and not (folder / "files" / "WEBHOOK_SECRET").exists()
 
 
 def main():
