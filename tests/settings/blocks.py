@@ -90,6 +90,9 @@ class Bench:
         folder = self.work / "bench" / str(self.tried)
         folder.mkdir(parents=True)
         (folder / ".env.example").write_bytes((REPOSITORY / ".env.example").read_bytes())
+        (folder / "files").mkdir()
+        (folder / "examples").mkdir()
+        (folder / "examples" / "smart-home.json").touch()
         if content is not None:
             (folder / ".env").write_bytes(content)
             (folder / ".env").chmod(0o600)
@@ -135,6 +138,20 @@ def checks(bench: Bench):
     for name, before, folder in bench.over_all("ids set", KEY):
         after, expected = same_but(before, folder, **ids)
         assert after == expected, (name, after)
+
+    # What one paste has added, a second leaves alone.
+    for block, setting, value in (
+        ("another pc", "AGENTS", "ноутбук=[0-9a-f]{64}"),
+        ("smart home on", "SMART_HOME_SECRET", "[0-9a-f]{64}"),
+        ("devices file", "SMART_HOME_DEVICES", "/files/smart-home.json"),
+    ):
+        for name, before, folder in bench.over_all(block, KEY):
+            added = read((folder / ".env").read_bytes()).get(setting, "")
+            assert re.fullmatch(value, added), (name, added)
+            after, expected = same_but(before, folder, **{setting: added})
+            assert after == expected, (name, after)
+        folder = bench.run(block, f"API_KEY={KEY}\nexport {setting} = mine\n".encode(), ("dash",), "C", 2)
+        assert read((folder / ".env").read_bytes()) == {"API_KEY": KEY, setting: "mine"}, block
 
     for name, before, folder in bench.over_all("secret files", KEY):
         after, expected = same_but(before, folder, API_KEY=..., WEBHOOK_SECRET=...)
