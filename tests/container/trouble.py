@@ -5,7 +5,7 @@ import time
 
 from harness import DOMAIN, MARK, NETWORK, RELAY, Log, docker, log_of, run
 from option3 import agent_in_network, nothing_leaks
-from world import World
+from world import REPOSITORY, World
 
 
 def table(world: World, proxy):
@@ -56,7 +56,8 @@ def table(world: World, proxy):
     row("(signal: 9, SIGKILL: kill)",
         run("cargo", "build", "--locked", "--offline", cwd=world.clone, check=False,
             env={**world.environment, "RUSTC_WRAPPER": str(killed)}).stdout)  # fmt: skip
-    row("can't listen on … (LISTEN_ADDR): Cannot assign requested address (os error 99)…",
+    row("can't listen on … (LISTEN_ADDR): Cannot assign requested address (os error 99); this machine has no "
+        "such address: name one of its own, or wait until Docker's network is up",
         docker("run", "--rm", "--name", f"{MARK}-nowhere", "-e", "LISTEN_ADDR=10.9.9.9:8080",
                "-e", f"API_KEY={world.key}", RELAY, check=False))  # fmt: skip
 
@@ -121,6 +122,8 @@ def table(world: World, proxy):
     assert status == 502, status
     row("502 Bad Gateway", body)
     row("while SSL handshaking to upstream", log_of(tls.name))
+    row("A connection from … brought bytes that are no HTTP request: a proxy whose scheme for the relay is https "
+        "(it must be http), HTTP/2, or a byte that is no ASCII in a header field", log_of(RELAY))  # fmt: skip
 
     # Websockets Support off.
     agent = world.agent(proxy, host="no-websockets.your-domain.com")
@@ -200,3 +203,9 @@ def table(world: World, proxy):
     assert missing.returncode != 0
     row("… declared as external, but could not be found", missing.stdout)
     assert "Please create the network manually" in missing.stdout, missing.stdout
+
+    # What an old or an odd machine alone brings about.
+    for said in ("This system does not tell TCP_INFO: idle connections are not limited",
+                 "the system refuses a new thread (clone3): …; Docker before 20.10.10 forbids it to programs of a "
+                 "newer glibc: update Docker"):  # fmt: skip
+        world.document.row_is_in(said, REPOSITORY / "src")
