@@ -39,12 +39,6 @@ class Document:
             raise AssertionError(f"what was seen is not {row!r}:\n{seen}")
         self.rows[row] = True
 
-    def row_is_in(self, row: str, sources: Path) -> None:
-        """As `row_is_seen`, for what can't be made to happen here: the sources hold its words."""
-        text = "".join(path.read_text() for path in sorted(sources.rglob("*.rs")))
-        # A literal goes on behind a backslash at the end of its line.
-        self.row_is_seen(row, re.sub(r"\\\n\s*", "", text))
-
     def never_seen(self) -> list[str]:
         return sorted(f"block {name!r}" for name in self.unused) + sorted(
             f"row {row!r}" for row, seen in self.rows.items() if not seen

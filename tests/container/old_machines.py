@@ -46,10 +46,13 @@ def calls_taken_away(world: World):
     tcp_info = [{"index": 1, "value": 6, "op": "SCMP_CMP_EQ"}, {"index": 2, "value": 11, "op": "SCMP_CMP_EQ"}]
     warning = "This system does not tell TCP_INFO: idle connections are not limited"
     serves, log = run_without(world, "getsockopt", EOPNOTSUPP, tcp_info)
-    assert serves and warning in log, log
+    assert serves, log
+    world.document.row_is_seen(warning, log)
 
     serves, log = run_without(world, "clone3", EPERM)
-    assert not serves and "the system refuses a new thread (clone3)" in log and "update Docker" in log, log
+    assert not serves, log
+    world.document.row_is_seen("the system refuses a new thread (clone3): …; Docker before 20.10.10 forbids it to programs "
+                               "of a newer glibc: update Docker", log)  # fmt: skip
 
     serves, log = run_without(world, "eventfd2", EPERM)
     assert not serves and "the system refuses a descriptor (eventfd)" in log, log
