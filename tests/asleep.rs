@@ -59,14 +59,13 @@ fn what_is_said_to_a_sleeping_pc_is_told_as_not_sent_and_is_never_carried_out() 
 
 #[test]
 fn on_a_quiet_line_commands_wait_together_for_a_sign_and_go_in_order() {
-    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000"), ("LOG_LEVEL", "debug")]);
     let mut agent = relay.agent();
     silence();
     let mut clients = Vec::new();
     for number in 0..5 {
         clients.push(say(&relay, &format!("команда {number}")));
-        // It has been taken up when another connection is answered.
-        assert_eq!(relay.get("/health").status, 200);
+        relay.line("waits for a sign of the agent");
     }
     assert!(matches!(agent.read().unwrap(), Message::Ping(_)), "a ping goes first");
     for number in 0..5 {
@@ -114,13 +113,13 @@ fn while_a_command_is_at_work_the_next_is_withdrawn_at_its_own_deadline() {
 
 #[test]
 fn a_command_that_waits_for_a_sign_when_the_link_breaks_was_not_sent() {
-    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000")]);
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "30000"), ("LOG_LEVEL", "debug")]);
     let mut agent = relay.agent();
     let mut sent = say(&relay, "думай");
     agent.command();
     silence();
     let mut waiting = say(&relay, "потом");
-    assert_eq!(relay.get("/health").status, 200);
+    relay.line("waits for a sign of the agent");
     drop(agent);
     let lost = "Связь с компьютером прервалась";
     assert_eq!(said(&sent.response().json()), format!("{lost}. Возможно, команда выполнилась."));

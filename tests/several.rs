@@ -88,6 +88,27 @@ fn a_name_alone_asks_whether_the_pc_is_connected_and_for_how_long() {
 }
 
 #[test]
+fn the_dialogue_of_the_readme_is_what_alice_says() {
+    let readme = include_str!("../README.md");
+    let (_, several) = readme.split_once("## Several PCs").unwrap();
+    let (several, _) = several.split_once("\n## ").unwrap();
+    let lines: Vec<_> = several.lines().filter_map(|line| line.strip_prefix("> — ")).collect();
+    let relay = household(&[]);
+    let mut notebook = agent(&relay, NOTEBOOK);
+    let normalised = |words: &str| words.trim().to_lowercase().replace([',', '.'], "");
+    let mut http = relay.http();
+    http.send_post(&turn(&normalised(lines[0])).to_string());
+    let (id, text) = notebook.command();
+    assert_eq!(text, "громче");
+    notebook.answer(&id, lines[1].trim());
+    assert_eq!(said(&http.response().json()), lines[1].trim());
+    assert_eq!(relay.say(&normalised(lines[2])), lines[3].trim());
+    let (told, _) = lines[5].split_once("уже ").unwrap();
+    assert!(relay.say(&normalised(lines[4])).starts_with(told));
+    assert_eq!(lines.len(), 6);
+}
+
+#[test]
 fn a_link_that_breaks_takes_its_own_commands_along_and_no_others() {
     let relay = household(&[]);
     let (mut desktop, mut notebook) = (agent(&relay, KEY), agent(&relay, NOTEBOOK));

@@ -106,7 +106,12 @@ impl Registry {
             return self.write(link, command, now);
         }
         let mut probe = lock(&link.probe);
-        match probe.offer(command, link.heard(), now) {
+        let id = command.id.clone();
+        let offered = probe.offer(command, link.heard(), now);
+        if !matches!(offered, Offered::Send(_)) {
+            log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
+        }
+        match offered {
             Offered::Send(command) => self.write(link, command, now),
             Offered::Ping => {
                 // Before the ping: whoever hears its answer must find the command.
