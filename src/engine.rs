@@ -105,7 +105,7 @@ impl<R: Request> Engine<R> {
             registry.clone(),
             commands.clone(),
             names.clone(),
-            config.reply_timeout,
+            (config.reply_timeout, config.leaves_after_one_phrase),
             owed.clone(),
         );
         let strangers = repeats("Smart Home requests refused");

@@ -48,7 +48,8 @@ pub struct Speech {
     text: String,
     tts: Option<String>,
     buttons: Vec<Button>,
-    end_session: bool,
+    /// What the agent has said of it, if anything.
+    end_session: Option<bool>,
     failed: bool,
 }
 
@@ -57,7 +58,7 @@ impl Speech {
     pub fn new(text: &str) -> Self {
         let text = if text.trim().is_empty() { DONE } else { text };
         let failed = text.starts_with(FAILURE);
-        Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: false, failed }
+        Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: None, failed }
     }
 
     /// Adds what is spoken when it differs from the text. One without a word says nothing else than the
@@ -76,7 +77,22 @@ impl Speech {
 
     /// Says whether Alice leaves the skill.
     pub fn with_end_session(self, end_session: bool) -> Self {
-        Self { end_session, ..self }
+        Self { end_session: Some(end_session), ..self }
+    }
+
+    /// Takes over what another speech says of that.
+    pub fn with_end_of(self, other: &Self) -> Self {
+        Self { end_session: other.end_session, ..self }
+    }
+
+    /// Whether the speaker may be its owner's again after it: nobody has said whether Alice leaves the skill, and it
+    /// asks for nothing, neither by a question nor by buttons.
+    pub fn asks_for_nothing(&self) -> bool {
+        let ends_in_a_question = |words: &str| words.trim_end().ends_with('?');
+        self.end_session.is_none()
+            && self.buttons.is_empty()
+            && !ends_in_a_question(&self.text)
+            && !ends_in_a_question(self.spoken())
     }
 
     /// Takes the agent's word for whether its command was carried out.
@@ -117,7 +133,7 @@ impl Speech {
 
     /// Whether Alice leaves the skill.
     pub fn end_session(&self) -> bool {
-        self.end_session
+        self.end_session.unwrap_or(false)
     }
 }
 
@@ -206,6 +222,21 @@ mod tests {
         let speech = Speech::new("готово").with_tts(Some("гот+ово")).by("ноутбук");
         assert_eq!((speech.text(), speech.spoken()), ("Ноутбук: готово", "Ноутбук: гот+ово"));
         assert_eq!(Speech::new(&"я".repeat(MAX_TEXT)).by("ёж").text().chars().count(), MAX_TEXT);
+    }
+
+    #[test]
+    fn what_asks_for_something_is_a_question_or_has_buttons_and_who_has_said_it_himself_is_not_asked() {
+        let button = Button { title: "да".into(), hide: true, url: None, payload: None };
+        assert!(Speech::new("Сделано.").asks_for_nothing());
+        for speech in [
+            Speech::new("Какую громкость? "),
+            Speech::new("Какую").with_tts(Some("как+ую?")),
+            Speech::new("Выберите.").with_buttons(vec![button]),
+            Speech::new("Сделано.").with_end_session(false),
+            Speech::new("Сделано.").with_end_session(true),
+        ] {
+            assert!(!speech.asks_for_nothing(), "{speech:?}");
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ fn an_event_without_a_command_gets_a_polite_sentence() {
     assert_eq!(relay.say(""), polite);
     for request in [
         json!({ "type": "AudioPlayer.PlaybackStarted" }),
-        json!({ "type": "ButtonPressed", "payload": { "a": 1 }, "nlu": { "tokens": ["да"] } }),
+        json!({ "type": "ButtonPressed", "payload": { "a": 1 }, "nlu": { "tokens": [] } }),
+        json!({ "type": "Purchase.Confirmation", "nlu": { "tokens": ["да"] } }),
         json!({ "type": "Show.Pull" }),
         json!({ "type": "SimpleUtterance", "command": null, "original_utterance": null }),
         json!({ "type": "SimpleUtterance", "command": "  " }),
@@ -241,4 +242,86 @@ fn a_turn_may_begin_with_a_byte_order_mark_and_hold_half_a_character() {
     assert_eq!(text, "файл \u{fffd}");
     agent.answer(&id, "да");
     assert_eq!(said(&http.response().json()), "да");
+}
+
+/// What a turn that opens its session with this command is told, and whether Alice leaves the skill.
+fn opening(relay: &Relay, command: &str) -> (String, bool) {
+    let mut first = turn(command);
+    first["session"]["new"] = json!(true);
+    let reply = relay.turn(&first);
+    (said(&reply), reply["response"]["end_session"].as_bool().unwrap())
+}
+
+/// The same, while the agent answers with this.
+fn answered(relay: &Relay, agent: &mut support::Agent, answer: serde_json::Value) -> bool {
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| opening(relay, "громче"));
+        let (id, _) = agent.command();
+        let mut message = answer;
+        message["id"] = json!(id);
+        agent.send(message.to_string());
+        told.join().unwrap().1
+    })
+}
+
+#[test]
+fn a_phrase_that_opened_the_skill_ends_it_unless_the_answer_asks_for_something() {
+    let relay = Relay::start(&[]);
+    assert_eq!(
+        opening(&relay, "громче"),
+        ("Компьютер не на связи. Проверьте, включён ли он.".into(), true)
+    );
+    let mut agent = relay.agent();
+    for (answer, leaves) in [
+        (json!({ "text": "Сделано." }), true),
+        (json!({ "text": "Сделано.", "end_session": null }), true),
+        (json!({ "text": 5 }), true),
+        (json!({ "text": "Какую громкость?" }), false),
+        (json!({ "text": "Какую громкость", "tts": "как+ую? " }), false),
+        (json!({ "text": "Выберите.", "buttons": [{ "title": "да" }] }), false),
+        (json!({ "text": "Сделано.", "end_session": false }), false),
+        (json!({ "text": "Какую?", "end_session": true }), true),
+    ] {
+        assert_eq!(answered(&relay, &mut agent, answer.clone()), leaves, "{answer}");
+    }
+    for (command, leaves) in [("помощь", false), ("готово", true), ("", false)] {
+        assert_eq!(opening(&relay, command).1, leaves, "{command}");
+    }
+    // In the middle of a session nothing has changed.
+    let mut http = relay.http();
+    http.send_post(&turn("громче").to_string());
+    let (id, _) = agent.command();
+    agent.answer(&id, "Сделано.");
+    assert_eq!(http.response().json()["response"]["end_session"], false);
+}
+
+#[test]
+fn a_phrase_that_opened_the_skill_keeps_it_while_there_is_more_to_hear() {
+    let relay = Relay::start(&[("REPLY_TIMEOUT_MS", "300")]);
+    let mut agent = relay.agent();
+    let (words, leaves) = opening(&relay, "долго");
+    assert!(words.contains("готово?") && !leaves, "{words}");
+    let (id, _) = agent.command();
+    // So long that the next answer does not fit beside it.
+    agent.answer(&id, &"а".repeat(1020));
+    relay.line("answered late");
+    assert!(!answered(&relay, &mut agent, json!({ "text": "Сделано." })), "an answer is kept");
+    assert_eq!(relay.say("готово"), "а".repeat(1020));
+    assert!(answered(&relay, &mut agent, json!({ "text": "Сделано." })));
+}
+
+#[test]
+fn who_wants_the_skill_to_stay_open_says_so() {
+    let relay = Relay::start(&[("AFTER_ONE_PHRASE", "stay")]);
+    let mut agent = relay.agent();
+    assert!(!answered(&relay, &mut agent, json!({ "text": "Сделано." })));
+    assert!(answered(&relay, &mut agent, json!({ "text": "Сделано.", "end_session": true })));
+}
+
+#[test]
+fn a_pressed_button_reaches_the_agent_as_its_words() {
+    let relay = Relay::start(&[]);
+    let _agent = relay.agent().echo_for_ever("нажато: ");
+    let request = json!({ "type": "ButtonPressed", "payload": { "a": 1 }, "nlu": { "tokens": ["да", "конечно"] } });
+    assert_eq!(said(&relay.turn(&turn_with("/request", request))), "нажато: да конечно");
 }

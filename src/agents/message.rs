@@ -82,8 +82,11 @@ impl Answer {
             .map_or_else(|| not_understood(name), |text| Speech::new(&text.0))
             .with_tts(tts.flatten().as_ref().filter(|_| text.is_some()).map(|tts| &*tts.0))
             .with_buttons(buttons)
-            .with_end_session(end_session.flatten().unwrap_or(false))
             .with_ok(ok.flatten().unwrap_or(true));
+        let speech = match end_session.flatten() {
+            Some(end_session) => speech.with_end_session(end_session),
+            None => speech,
+        };
         Ok(Self { id, speech, left_out })
     }
 }

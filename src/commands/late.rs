@@ -183,6 +183,12 @@ impl<A> Late<A> {
         meant.map(|working| (working.begun, working.owner.agent)).min()
     }
 
+    /// Whether anything is kept for the person to be told.
+    pub fn has_kept(&self, person: &Person) -> bool {
+        self.answers.iter().any(|kept| kept.owner.person == *person)
+            || self.losses.iter().any(|lost| lost.owner.person == *person)
+    }
+
     /// Whether a command is at work on `link`.
     pub fn is_any_at_work(&self, link: LinkId) -> bool {
         self.working.iter().any(|working| working.link == link)
@@ -288,7 +294,9 @@ mod tests {
         for stranger in [Person::Device("me".into()), Person::Account("you".into()), Person::Ask] {
             assert!(heard(&mut late, &stranger, now).is_empty());
         }
+        assert!(late.has_kept(&me()) && !late.has_kept(&Person::Ask));
         assert_eq!(heard(&mut late, &me(), now), ["done"]);
+        assert!(!late.has_kept(&me()));
         assert!(heard(&mut late, &me(), now).is_empty());
         assert_eq!((late.came, late.told), (1, 1));
     }

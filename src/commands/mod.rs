@@ -184,6 +184,11 @@ impl Commands {
         self.lock().late.offer(person, only, now, tell);
     }
 
+    /// As [`late::Late::has_kept`].
+    pub fn has_kept(&self, person: &Person) -> bool {
+        self.lock().late.has_kept(person)
+    }
+
     /// As [`late::Late::at_work`].
     pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         self.lock().late.at_work(person, only)

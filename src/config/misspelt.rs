@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 /// Every variable that the relay reads.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "LISTEN_ADDR",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
@@ -20,6 +20,7 @@ const KNOWN: [&str; 16] = [
     "ALICE_SKILL_ID",
     "REPLY_TIMEOUT_MS",
     "HEARTBEAT_SECS",
+    "AFTER_ONE_PHRASE",
     "LOG_LEVEL",
 ];
 

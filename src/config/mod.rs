@@ -28,6 +28,8 @@ pub struct Config {
     pub smart_home: SmartHome,
     /// How long a turn waits for the agent's answer (`REPLY_TIMEOUT_MS`).
     pub reply_timeout: Duration,
+    /// Whether Alice leaves the skill after a phrase that opened it (`AFTER_ONE_PHRASE`).
+    pub leaves_after_one_phrase: bool,
     /// How often the agent is pinged (`HEARTBEAT_SECS`).
     pub heartbeat: Duration,
     /// What is logged (`LOG_LEVEL`).
@@ -75,6 +77,18 @@ impl Config {
                 100..=30_000,
                 "milliseconds",
             )?),
+            leaves_after_one_phrase: match given(text, "AFTER_ONE_PHRASE")?.as_deref() {
+                None | Some("leave") => true,
+                Some("stay") => false,
+                Some(other) => {
+                    let problem = format!("is {}", quoted(other));
+                    return Err(ConfigError::new(
+                        "AFTER_ONE_PHRASE",
+                        problem,
+                        "it may be leave or stay",
+                    ));
+                }
+            },
             heartbeat: Duration::from_secs(number(text, "HEARTBEAT_SECS", 20, 1..=60, "seconds")?),
             log_level: match given(text, "LOG_LEVEL")? {
                 None => log::LevelFilter::Info,
@@ -161,5 +175,9 @@ mod tests {
         assert!(read(&[("HEARTBEAT_SECS", "0")]).is_err());
         assert!(read(&[("HEARTBEAT_SECS", "60")]).is_ok());
         assert!(read(&[("LOG_LEVEL", "loud")]).is_err());
+        let leaves =
+            |value| read(&[("AFTER_ONE_PHRASE", value)]).map(|config| config.leaves_after_one_phrase);
+        assert_eq!((leaves("leave"), leaves("stay"), leaves("")), (Ok(true), Ok(false), Ok(true)));
+        assert!(leaves("go").unwrap_err().to_string().contains("leave or stay"));
     }
 }

@@ -36,7 +36,7 @@ pub fn tell_before(
         let all: Vec<_> = parts[..count].iter().chain([&last]).cloned().collect();
         if fit(&all) {
             let both = join(&all).with_buttons(own.buttons().to_vec());
-            return (count, both.with_end_session(own.end_session()));
+            return (count, both.with_end_of(own));
         }
     }
     (0, own.clone())

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::json::{Object, Text, without_bom};
 
@@ -22,7 +23,8 @@ pub struct Turn<'a> {
     pub user_id: Option<Cow<'a, str>>,
     /// The device or the app.
     pub device_id: Option<Cow<'a, str>>,
-    /// The phrase, normalised by Yandex; empty when the turn carries none.
+    /// The phrase, normalised by Yandex, or the words of the button that was pressed; empty when the turn carries
+    /// none.
     pub command: Cow<'a, str>,
     /// Whether this is the platform's availability probe.
     pub is_ping: bool,
@@ -96,6 +98,29 @@ struct RawRequest<'a> {
     command: Option<Text<'a>>,
     #[serde(borrow)]
     original_utterance: Option<Text<'a>>,
+    /// Read on its own where a button was pressed: whatever else it holds is none of the relay's business.
+    #[serde(borrow)]
+    nlu: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawNlu<'a> {
+    #[serde(borrow)]
+    tokens: Vec<Text<'a>>,
+}
+
+impl<'a> RawRequest<'a> {
+    /// Returns the words of the button that was pressed, if one was: such a turn has no command.
+    fn pressed(&self) -> Option<String> {
+        if self.kind?.get() != "\"ButtonPressed\"" {
+            return None;
+        }
+        let Object(nlu) = serde_json::from_str::<Object<RawNlu<'a>>>(self.nlu?.get()).ok()?;
+        let words: Vec<_> = nlu.tokens.iter().map(|token| token.0.trim()).collect();
+        Some(words.join(" ").trim().to_owned())
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -115,7 +140,11 @@ impl<'a> Turn<'a> {
         }
         let Object(session) = raw.session;
         let (command, utterance) = match raw.request {
-            Some(Object(request)) => (request.command, request.original_utterance),
+            Some(Object(request)) => {
+                let command = request.pressed().map(Cow::Owned);
+                let command = command.or(request.command.map(|text| trimmed(text.0)));
+                (command, request.original_utterance)
+            }
             None => (None, None),
         };
         Ok(Self {
@@ -128,7 +157,7 @@ impl<'a> Turn<'a> {
                 .and_then(|application| application.0.application_id)
                 .or(session.user_id)
                 .map(Cow::from),
-            command: command.map(|text| trimmed(text.0)).unwrap_or_default(),
+            command: command.unwrap_or_default(),
             is_ping: utterance.is_some_and(|utterance| utterance.0 == "ping"),
         })
     }
@@ -199,6 +228,29 @@ mod tests {
         );
         for text in [&turn.command, &turn.version, &turn.skill_id.unwrap(), &turn.user_id.unwrap()] {
             assert!(matches!(text, Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pressed_button_is_a_command_of_its_words() {
+        let command = |request: &str| {
+            let body = format!(r#"{{"session":{{}},"request":{request}}}"#);
+            Turn::parse(body.as_bytes()).unwrap().command.into_owned()
+        };
+        for (request, words) in [
+            (
+                r#"{"type":"ButtonPressed","nlu":{"tokens":["да","конечно"]},"payload":{"a":1}}"#,
+                "да конечно",
+            ),
+            (r#"{"type":"ButtonPressed","command":"нет","nlu":{"tokens":["\u0434\u0430"]}}"#, "да"),
+            (r#"{"type":"ButtonPressed","nlu":{"tokens":[]}}"#, ""),
+            (r#"{"type":"ButtonPressed","nlu":{"tokens":[5]}}"#, ""),
+            (r#"{"type":"ButtonPressed","nlu":5,"command":"да"}"#, "да"),
+            (r#"{"type":"ButtonPressed"}"#, ""),
+            (r#"{"type":"Purchase.Confirmation","nlu":{"tokens":["да"]}}"#, ""),
+            (r#"{"type":5,"nlu":{"tokens":["да"]},"command":"нет"}"#, "нет"),
+        ] {
+            assert_eq!(command(request), words, "{request}");
         }
     }
 

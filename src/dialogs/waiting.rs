@@ -21,6 +21,8 @@ pub struct WaitingTurn<R: Request> {
     pub names: Names,
     /// Which one it is said to.
     pub agent: AgentId,
+    /// Whether it is the only phrase of its session.
+    pub is_one_phrase: bool,
 }
 
 impl<R: Request> Waits for WaitingTurn<R> {
@@ -30,8 +32,9 @@ impl<R: Request> Waits for WaitingTurn<R> {
         let outcome = ended.outcome();
         let person = of.and_then(|of| of.person);
         let asked = of.filter(|_| person == Some(&Person::Ask));
-        let reply = |speech: &Speech| {
-            let reply = reply(speech, &self.version, outcome);
+        let reply = |speech: Speech| {
+            let speech = if self.is_one_phrase { leave(speech, person, commands) } else { speech };
+            let reply = reply(&speech, &self.version, outcome);
             match asked {
                 Some(Told { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
                 None => reply,
@@ -48,7 +51,7 @@ impl<R: Request> Waits for WaitingTurn<R> {
                         count
                     });
                 }
-                let reply = reply(&said.unwrap_or(own));
+                let reply = reply(said.unwrap_or(own));
                 return self.incoming.answer(reply);
             }
             Ended::LinkLost => phrases::LINK_LOST.about(name),
@@ -59,9 +62,16 @@ impl<R: Request> Waits for WaitingTurn<R> {
             Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.about(name),
             Ended::Busy => phrases::BUSY.about(name),
         };
-        let reply = reply(&words);
+        let reply = reply(words);
         self.incoming.answer_by_worker(reply);
     }
+}
+
+/// Leaves the skill after the only phrase of a session, so that the speaker is its owner's again: unless what is said
+/// asks for something, or the person has more to hear.
+pub fn leave(speech: Speech, person: Option<&Person>, commands: &Commands) -> Speech {
+    let leaves = speech.asks_for_nothing() && !person.is_some_and(|person| commands.has_kept(person));
+    if leaves { speech.with_end_session(true) } else { speech }
 }
 
 /// What Alice says at the deadline of a command whose answer will be kept.

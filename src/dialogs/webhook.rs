@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::agents::link::Link;
 use crate::agents::message;
 use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
 use crate::agents::registry::Registry;
@@ -17,7 +18,7 @@ use crate::dialogs::access::{Access, Stranger, Visitor};
 use crate::dialogs::names::Addresses;
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
-use crate::dialogs::waiting::WaitingTurn;
+use crate::dialogs::waiting::{WaitingTurn, leave};
 use crate::dialogs::{news, phrases, words};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
@@ -37,27 +38,29 @@ pub struct Webhook {
     names: Names,
     addresses: Addresses,
     reply_timeout: Duration,
+    /// Whether the only phrase of a session ends it.
+    leaves: bool,
     /// What a turn that waits holds.
     owed: Arc<Owed>,
 }
 
 impl Webhook {
     /// Sends commands of those whom `access` admits to the registry's agents, which are called `names`. Each waits
-    /// in `commands` for `reply_timeout`, and its reply is `owed`.
+    /// in `commands` for `reply_timeout`, and its reply is `owed`. The only phrase of a session ends it if it `leaves`.
     pub fn new(
         access: Arc<Access>,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
         names: Names,
-        reply_timeout: Duration,
+        (reply_timeout, leaves): (Duration, bool),
         owed: Arc<Owed>,
     ) -> Self {
         let addresses = Addresses::new(&names);
-        Self { access, registry, commands, names, addresses, reply_timeout, owed }
+        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
-    pub fn serve<R: Request>(&self, incoming: Incoming<R>, body: &[u8], now: Instant) {
+    pub fn serve<R: Request>(&self, mut incoming: Incoming<R>, body: &[u8], now: Instant) {
         let turn = match Turn::parse(body) {
             Ok(turn) => turn,
             Err(error) => {
@@ -83,13 +86,18 @@ impl Webhook {
             None => (None, &*turn.command),
         };
         let greets = command.is_empty() && named.is_none() && turn.new_session;
+        let is_one_phrase = self.leaves && turn.new_session && !turn.command.is_empty();
+        let finish = |speech| match is_one_phrase {
+            true => leave(speech, person.as_ref(), &self.commands),
+            false => speech,
+        };
         if greets || words::asks_for_news(command) {
             let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
-            say(incoming, speech, outcome);
+            say(incoming, finish(speech), outcome);
         } else if command.is_empty() {
             let words = match named {
-                Some(agent) => self.state(agent, now),
+                Some(agent) => finish(self.state(agent, now)),
                 None => phrases::NO_COMMAND.into(),
             };
             say(incoming, words, Outcome::OwnWords);
@@ -97,7 +105,18 @@ impl Webhook {
             say(incoming, self.help(), Outcome::OwnWords);
         } else {
             let agent = named.unwrap_or(AgentId::DEFAULT);
-            self.forward(incoming, &turn.version, (agent, command), person, now);
+            let Some(owed) = self.owed.owe() else {
+                return say(incoming, finish(phrases::STOPPING.into()), Outcome::Stopping);
+            };
+            let Some(link) = self.registry.current(agent) else {
+                let words = phrases::NO_AGENT.about(self.names.among_several(agent));
+                return say(incoming, finish(words), Outcome::NoAgent);
+            };
+            let version = turn.version.into_owned();
+            let names = self.names.clone();
+            incoming.owe(owed);
+            let waiting = WaitingTurn { incoming, version, names, agent, is_one_phrase };
+            self.forward(&link, command, person, Box::new(waiting), now);
         }
     }
 
@@ -154,33 +173,20 @@ impl Webhook {
         }
     }
 
-    fn forward<R: Request>(
+    fn forward(
         &self,
-        mut incoming: Incoming<R>,
-        version: &str,
-        (agent, command): (AgentId, &str),
+        link: &Link,
+        command: &str,
         person: Option<Person>,
+        waiting: Box<dyn Waits>,
         now: Instant,
     ) {
-        let say = |incoming: Incoming<R>, words: &Speech, outcome| {
-            incoming.answer(reply(words, version, outcome));
-        };
-        let Some(owed) = self.owed.owe() else {
-            return say(incoming, &phrases::STOPPING.into(), Outcome::Stopping);
-        };
-        let Some(link) = self.registry.current(agent) else {
-            let words = phrases::NO_AGENT.about(self.names.among_several(agent));
-            return say(incoming, &words, Outcome::NoAgent);
-        };
-        incoming.owe(owed);
-        let (version, names) = (version.to_owned(), self.names.clone());
-        let waiting: Box<dyn Waits> = Box::new(WaitingTurn { incoming, version, names, agent });
         let deadline = now + self.reply_timeout;
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let message = message::command(&id, command);
             let patience = PROBE_TIMEOUT;
-            self.registry.send(&link, Unsent { id, message, since: now, patience, deadline }, now);
+            self.registry.send(link, Unsent { id, message, since: now, patience, deadline }, now);
         }
     }
 
