@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::agents::registry::Registry;
+use crate::agents::telling::Telling;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::config::secret::random_bytes;
@@ -57,6 +58,8 @@ pub struct Engine<R: Request> {
     pub rejected: Arc<Repeats>,
     /// Takes what is to be said of agents' messages that can't be used.
     pub odd: Arc<Repeats>,
+    /// Writes what agents are told.
+    pub telling: Arc<Telling>,
     /// Takes what is to be said of tiny_http's failures.
     pub failed: Arc<Repeats>,
     turned_away: Arc<Repeats>,
@@ -100,6 +103,8 @@ impl<R: Request> Engine<R> {
         ));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
+        let odd = repeats("odd messages of agents");
+        let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
         let webhook = Webhook::new(
             access.clone(),
             registry.clone(),
@@ -107,11 +112,11 @@ impl<R: Request> Engine<R> {
             names.clone(),
             (config.reply_timeout, config.leaves_after_one_phrase),
             owed.clone(),
+            telling.clone(),
         );
         let strangers = repeats("Smart Home requests refused");
         let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
-        let odd = repeats("odd messages of agents");
         let engine = Self {
             connections,
             sweeper,
@@ -124,6 +129,7 @@ impl<R: Request> Engine<R> {
             requests,
             rejected,
             odd,
+            telling,
             failed,
             turned_away,
             no_request,

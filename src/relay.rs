@@ -178,6 +178,7 @@ fn smart_home(
         registry: engine.registry.clone(),
         commands: engine.commands.clone(),
         owed: engine.owed.clone(),
+        telling: engine.telling.clone(),
         strangers: engine.strangers.clone(),
         lines: engine.requests.clone(),
     };

@@ -84,6 +84,7 @@ impl Routes {
             engine.commands.clone(),
             engine.rejected.clone(),
             engine.odd.clone(),
+            engine.telling.clone(),
         );
         Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home }
     }

@@ -12,6 +12,8 @@ use tiny_http::{Header, Response, StatusCode};
 use crate::agents::link::Link;
 use crate::agents::reader::Reader;
 use crate::agents::registry::Registry;
+use crate::agents::second;
+use crate::agents::telling::{Format, Telling};
 use crate::agents::wire::SocketWire;
 use crate::commands::Commands;
 use crate::commands::under_way::LinkId;
@@ -31,19 +33,21 @@ pub struct Handshake {
     links: AtomicU64,
     rejected: Arc<Repeats>,
     odd: Arc<Repeats>,
+    telling: Arc<Telling>,
 }
 
 impl Handshake {
     /// Lets in who shows an agent's key of `credentials`; tells `rejected` of the others, and `odd` of messages that can't be
-    /// used.
+    /// used. `telling` knows what each is told first.
     pub fn new(
         credentials: Credentials,
         registry: Arc<Registry>,
         commands: Arc<Commands>,
         rejected: Arc<Repeats>,
         odd: Arc<Repeats>,
+        telling: Arc<Telling>,
     ) -> Self {
-        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd }
+        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd, telling }
     }
 
     /// Answers one request for `/ws`.
@@ -120,12 +124,19 @@ impl Handshake {
         let Some(socket) = incoming.socket() else { return incoming.cut() };
         let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
         let id = LinkId::new(shown.agent, self.links.fetch_add(1, Relaxed));
-        let link = Arc::new(Link::new(id, peer, wire, Instant::now()));
+        let format = format_of(&incoming);
+        let link = Arc::new(Link::new(id, peer, wire, format, Instant::now()));
+        let mut switching = Response::empty(StatusCode(101)).with_header(accept);
+        if format == Format::Second {
+            // Before any command can be put in.
+            let _ = link.text(self.telling.greeting());
+            let protocol = Header::from_bytes("Sec-WebSocket-Protocol", second::PROTOCOL);
+            switching = protocol.into_iter().fold(switching, Response::with_header);
+        }
         // Before the agent is told, so that no turn misses an agent that believes itself connected.
         let Some(running) = self.registry.join(link.clone(), shown, Instant::now()) else {
             return incoming.answer(Answer::error(503, "the relay is stopping"));
         };
-        let switching = Response::empty(StatusCode(101)).with_header(accept);
         let switch = |request: tiny_http::Request| request.upgrade("websocket", switching);
         let Some(stream) = incoming.upgrade(switch) else { return };
         // Before anything is read: what the agent sends first may be a Close, and its confirmation must
@@ -150,6 +161,18 @@ fn key_in_query(target: &str) -> Option<Vec<u8>> {
     let (_, query) = target.split_once('?')?;
     let value = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
     Some(percent_decode_str(value).collect())
+}
+
+/// Returns what the agent's commands shall look like: it offers the second format as a subprotocol (RFC 6455, 4.1), by its
+/// exact name.
+fn format_of(incoming: &Incoming) -> Format {
+    let fields = incoming.request().headers().iter();
+    let lines = fields.filter(|header| header.field.equiv("Sec-WebSocket-Protocol"));
+    let mut offered = lines.flat_map(|header| header.value.as_str().split(','));
+    match offered.any(|name| name.trim() == second::PROTOCOL) {
+        true => Format::Second,
+        false => Format::First,
+    }
 }
 
 /// Returns what proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).

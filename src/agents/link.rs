@@ -10,6 +10,7 @@ use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
 use crate::agents::outbox::{LinkDown, MAX_OUTBOX, Outbox, Wire};
 use crate::agents::probe::Probe;
+use crate::agents::telling::Format;
 use crate::commands::under_way::LinkId;
 
 /// One link. Nobody who sends on it waits.
@@ -24,17 +25,20 @@ pub struct Link {
     pub probe: Mutex<Probe>,
     /// Whether any do, for those who needn't take the lock otherwise.
     pub has_waiting: AtomicBool,
+    /// What its commands look like.
+    pub format: Format,
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
 }
 
 impl Link {
-    /// A link over `wire` that is opened `now`. What is sent waits until [`Outbox::open`].
-    pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, now: Instant) -> Self {
+    /// A link over `wire`, whose commands have this `format`, that is opened `now`. What is sent waits until
+    /// [`Outbox::open`].
+    pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, format: Format, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
         let (probe, has_waiting, heard) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
-        Self { id, peer, outbox, probe, has_waiting, opened: now, heard }
+        Self { id, peer, outbox, probe, has_waiting, format, opened: now, heard }
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].
@@ -108,8 +112,13 @@ mod tests {
 
     fn link() -> (Link, MadeUp, Instant) {
         let (wire, now) = (MadeUp::default(), Instant::now());
-        let link =
-            Link::new(LinkId::new(AgentId::DEFAULT, 1), "an agent".into(), Box::new(wire.clone()), now);
+        let link = Link::new(
+            LinkId::new(AgentId::DEFAULT, 1),
+            "an agent".into(),
+            Box::new(wire.clone()),
+            Format::First,
+            now,
+        );
         link.outbox.open();
         (link, wire, now)
     }

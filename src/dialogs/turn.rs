@@ -17,6 +17,8 @@ pub struct Turn<'a> {
     pub version: Cow<'a, str>,
     /// Whether this is the session's first turn.
     pub new_session: bool,
+    /// Which session this is.
+    pub session_id: Option<Cow<'a, str>>,
     /// Which skill this is.
     pub skill_id: Option<Cow<'a, str>>,
     /// The Yandex account; none when the user is not logged in.
@@ -28,6 +30,12 @@ pub struct Turn<'a> {
     pub command: Cow<'a, str>,
     /// Whether this is the platform's availability probe.
     pub is_ping: bool,
+    /// What Yandex makes of the words, as JSON.
+    pub nlu: Option<&'a str>,
+    /// The payload of the button that was pressed, as JSON.
+    pub payload: Option<&'a str>,
+    /// What is known of the device, as JSON.
+    pub meta: Option<&'a str>,
 }
 
 /// Why a body is not a turn.
@@ -64,11 +72,15 @@ struct RawTurn<'a> {
     #[serde(borrow)]
     request: Option<Object<RawRequest<'a>>>,
     account_linking_complete_event: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    meta: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct RawSession<'a> {
     new: Option<bool>,
+    #[serde(borrow)]
+    session_id: Option<&'a RawValue>,
     #[serde(borrow)]
     skill_id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -103,6 +115,8 @@ struct RawRequest<'a> {
     nlu: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -139,17 +153,20 @@ impl<'a> Turn<'a> {
             return Err(TurnError::NoRequest);
         }
         let Object(session) = raw.session;
-        let (command, utterance) = match raw.request {
-            Some(Object(request)) => {
-                let command = request.pressed().map(Cow::Owned);
-                let command = command.or(request.command.map(|text| trimmed(text.0)));
-                (command, request.original_utterance)
-            }
-            None => (None, None),
-        };
+        let text = |json: Option<&'a RawValue>| json.map(RawValue::get);
+        let (mut command, mut utterance, mut nlu, mut payload) = (None, None, None, None);
+        if let Some(Object(request)) = raw.request {
+            (nlu, payload) = (text(request.nlu), text(request.payload));
+            command = request.pressed().map(Cow::Owned);
+            command = command.or(request.command.map(|text| trimmed(text.0)));
+            utterance = request.original_utterance;
+        }
+        let session_id =
+            text(session.session_id).and_then(|json| serde_json::from_str::<Text<'a>>(json).ok());
         Ok(Self {
             version: raw.version.map_or(Cow::Borrowed(DEFAULT_VERSION), Cow::from),
             new_session: session.new.unwrap_or(false),
+            session_id: session_id.map(Cow::from),
             skill_id: session.skill_id.map(Cow::from),
             user_id: session.user.and_then(|user| user.0.user_id).map(Cow::from),
             device_id: session
@@ -159,7 +176,26 @@ impl<'a> Turn<'a> {
                 .map(Cow::from),
             command: command.unwrap_or_default(),
             is_ping: utterance.is_some_and(|utterance| utterance.0 == "ping"),
+            nlu,
+            payload,
+            meta: text(raw.meta),
         })
+    }
+
+    /// Whether whoever speaks has a screen before them.
+    pub fn has_screen(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Meta<'a> {
+            #[serde(borrow)]
+            interfaces: Object<Interfaces<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Interfaces<'a> {
+            #[serde(borrow)]
+            screen: Option<&'a RawValue>,
+        }
+        let meta = self.meta.and_then(|json| serde_json::from_str::<Object<Meta<'_>>>(json).ok());
+        meta.is_some_and(|Object(meta)| meta.interfaces.0.screen.is_some())
     }
 }
 

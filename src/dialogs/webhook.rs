@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::value::RawValue;
+
 use crate::agents::link::Link;
-use crate::agents::message;
 use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
 use crate::agents::registry::Registry;
+use crate::agents::second::Context;
+use crate::agents::telling::{Format, Telling};
 use crate::commands::late::Item;
 use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
@@ -42,6 +45,7 @@ pub struct Webhook {
     leaves: bool,
     /// What a turn that waits holds.
     owed: Arc<Owed>,
+    telling: Arc<Telling>,
 }
 
 impl Webhook {
@@ -54,9 +58,10 @@ impl Webhook {
         names: Names,
         (reply_timeout, leaves): (Duration, bool),
         owed: Arc<Owed>,
+        telling: Arc<Telling>,
     ) -> Self {
         let addresses = Addresses::new(&names);
-        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed }
+        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed, telling }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
@@ -112,11 +117,11 @@ impl Webhook {
                 let words = phrases::NO_AGENT.about(self.names.among_several(agent));
                 return say(incoming, finish(words), Outcome::NoAgent);
             };
-            let version = turn.version.into_owned();
+            let version = turn.version.clone().into_owned();
             let names = self.names.clone();
             incoming.owe(owed);
             let waiting = WaitingTurn { incoming, version, names, agent, is_one_phrase };
-            self.forward(&link, command, person, Box::new(waiting), now);
+            self.forward(&link, (command, &turn), person, Box::new(waiting), now);
         }
     }
 
@@ -176,15 +181,30 @@ impl Webhook {
     fn forward(
         &self,
         link: &Link,
-        command: &str,
+        (command, turn): (&str, &Turn<'_>),
         person: Option<Person>,
         waiting: Box<dyn Waits>,
         now: Instant,
     ) {
         let deadline = now + self.reply_timeout;
+        let pseudonym = match (link.format, &person) {
+            (Format::Second, Some(person)) => self.telling.pseudonym(person),
+            _ => None,
+        };
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
-            let message = message::command(&id, command);
+            let context = match link.format {
+                Format::First => Context::default(),
+                Format::Second => Context {
+                    session: turn.session_id.as_deref().map(|id| (id, turn.new_session)),
+                    person: pseudonym.as_deref(),
+                    screen: turn.has_screen(),
+                    payload: raw(turn.payload),
+                    action: None,
+                    nlu: raw(turn.nlu),
+                },
+            };
+            let message = self.telling.command(link.format, (&id, command), &context, (now, deadline));
             let patience = PROBE_TIMEOUT;
             self.registry.send(link, Unsent { id, message, since: now, patience, deadline }, now);
         }
@@ -197,4 +217,9 @@ impl Webhook {
         self.commands.close();
         self.owed.settle(longest);
     }
+}
+
+/// Returns JSON as it came.
+fn raw(json: Option<&str>) -> Option<&RawValue> {
+    serde_json::from_str(json?).ok()
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::agents::second::Action;
 use crate::config::agents::AgentId;
 use crate::smart_home::devices::{Command, Device, Does, STEP, VALUE};
 use crate::smart_home::discovery::{SOURCES, has_switch};
@@ -64,6 +65,17 @@ impl<'a> Asked<'a> {
         };
         let instance = part("instance").and_then(text).unwrap_or_else(|| suggested().into());
         Self { instance, value: part("value"), relative: part("relative"), kind }
+    }
+
+    /// Returns it as an agent is told of it, on the device with this id.
+    pub fn action(&'a self, device: &'a str) -> Action<'a> {
+        Action {
+            device,
+            capability: &self.kind,
+            instance: &self.instance,
+            value: self.value,
+            relative: self.relative.and_then(truth).unwrap_or(false),
+        }
     }
 
     /// Returns what is to be done about it on `device`.

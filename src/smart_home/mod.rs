@@ -18,9 +18,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tiny_http::Method;
 
-use crate::agents::message;
 use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
+use crate::agents::second::Context;
+use crate::agents::telling::{Format, Telling};
 use crate::commands::under_way::New;
 use crate::commands::{Commands, Waits};
 use crate::config::Config;
@@ -68,6 +69,8 @@ pub struct Parts {
     pub commands: Arc<Commands>,
     /// What an action that waits holds.
     pub owed: Arc<Owed>,
+    /// Writes what agents are told.
+    pub telling: Arc<Telling>,
     /// Takes what is to be said of strangers.
     pub strangers: Arc<Repeats>,
     /// Takes what is to be said of requests.
@@ -281,17 +284,24 @@ impl SmartHome {
                 };
                 let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
                 let place = report.capability(kind, instance, result);
-                commands.extend(say.map(|say| (place, say)));
+                commands.extend(say.map(|say| (place, say, (device_id, asked))));
             }
         }
         owed.into_iter().for_each(|owed| incoming.owe(owed));
         let action = Action::new(incoming, id, report, commands.len(), now, self.parts.lines.clone());
         let deadline = now + ACTION_TIMEOUT;
-        for (place, (link, text, is_off)) in commands {
+        for (place, (link, text, is_off), (device, asked)) in commands {
             let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
             let new = New { link: link.id, begun: now, deadline, person: None, waiting };
             if let Some(id) = self.parts.commands.begin(new) {
-                let message = message::command(&id, &text);
+                let person = match link.format {
+                    Format::First => None,
+                    Format::Second => self.parts.telling.pseudonym_of_smart_home(),
+                };
+                let action = Some(asked.action(device));
+                let context = Context { person: person.as_deref(), action, ..Context::default() };
+                let told = (&*id, &*text);
+                let message = self.parts.telling.command(link.format, told, &context, (now, deadline));
                 let unsent = Unsent { id, message, since: now, patience: ACTION_PROBE, deadline };
                 self.parts.registry.send(&link, unsent, now);
             }

@@ -5,4 +5,5 @@ pub mod ends;
 pub mod log;
 pub mod repeats;
 pub mod tally;
+pub mod unix;
 pub mod watchdog;

@@ -13,6 +13,7 @@ use super::agents::{Agent, MadeUpWire, Met, Socket};
 use super::clients::{MadeUp, SharedNet};
 use crate::agents::link::Link;
 use crate::agents::reader::Reader;
+use crate::agents::telling::Format;
 use crate::commands::under_way::LinkId;
 use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
 use crate::config::Config;
@@ -348,7 +349,7 @@ impl World {
         let id = LinkId::new(AgentId(place), self.next_link);
         self.next_link += 1;
         let wire = Box::new(MadeUpWire(socket.clone()));
-        let link = Arc::new(Link::new(id, format!("agent {}", id.number), wire, now()));
+        let link = Arc::new(Link::new(id, format!("agent {}", id.number), wire, Format::First, now()));
         let before = self.engine.registry.current(id.agent);
         let registry = self.engine.registry.clone();
         let shown = Shown { agent: id.agent, position: 1, of: 1 };

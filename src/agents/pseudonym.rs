@@ -1,0 +1,82 @@
+//! What an agent is told of who speaks: the same for one account or device, different for others, after a restart and
+//! a change of the agent's key too, and not whose it is. Plain data.
+
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::commands::person::Person;
+use crate::config::secret::Secret;
+
+/// Bytes of a pseudonym: 128 bits.
+const BYTES: usize = 16;
+
+/// What makes pseudonyms.
+pub struct Pseudonyms(Option<[u8; 32]>);
+
+impl Pseudonyms {
+    /// Those under a key that is derived from the webhook's secret alone. Without one there are none: anybody could make
+    /// them, and so tell whose they are.
+    pub fn new(webhook: Option<&Secret>) -> Self {
+        Self(webhook.map(|secret| mac(secret.reveal().as_bytes(), "home-alice-relay pseudonyms")))
+    }
+
+    /// Returns a person's.
+    pub fn of(&self, person: &Person) -> Option<String> {
+        let key = self.0.as_ref()?;
+        let name = match person {
+            Person::Account(id) => ["account ", id].concat(),
+            Person::Device(id) => ["device ", id].concat(),
+            Person::Ask => "ask".into(),
+        };
+        Some(HEXLOWER.encode(&mac(key, &name)[..BYTES]))
+    }
+
+    /// Returns Smart Home's, which does not say who speaks.
+    pub fn of_smart_home(&self) -> Option<String> {
+        let key = self.0.as_ref()?;
+        Some(HEXLOWER.encode(&mac(key, "smart-home")[..BYTES]))
+    }
+}
+
+/// Returns HMAC-SHA256 (RFC 2104, FIPS 180-4) of a text.
+fn mac(key: &[u8], text: &str) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_person_has_one_of_its_own_that_tells_nobody_who_it_is() {
+        let secret = Secret::new("webhook-secret-0123456789".into());
+        let people = || {
+            let same = "me".to_owned();
+            [
+                Person::Account(same.clone()),
+                Person::Account("you".into()),
+                Person::Device(same),
+                Person::Ask,
+            ]
+        };
+        let told = |secret| {
+            let pseudonyms = Pseudonyms::new(Some(secret));
+            let mut told: Vec<_> =
+                people().iter().map(|person| pseudonyms.of(person).unwrap()).collect();
+            told.push(pseudonyms.of_smart_home().unwrap());
+            told
+        };
+        let all = told(&secret);
+        assert_eq!(all, told(&secret), "after a restart, too");
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 5);
+        assert!(all.iter().all(|one| one.len() == 2 * BYTES && !one.contains("me")));
+        let others = told(&Secret::new("another-secret-0123456789".into()));
+        assert!(all.iter().all(|one| !others.contains(one)));
+        assert_eq!(Pseudonyms::new(None).of(&Person::Ask), None);
+    }
+}

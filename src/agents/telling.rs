@@ -1,0 +1,74 @@
+//! What an agent is told: a command in the format that it has asked for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::agents::message;
+use crate::agents::pseudonym::Pseudonyms;
+use crate::agents::second::{self, Context, Times};
+use crate::commands::person::Person;
+use crate::config::secret::Secret;
+use crate::upkeep::repeats::Repeats;
+use crate::upkeep::unix::Unix;
+
+/// The format of a link's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `{"id","text"}`, and nothing else.
+    First,
+    /// That of the subprotocol [`second::PROTOCOL`].
+    Second,
+}
+
+/// What writes commands.
+pub struct Telling {
+    unix: Unix,
+    pseudonyms: Pseudonyms,
+    odd: Arc<Repeats>,
+}
+
+impl Telling {
+    /// Names people under the `webhook`'s secret, and tells `odd` of what does not fit into a command.
+    pub fn new(webhook: Option<&Secret>, odd: Arc<Repeats>) -> Self {
+        Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook), odd }
+    }
+
+    /// Returns the first message of a link in the second format.
+    pub fn greeting(&self) -> String {
+        second::greeting(self.unix.now())
+    }
+
+    /// Returns what a person is called towards agents.
+    pub fn pseudonym(&self, person: &Person) -> Option<String> {
+        self.pseudonyms.of(person)
+    }
+
+    /// Returns what Smart Home, which does not say who speaks, is called towards agents.
+    pub fn pseudonym_of_smart_home(&self) -> Option<String> {
+        self.pseudonyms.of_smart_home()
+    }
+
+    /// Returns one command, which came `now` and is waited for until `deadline`, in this format.
+    pub fn command(
+        &self,
+        format: Format,
+        (id, text): (&str, &str),
+        context: &Context<'_>,
+        (now, deadline): (Instant, Instant),
+    ) -> String {
+        if format == Format::First {
+            return message::command(id, text);
+        }
+        let unix = self.unix.now();
+        let wait = deadline.saturating_duration_since(now).as_millis();
+        let until = unix.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX));
+        let (json, left_out) = second::command(id, text, context, Times { now: unix, until });
+        if !left_out.is_empty() {
+            let parts = left_out.join(", ");
+            self.odd.say(format!(
+                "what came with a command is too long for the agent, and left out: {parts}"
+            ));
+        }
+        json
+    }
+}
