@@ -92,6 +92,7 @@ pub use config::credentials::{AgentKeys, Credentials};
 pub use config::error::ConfigError;
 pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
+pub use owner::check_agent::{Desk, check_agent};
 pub use owner::healthcheck::healthcheck;
 pub use owner::pair::pair;
 pub use owner::setup::{domain, setup};

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, Config, Credentials, End, Ends, ListenAddr, MAX_WAIT, Relay, StartError,
+    AgentKeys, AskError, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT, Relay, StartError,
     Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
@@ -21,6 +21,8 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
                                           with --wait SECONDS also an answer that comes later
   home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
+  home-alice-relay check-agent            put an agent of your own through all that it must withstand;
+                                          with --yes without asking first
   home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
+        ["check-agent"] => check_agent(false),
+        ["check-agent", "--yes"] => check_agent(true),
         ["setup", "--domain", domain] => setup(domain),
         ["ask", options @ ..] => match Options::read(options) {
             Ok(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
@@ -284,6 +288,38 @@ fn setup(text: &str) -> ExitCode {
     match Config::from_env() {
         Ok(config) => print(&home_alice_relay::setup(&config, domain)),
         Err(error) => failure(&error.into()),
+    }
+}
+
+/// The person who checks an agent.
+struct Person {
+    is_sure: bool,
+}
+
+impl Desk for Person {
+    fn say(&mut self, line: &str) {
+        print(&format!("{line}\n"));
+    }
+
+    fn may_begin(&mut self, question: &str) -> bool {
+        self.say(question);
+        let mut answer = String::new();
+        self.is_sure
+            || io::stdin()
+                .read_line(&mut answer)
+                .is_ok_and(|_| ["y", "yes", "да"].contains(&answer.trim()))
+    }
+}
+
+fn check_agent(is_sure: bool) -> ExitCode {
+    let listen = match std::env::var("LISTEN_ADDR") {
+        Ok(listen) => listen.parse().map_err(AskError::from),
+        Err(_) => Ok(ListenAddr::default()),
+    };
+    match listen.and_then(|listen| home_alice_relay::check_agent(&listen, &mut Person { is_sure })) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failure(&error),
     }
 }
 

@@ -68,6 +68,7 @@ fn every_limit_in_the_sources_is_on_its_page_with_its_value_and_place() {
         "REPLACED",
         "WINDOW",
         "DISCONNECT_TRIES",
+        "BYTES",
         "PAIRING_LENGTH",
         "PAIRING_GROUP",
         "SLIPS",

@@ -157,7 +157,7 @@ fn upgrade_required(why: &str) -> Answer {
 }
 
 /// Returns the value of `key` in a request target's query, percent-decoded.
-fn key_in_query(target: &str) -> Option<Vec<u8>> {
+pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
     let (_, query) = target.split_once('?')?;
     let value = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
     Some(percent_decode_str(value).collect())
@@ -176,7 +176,7 @@ fn format_of(incoming: &Incoming) -> Format {
 }
 
 /// Returns what proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).
-fn accept_of(key: &str) -> String {
+pub fn accept_of(key: &str) -> String {
     const PROTOCOL: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
 }

@@ -1,6 +1,7 @@
 //! What the owner asks the running relay from its own machine.
 
 pub mod ask;
+pub mod check_agent;
 pub mod healthcheck;
 pub mod pair;
 pub mod setup;

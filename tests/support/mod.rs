@@ -364,7 +364,10 @@ impl Agent {
         fields: &[(&'static str, &str)],
     ) -> Result<Self, Box<tungstenite::Error>> {
         loop {
-            match Self::over(TcpStream::connect(address).unwrap(), address, target, fields) {
+            match TcpStream::connect(address)
+                .map_err(|error| Box::new(error.into()))
+                .and_then(|stream| Self::over(stream, address, target, fields))
+            {
                 Err(error) if is_interrupted(&error) => {}
                 result => return result,
             }

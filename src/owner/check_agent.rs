@@ -1,0 +1,374 @@
+//! Puts an agent through everything that it must withstand: a relay of its own for one agent at a time, which sends
+//! nothing but texts that are harmless to carry out.
+
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, Role};
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::agents::handshake::{accept_of, key_in_query};
+use crate::agents::message::{self, Answer};
+use crate::agents::second::{self, Context, PROTOCOL, Times};
+use crate::config::listen::ListenAddr;
+use crate::config::secret::Secret;
+use crate::net::listener::{bind, reachable};
+use crate::owner::target::AskError;
+use crate::system::refused;
+use crate::upkeep::unix::Unix;
+
+/// How long the first connection of an agent is waited for.
+pub const COME_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How long an agent may take over a harmless command.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long it may take until it is back.
+pub const RETURN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long one is waited for that was not back in time before.
+pub const GONE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Commands that are sent at once.
+pub const AT_ONCE: usize = 20;
+
+/// Bytes of a handshake.
+pub const MAX_HANDSHAKE: usize = 16 * 1024;
+
+/// Where a check is told of, and asked whether it may begin.
+pub trait Desk {
+    /// Says one line.
+    fn say(&mut self, line: &str);
+    /// Whether the check may begin.
+    fn may_begin(&mut self, question: &str) -> bool;
+}
+
+/// Checks the agent that comes to `listen`. Returns whether everything holds.
+///
+/// # Errors
+/// The system refuses what is needed, or no agent comes.
+pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, AskError> {
+    let listener = bind(listen).map_err(|error| {
+        AskError::System(refused(&format!("to listen on {listen} (LISTEN_ADDR)"), &error))
+    })?;
+    let address = reachable(listener.local_addr().map_err(AskError::System)?);
+    let key = Secret::random().map_err(AskError::System)?;
+    desk.say("Start the agent with these two values:");
+    desk.say(&format!("server_url: ws://{address}/ws"));
+    desk.say(&format!("api_key: {}", key.reveal()));
+    let mut bench = Bench {
+        listener,
+        key,
+        unix: Unix::new(),
+        sent: 0,
+        link: None,
+        is_fine: true,
+        is_gone: false,
+        desk,
+    };
+    if !bench.come(COME_TIMEOUT) {
+        return Err(AskError::Address("no agent came within 10 minutes".into()));
+    }
+    let format = if bench.is_second() { "second" } else { "first" };
+    let question = format!(
+        "An agent of the {format} format has come. It may be a real PC: every text is like «проверка связи 17», which \
+         is harmless to carry out. Begin? [y/N]"
+    );
+    if !bench.desk.may_begin(&question) {
+        return Err(AskError::Address("nothing was sent to it".into()));
+    }
+    bench.check();
+    Ok(bench.is_fine)
+}
+
+struct Bench<'a> {
+    listener: TcpListener,
+    key: Secret,
+    unix: Unix,
+    sent: u32,
+    link: Option<Link>,
+    is_fine: bool,
+    /// Whether it was waited for in vain.
+    is_gone: bool,
+    desk: &'a mut dyn Desk,
+}
+
+struct Link {
+    socket: WebSocket<TcpStream>,
+    is_second: bool,
+}
+
+/// What an agent has answered.
+struct Given {
+    has_text: bool,
+    failed: bool,
+}
+
+impl Bench<'_> {
+    fn check(&mut self) {
+        self.judge(
+            "a command is answered",
+            "answer each with one text message {\"id\",\"text\"}",
+            |bench| bench.ask(&["5f2a9c01-0"], ""),
+        );
+        let cure = "repeat the id as it came: it is a text, not a number";
+        self.judge("ids are repeated exactly", cure, |bench| {
+            bench.ask(&["5F2A9C01-007", "0", "id с \"кавычками\"", &"9".repeat(64)], "")
+        });
+        let cure = "take the next command while others are at work, or after them; answer each once";
+        self.judge("many commands at once are answered, each once, in any order", cure, |bench| {
+            let ids: Vec<_> = (0..AT_ONCE).map(|number| format!("5f2a9c01-{number}")).collect();
+            bench.ask(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "")
+        });
+        let cure = "let the WebSocket library answer pings, on a thread that carries nothing out";
+        self.judge("a ping is answered while a command is at work", cure, Self::ping_at_work);
+        let cure = "read the message as JSON in UTF-8, and write the answer so";
+        self.judge("every kind of character is taken", cure, |bench| {
+            let odd = ["\"\\/", "\u{1f600}👩‍💻", "a\tb\nc\u{1}", "\u{202e}абв", "ё́ ß 漢字", "<b>&amp;"];
+            odd.iter().all(|text| bench.ask(&["5f2a9c01-a"], text))
+                && bench.ask(&["5f2a9c01-b"], &"я".repeat(900))
+        });
+        self.judge(
+            "keys that it does not know are passed over",
+            "look at `id` and `text` alone",
+            |bench| {
+                bench.send(r#"{"id":"5f2a9c01-k","text":"проверка связи","x":[1,{"y":null}],"z":1e9}"#)
+                    && bench.take(&["5f2a9c01-k"]).is_some_and(|given| is_whole(&given))
+            },
+        );
+        if self.is_second() {
+            let cure = "compare `until` with the relay's clock, which the first message tells, before carrying out";
+            self.judge(
+                "a command past its `until` is not carried out, and answered with `ok` false",
+                cure,
+                |bench| {
+                    bench.send_until("5f2a9c01-u", "проверка связи", -5_000)
+                        && bench.take(&["5f2a9c01-u"]).is_some_and(|given| given[0].failed)
+                },
+            );
+        }
+        for (what, end) in [
+            ("a link that is closed is opened anew within 10 s", End::Close(CloseCode::Away)),
+            (
+                "a link that is replaced (4001) is opened anew within 10 s",
+                End::Close(CloseCode::from(4001)),
+            ),
+            ("a link that breaks is opened anew within 10 s", End::Cut),
+        ] {
+            let cure = "connect again a few seconds after any end of the connection, for ever";
+            self.judge(what, cure, move |bench| {
+                bench.end(end);
+                bench.come(RETURN_TIMEOUT) && bench.ask(&["5f2a9c01-r"], "")
+            });
+        }
+    }
+
+    /// Says whether `holds` does, and what to mend if not.
+    fn judge(&mut self, what: &str, cure: &str, holds: impl FnOnce(&mut Self) -> bool) {
+        // What an earlier check has left undone is not this one's. But who has once not come back is hardly waited for.
+        let patience = if self.is_gone { GONE_TIMEOUT } else { RETURN_TIMEOUT };
+        let is_there = self.link.is_some() || self.come(patience);
+        self.is_gone = !is_there;
+        let line = match is_there && holds(self) {
+            true => format!("✔ {what}"),
+            false => {
+                self.is_fine = false;
+                self.is_gone |= self.link.is_none();
+                // Whatever still comes on this link belongs to what has failed.
+                self.end(End::Cut);
+                format!("✘ {what}: {cure}")
+            }
+        };
+        self.desk.say(&line);
+    }
+
+    fn is_second(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.is_second)
+    }
+
+    /// Sends a command under each id, with these words behind its harmless text. Returns whether each was answered, once
+    /// and with a text.
+    fn ask(&mut self, ids: &[&str], words: &str) -> bool {
+        for id in ids {
+            self.sent += 1;
+            let text = format!("проверка связи {} {words}", self.sent);
+            if !self.send_until(id, text.trim(), 30_000) {
+                return false;
+            }
+        }
+        self.take(ids).is_some_and(|given| is_whole(&given))
+    }
+
+    fn send_until(&mut self, id: &str, text: &str, wait: i64) -> bool {
+        let now = self.unix.now();
+        let times = Times { now, until: now.saturating_add_signed(wait) };
+        let context = Context { session: Some(("проверка", false)), ..Context::default() };
+        let message = match self.is_second() {
+            true => second::command(id, text, &context, times).0,
+            false => message::command(id, text),
+        };
+        self.send(&message)
+    }
+
+    fn send(&mut self, message: &str) -> bool {
+        self.link.as_mut().is_some_and(|link| link.socket.send(Message::text(message)).is_ok())
+    }
+
+    /// Takes an answer for each of these ids. Returns none when one is missing, comes twice, or is for another.
+    fn take(&mut self, ids: &[&str]) -> Option<Vec<Given>> {
+        let mut missing: BTreeSet<_> = ids.iter().copied().collect();
+        let mut given = Vec::new();
+        let end = Instant::now() + ANSWER_TIMEOUT;
+        while !missing.is_empty() {
+            let Message::Text(text) = self.read(end)? else { continue };
+            let Answer { id, speech, left_out } = Answer::parse(&text, None).ok()?;
+            missing.take(id.as_str())?;
+            given.push(Given { has_text: !left_out.contains(&"text"), failed: speech.failed() });
+        }
+        Some(given)
+    }
+
+    fn ping_at_work(&mut self) -> bool {
+        const PAYLOAD: &[u8] = b"still there";
+        if !self.send_until("5f2a9c01-p", "проверка связи", 30_000) {
+            return false;
+        }
+        let Some(link) = &mut self.link else { return false };
+        if link.socket.send(Message::Ping(PAYLOAD.into())).is_err() {
+            return false;
+        }
+        let (end, mut pong, mut answer) = (Instant::now() + ANSWER_TIMEOUT, false, false);
+        while !(pong && answer) {
+            match self.read(end) {
+                Some(Message::Pong(payload)) => pong |= &*payload == PAYLOAD,
+                Some(Message::Text(text)) => {
+                    answer |= Answer::parse(&text, None).is_ok_and(|answer| answer.id == "5f2a9c01-p");
+                }
+                Some(_) => {}
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Returns the next message; none when there is none in time, or the link is over.
+    fn read(&mut self, end: Instant) -> Option<Message> {
+        loop {
+            let link = self.link.as_mut()?;
+            let left = end.saturating_duration_since(Instant::now());
+            // A timeout of nothing would be none at all.
+            link.socket.get_ref().set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
+            match link.socket.read() {
+                Ok(Message::Close(_)) => return None,
+                Ok(message) => return Some(message),
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn end(&mut self, end: End) {
+        let Some(mut link) = self.link.take() else { return };
+        if let End::Close(code) = end {
+            let _ = link.socket.close(Some(CloseFrame { code, reason: "a check".into() }));
+            let _ = link.socket.flush();
+        }
+    }
+
+    /// Waits until the agent has connected with its key.
+    fn come(&mut self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        while wait_for(&self.listener, end) {
+            let Ok((stream, _)) = self.listener.accept() else { return false };
+            match self.greet(stream) {
+                Ok(link) => {
+                    self.link = Some(link);
+                    return true;
+                }
+                Err(problem) => self.desk.say(&format!("an agent was not let in: {problem}")),
+            }
+        }
+        false
+    }
+
+    /// Answers the handshake (RFC 6455, 4.2).
+    fn greet(&self, mut stream: TcpStream) -> Result<Link, &'static str> {
+        let broken = "its connection broke";
+        stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|_| broken)?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if head.len() >= MAX_HANDSHAKE || stream.read(&mut byte).map_err(|_| broken)? == 0 {
+                return Err("it sent no whole request");
+            }
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).map_err(|_| "its request is no ASCII")?;
+        let fields = |name: &str| {
+            let all = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+            let own = all.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+            own.map(|(_, value)| value.trim().to_owned()).collect::<Vec<_>>()
+        };
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        if target.split('?').next() != Some("/ws") {
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+            return Err("its address must end in /ws");
+        }
+        let bearer = fields("Authorization").iter().any(|value| {
+            value.split_once(' ').is_some_and(|(_, shown)| self.key.matches(shown.trim().as_bytes()))
+        });
+        if !bearer && !key_in_query(target).is_some_and(|shown| self.key.matches(&shown)) {
+            let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+            return Err("its key is not the one above");
+        }
+        let Some(nonce) = fields("Sec-WebSocket-Key").pop() else {
+            let _ = stream.write_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n");
+            return Err("it asks for no WebSocket");
+        };
+        let offered = fields("Sec-WebSocket-Protocol").join(",");
+        let is_second = offered.split(',').any(|name| name.trim() == PROTOCOL);
+        let protocol =
+            if is_second { format!("Sec-WebSocket-Protocol: {PROTOCOL}\r\n") } else { String::new() };
+        let accept = accept_of(&nonce);
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
+        );
+        stream.write_all(answer.as_bytes()).map_err(|_| broken)?;
+        let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
+        if is_second {
+            socket.send(Message::text(second::greeting(self.unix.now()))).map_err(|_| broken)?;
+        }
+        Ok(Link { socket, is_second })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Close(CloseCode),
+    Cut,
+}
+
+fn is_whole(given: &[Given]) -> bool {
+    given.iter().all(|given| given.has_text)
+}
+
+/// Waits until somebody connects. Returns whether anybody does in time.
+fn wait_for(listener: &TcpListener, end: Instant) -> bool {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(timeout) = Timespec::try_from(left) else { return false };
+        let mut waited = [PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)];
+        match poll(&mut waited, Some(&timeout)) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
