@@ -4,7 +4,7 @@
 //! RELAY_URL=ws://127.0.0.1:8080/ws API_KEY=… cargo run --example agent
 //! ```
 //!
-//! One thread reads, and so answers the relay's pings at once, however long a command takes; another
+//! It speaks the second format (docs/agents.md). One thread reads, and so answers the relay's pings at once, however long a command takes; another
 //! carries the commands out, one after another. It speaks plain `ws://`; `wss://` needs a TLS stream in
 //! `Line` that one thread can read while another writes.
 
@@ -54,6 +54,7 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     let mut request = url.into_client_request()?;
     let host = request.uri().authority().ok_or("the URL names no host")?.to_string();
     request.headers_mut().insert("Authorization", format!("Bearer {key}").parse()?);
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "home-alice.v2".parse()?);
     let stream = TcpStream::connect(if host.contains(':') { host } else { host + ":80" })?;
     stream.set_read_timeout(Some(SILENCE))?;
     stream.set_write_timeout(Some(SILENCE))?;
@@ -65,15 +66,33 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     let link = Arc::downgrade(&line);
     Builder::new().name("worker".into()).spawn(move || work(&commands, &link))?;
     connected();
+    // How far the relay's clock is before ours; its first message tells.
+    let mut offset = None;
     loop {
         match socket.read() {
-            Ok(Message::Text(message)) => match queue.try_send(serde_json::from_str(&message)?) {
-                Ok(()) => {}
-                Err(TrySendError::Full(command)) => {
-                    socket.send(answer(&command, "Слишком много команд сразу."))?;
+            Ok(Message::Text(message)) => {
+                let command: Value = serde_json::from_str(&message)?;
+                let now = command["now"].as_i64().ok_or("a message without a time")?;
+                let offset = *offset.get_or_insert(now - counted());
+                if command.get("id").is_none() {
+                    continue;
                 }
-                Err(TrySendError::Disconnected(_)) => return Err("an answer was not taken".into()),
-            },
+                // Judged here, beside the work: a PC that has slept must not carry out what was given up.
+                if command["until"].as_i64().is_some_and(|until| counted() + offset > until) {
+                    let late = "Команда пришла слишком поздно и не выполнена.";
+                    socket.send(answer(&command, false, late))?;
+                    continue;
+                }
+                match queue.try_send(command) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(command)) => {
+                        socket.send(answer(&command, false, "Слишком много команд сразу."))?;
+                    }
+                    Err(TrySendError::Disconnected(_)) => {
+                        return Err("an answer was not taken".into());
+                    }
+                }
+            }
             Ok(Message::Close(_)) => {
                 // Confirms it. Should that fail, the link is over all the same.
                 let _ = socket.flush();
@@ -86,6 +105,13 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     }
 }
 
+/// Milliseconds that a clock has counted which runs on in sleep, and which nobody can set. Windows' `Instant` is one.
+#[cfg(target_os = "linux")]
+fn counted() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
 /// Carries out one command after another. What still waits when the link ends is dropped: whoever said it
 /// is told that it is lost, so it must not happen later.
 fn work(commands: &Receiver<Value>, link: &Weak<Line>) {
@@ -96,22 +122,25 @@ fn work(commands: &Receiver<Value>, link: &Weak<Line>) {
         }
         let text = command["text"].as_str().unwrap_or_default();
         // A command that fails must not end the agent: don't build yours with panic = "abort".
-        let said = catch_unwind(|| carry_out(text)).unwrap_or_else(|panic| {
-            let why = panic.downcast_ref::<String>().map(String::as_str);
-            let why = why.or(panic.downcast_ref().copied()).unwrap_or("команда не удалась");
-            format!("Ошибка: {why}")
-        });
+        let (ok, said) = match catch_unwind(|| carry_out(text)) {
+            Ok(said) => (true, said),
+            Err(panic) => {
+                let why = panic.downcast_ref::<String>().map(String::as_str);
+                let why = why.or(panic.downcast_ref().copied()).unwrap_or("команда не удалась");
+                (false, format!("Ошибка: {why}"))
+            }
+        };
         drop(at_work);
         let Some(line) = link.upgrade() else { return };
         let mut socket = WebSocket::from_raw_socket(&*line, Role::Client, None);
-        if socket.send(answer(&command, &said)).is_err() {
+        if socket.send(answer(&command, ok, &said)).is_err() {
             return;
         }
     }
 }
 
-fn answer(command: &Value, text: &str) -> Message {
-    json!({ "id": command["id"], "text": text }).to_string().into()
+fn answer(command: &Value, ok: bool, text: &str) -> Message {
+    json!({ "id": command["id"], "ok": ok, "text": text }).to_string().into()
 }
 
 /// The connection, shared by the WebSocket that reads and those that answer. The one that reads writes,

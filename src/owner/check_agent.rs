@@ -67,6 +67,7 @@ pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, Ask
         unix: Unix::new(),
         sent: 0,
         link: None,
+        is_second: false,
         is_fine: true,
         is_gone: false,
         desk,
@@ -74,7 +75,7 @@ pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, Ask
     if !bench.come(COME_TIMEOUT) {
         return Err(AskError::Address("no agent came within 10 minutes".into()));
     }
-    let format = if bench.is_second() { "second" } else { "first" };
+    let format = if bench.is_second { "second" } else { "first" };
     let question = format!(
         "An agent of the {format} format has come. It may be a real PC: every text is like «проверка связи 17», which \
          is harmless to carry out. Begin? [y/N]"
@@ -91,16 +92,13 @@ struct Bench<'a> {
     key: Secret,
     unix: Unix,
     sent: u32,
-    link: Option<Link>,
+    link: Option<WebSocket<TcpStream>>,
+    /// Whether the agent has asked for the second format.
+    is_second: bool,
     is_fine: bool,
     /// Whether it was waited for in vain.
     is_gone: bool,
     desk: &'a mut dyn Desk,
-}
-
-struct Link {
-    socket: WebSocket<TcpStream>,
-    is_second: bool,
 }
 
 /// What an agent has answered.
@@ -137,11 +135,13 @@ impl Bench<'_> {
             "keys that it does not know are passed over",
             "look at `id` and `text` alone",
             |bench| {
-                bench.send(r#"{"id":"5f2a9c01-k","text":"проверка связи","x":[1,{"y":null}],"z":1e9}"#)
+                let whole = bench.message("5f2a9c01-k", "проверка связи", 30_000);
+                let known = whole.strip_suffix('}').unwrap_or(&whole);
+                bench.send(&format!(r#"{known},"x":[1,{{"y":null}}],"z":1e9}}"#))
                     && bench.take(&["5f2a9c01-k"]).is_some_and(|given| is_whole(&given))
             },
         );
-        if self.is_second() {
+        if self.is_second {
             let cure = "compare `until` with the relay's clock, which the first message tells, before carrying out";
             self.judge(
                 "a command past its `until` is not carried out, and answered with `ok` false",
@@ -187,10 +187,6 @@ impl Bench<'_> {
         self.desk.say(&line);
     }
 
-    fn is_second(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.is_second)
-    }
-
     /// Sends a command under each id, with these words behind its harmless text. Returns whether each was answered, once
     /// and with a text.
     fn ask(&mut self, ids: &[&str], words: &str) -> bool {
@@ -205,18 +201,23 @@ impl Bench<'_> {
     }
 
     fn send_until(&mut self, id: &str, text: &str, wait: i64) -> bool {
-        let now = self.unix.now();
-        let times = Times { now, until: now.saturating_add_signed(wait) };
-        let context = Context { session: Some(("проверка", false)), ..Context::default() };
-        let message = match self.is_second() {
-            true => second::command(id, text, &context, times).0,
-            false => message::command(id, text),
-        };
+        let message = self.message(id, text, wait);
         self.send(&message)
     }
 
+    /// Returns a command that is waited for so many milliseconds, in the agent's format.
+    fn message(&self, id: &str, text: &str, wait: i64) -> String {
+        if !self.is_second {
+            return message::command(id, text);
+        }
+        let now = self.unix.now();
+        let times = Times { now, until: now.saturating_add_signed(wait) };
+        let context = Context { session: Some(("check", false)), ..Context::default() };
+        second::command(id, text, &context, times).0
+    }
+
     fn send(&mut self, message: &str) -> bool {
-        self.link.as_mut().is_some_and(|link| link.socket.send(Message::text(message)).is_ok())
+        self.link.as_mut().is_some_and(|link| link.send(Message::text(message)).is_ok())
     }
 
     /// Takes an answer for each of these ids. Returns none when one is missing, comes twice, or is for another.
@@ -239,7 +240,7 @@ impl Bench<'_> {
             return false;
         }
         let Some(link) = &mut self.link else { return false };
-        if link.socket.send(Message::Ping(PAYLOAD.into())).is_err() {
+        if link.send(Message::Ping(PAYLOAD.into())).is_err() {
             return false;
         }
         let (end, mut pong, mut answer) = (Instant::now() + ANSWER_TIMEOUT, false, false);
@@ -262,8 +263,8 @@ impl Bench<'_> {
             let link = self.link.as_mut()?;
             let left = end.saturating_duration_since(Instant::now());
             // A timeout of nothing would be none at all.
-            link.socket.get_ref().set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
-            match link.socket.read() {
+            link.get_ref().set_read_timeout(Some(left.max(Duration::from_millis(1)))).ok()?;
+            match link.read() {
                 Ok(Message::Close(_)) => return None,
                 Ok(message) => return Some(message),
                 Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
@@ -275,8 +276,8 @@ impl Bench<'_> {
     fn end(&mut self, end: End) {
         let Some(mut link) = self.link.take() else { return };
         if let End::Close(code) = end {
-            let _ = link.socket.close(Some(CloseFrame { code, reason: "a check".into() }));
-            let _ = link.socket.flush();
+            let _ = link.close(Some(CloseFrame { code, reason: "a check".into() }));
+            let _ = link.flush();
         }
     }
 
@@ -286,8 +287,8 @@ impl Bench<'_> {
         while wait_for(&self.listener, end) {
             let Ok((stream, _)) = self.listener.accept() else { return false };
             match self.greet(stream) {
-                Ok(link) => {
-                    self.link = Some(link);
+                Ok((link, is_second)) => {
+                    (self.link, self.is_second) = (Some(link), is_second);
                     return true;
                 }
                 Err(problem) => self.desk.say(&format!("an agent was not let in: {problem}")),
@@ -296,8 +297,8 @@ impl Bench<'_> {
         false
     }
 
-    /// Answers the handshake (RFC 6455, 4.2).
-    fn greet(&self, mut stream: TcpStream) -> Result<Link, &'static str> {
+    /// Answers the handshake (RFC 6455, 4.2). Returns the link, and whether it is of the second format.
+    fn greet(&self, mut stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), &'static str> {
         let broken = "its connection broke";
         stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|_| broken)?;
         let mut head = Vec::new();
@@ -344,7 +345,7 @@ impl Bench<'_> {
         if is_second {
             socket.send(Message::text(second::greeting(self.unix.now()))).map_err(|_| broken)?;
         }
-        Ok(Link { socket, is_second })
+        Ok((socket, is_second))
     }
 }
 
