@@ -1,0 +1,163 @@
+"""Agents in Python against the real relay. Started by `run`."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import jsonschema
+import websockets
+
+ROOT = Path(__file__).resolve().parents[2]
+RELAY = sys.argv[1]
+KEY = "0123456789abcdef0123456789abcdef"
+SECRET = "webhook-secret_0123456789"
+SCHEMA = json.loads((ROOT / "docs" / "agents.schema.json").read_text())
+AGENTS = {"the original's loop": "tests/container/agent.py", "examples/agent.py": "examples/agent.py"}
+
+
+def fits(name: str, message) -> None:
+    """The message is what the schema calls by this name."""
+    jsonschema.validate(message, {"$ref": f"#/$defs/{name.replace(' ', '%20')}", "$defs": SCHEMA["$defs"]})
+
+
+def value(line: str, name: str) -> str | None:
+    return line.removeprefix(name).strip() if line.startswith(name) else None
+
+
+def agent(path: str, url: str, key: str) -> subprocess.Popen:
+    environment = {**os.environ, "SERVER_URL": url, "API_KEY": key}
+    return subprocess.Popen([sys.executable, ROOT / path], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def passes(path: str) -> None:
+    """An agent holds all that `check-agent` demands."""
+    check = subprocess.Popen(
+        [RELAY, "check-agent", "--yes"], env={"LISTEN_ADDR": "127.0.0.1:0"}, stdout=subprocess.PIPE, text=True)
+    timer = threading.Timer(120, check.kill)
+    timer.start()
+    url = key = running = None
+    judged = []
+    try:
+        for line in check.stdout:
+            url, key = url or value(line, "server_url: "), key or value(line, "api_key: ")
+            if url and key and not running:
+                running = agent(path, url, key)
+            if line[0] in "✔✘":
+                judged.append(line.strip())
+        code = check.wait()
+    finally:
+        timer.cancel()
+        check.kill()
+        if running:
+            running.kill()
+    assert code == 0 and len(judged) >= 9, (path, code, judged)
+    assert any("`until`" in line for line in judged) == (path == "examples/agent.py"), judged
+
+
+class Relay:
+    def __enter__(self):
+        environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "LISTEN_ADDR": "127.0.0.1:0"}
+        self.process = subprocess.Popen([RELAY], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.wait_for("Relay started on ")
+        self.lines = threading.Thread(target=self.process.stdout.read, daemon=True)
+        return self
+
+    def wait_for(self, words: str):
+        for line in self.process.stdout:
+            if words in line:
+                if words.startswith("Relay"):
+                    self.port = int(line.rsplit(":", 1)[1])
+                return
+        raise AssertionError(f"no {words!r}")
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def say(self, request: dict, new=False) -> dict:
+        turn = {
+            "version": "1.0", "request": request, "meta": {"interfaces": {"screen": {}}},
+            "session": {"new": new, "session_id": "s-1", "user": {"user_id": "me"}},
+        }
+        url = f"http://127.0.0.1:{self.port}/alice/webhook/{SECRET}"
+        with urllib.request.urlopen(url, json.dumps(turn).encode(), timeout=20) as response:
+            return json.load(response)["response"]
+
+
+def said(words: str) -> dict:
+    return {"type": "SimpleUtterance", "command": words, "nlu": {"tokens": words.split()}}
+
+
+def example_answers() -> None:
+    """examples/agent.py answers a turn, and an unknown command."""
+    with Relay() as relay:
+        running = agent("examples/agent.py", f"ws://127.0.0.1:{relay.port}/ws", KEY)
+        try:
+            assert running.stdout.readline() == "connected\n"
+            assert "Питон" in relay.say(said("системная информация"))["text"]
+            reply = relay.say(said("сделай кофе"), new=True)
+            assert reply["text"] == "Вы сказали: сделай кофе" and reply["end_session"], reply
+        finally:
+            running.kill()
+
+
+def messages_fit() -> None:
+    """What the relay sends in each format is what the schema says, and so is what is answered."""
+    pressed = {"type": "ButtonPressed", "nlu": {"tokens": ["да"]}, "payload": {"a": 1}}
+
+    async def listen(relay, name, **options):
+        headers = {"Authorization": f"Bearer {KEY}"}
+        address = f"ws://127.0.0.1:{relay.port}/ws"
+        async with websockets.connect(address, additional_headers=headers, **options) as socket:
+            if options:
+                fits("greeting", json.loads(await socket.recv()))
+            for request in (said("громче на 10"), pressed):
+                told = asyncio.create_task(asyncio.to_thread(relay.say, request))
+                command = json.loads(await socket.recv())
+                fits(name, command)
+                answer = {"id": command["id"], "text": "да", "ok": True, "buttons": [{"title": "ещё", "hide": True}]}
+                fits("answer", answer)
+                await socket.send(json.dumps(answer))
+                reply = await told
+                assert reply["text"] == "да" and reply["buttons"][0]["title"] == "ещё", reply
+
+    with Relay() as relay:
+        asyncio.run(listen(relay, "first command"))
+        asyncio.run(listen(relay, "second command", subprotocols=["home-alice.v2"]))
+
+
+def examples_fit() -> None:
+    """Every message of docs/agents.md is one that the schema knows."""
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "agents.md").read_text(), re.S)
+    names = ["first command", "greeting", "second command", "second command", "answer", "answer"]
+    assert len(blocks) == len(names), len(blocks)
+    for block, name in zip(blocks, names):
+        fits(name, json.loads(block))
+    for wrong, name in (({"id": 5, "text": ""}, "first command"), ({"id": "a"}, "answer"), ({}, "second command")):
+        try:
+            fits(name, wrong)
+        except jsonschema.ValidationError:
+            continue
+        raise AssertionError(f"{wrong} passes for a {name}")
+
+
+def main() -> None:
+    done = 0
+    for name, path in AGENTS.items():
+        passes(path)
+        print(f"{name} passes check-agent", flush=True)
+        done += 1
+    for check in (example_answers, messages_fit, examples_fit):
+        check()
+        print(check.__doc__.splitlines()[0], flush=True)
+        done += 1
+    print(f"{done} passed, 0 failed")
+
+
+main()
