@@ -51,6 +51,8 @@ pub struct Engine<R: Request> {
     pub owed: Arc<Owed>,
     /// Takes what is to be said of strangers at Smart Home.
     pub strangers: Arc<Repeats>,
+    /// Takes what is to be said of strangers at the owner's page.
+    pub visitors: Arc<Repeats>,
     /// Takes what is to be said of Smart Home's requests.
     pub requests: Arc<Tally>,
     /// Takes what is to be said of agents that are rejected.
@@ -109,6 +111,7 @@ impl<R: Request> Engine<R> {
             owed.clone(),
         );
         let strangers = repeats("Smart Home requests refused");
+        let visitors = repeats("requests for the owner's page refused");
         let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let odd = repeats("odd messages of agents");
@@ -121,6 +124,7 @@ impl<R: Request> Engine<R> {
             registry,
             owed,
             strangers,
+            visitors,
             requests,
             rejected,
             odd,
@@ -145,6 +149,7 @@ impl<R: Request> Engine<R> {
             self.no_request.tend(now),
             self.failed.tend(now),
             self.strangers.tend(now),
+            self.visitors.tend(now),
             self.requests.tend(now),
         ];
         due.into_iter().flatten().min()

@@ -17,6 +17,7 @@ use crate::http::kicks::kick;
 use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
+use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
 use crate::smart_home::devices::{self, Device};
 use crate::smart_home::perform::ACTION_TIMEOUT;
@@ -131,8 +132,10 @@ impl Relay {
         })?;
 
         let smart_home = smart_home(config, devices, &engine);
+        let owner_page = OwnerPage::new(config, engine.visitors.clone());
         let credentials = config.credentials.clone();
-        let routes = Arc::new(Routes::new(engine.clone(), tiny, credentials, smart_home));
+        let routes = Routes::new(engine.clone(), tiny, credentials, smart_home, owner_page);
+        let routes = Arc::new(routes);
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {

@@ -68,8 +68,8 @@ fn every_limit_in_the_sources_is_on_its_page_with_its_value_and_place() {
         "REPLACED",
         "WINDOW",
         "DISCONNECT_TRIES",
-        "PAIRING_LENGTH",
-        "PAIRING_GROUP",
+        "CODE_LENGTH",
+        "CODE_GROUP",
         "SLIPS",
     ];
     let mut of_sources = BTreeMap::new();

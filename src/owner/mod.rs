@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod healthcheck;
+pub mod login;
 pub mod pair;
 pub mod setup;
 pub mod target;
