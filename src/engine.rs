@@ -22,6 +22,7 @@ use crate::net::sockets::Sockets;
 use crate::upkeep::clock::alarm;
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::tally::Tally;
+use crate::upkeep::way::Way;
 
 /// What the relay stands in.
 pub struct Outside {
@@ -49,6 +50,8 @@ pub struct Engine<R: Request> {
     pub registry: Arc<Registry>,
     /// What is answered before the end.
     pub owed: Arc<Owed>,
+    /// What is known of the way.
+    pub way: Arc<Way>,
     /// Takes what is to be said of strangers at Smart Home.
     pub strangers: Arc<Repeats>,
     /// Takes what is to be said of strangers at the owner's page.
@@ -102,6 +105,7 @@ impl<R: Request> Engine<R> {
         ));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
+        let way = Arc::new(Way::new((outside.now)()));
         let webhook = Webhook::new(
             access.clone(),
             registry.clone(),
@@ -109,6 +113,7 @@ impl<R: Request> Engine<R> {
             names.clone(),
             config.reply_timeout,
             owed.clone(),
+            way.clone(),
         );
         let strangers = repeats("Smart Home requests refused");
         let visitors = repeats("requests for the owner's page refused");
@@ -123,6 +128,7 @@ impl<R: Request> Engine<R> {
             commands,
             registry,
             owed,
+            way,
             strangers,
             visitors,
             requests,

@@ -31,9 +31,9 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `main`, [`Relay`] | the command line; threads and sockets, started and stopped; `routes`: which request goes where |
-//! | `engine` | the parts without threads and sockets: what the simulation drives |
 //! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `login`, `pair`, `setup` |
 //! | `owner_page` | what the owner sees in a browser: logging in, the state, a field to say something |
+//! | `engine` | the parts without threads and sockets: what the simulation drives |
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
 //! | `agents` | the PCs: handshake, links, messages, which link is whose |

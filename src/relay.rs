@@ -132,7 +132,8 @@ impl Relay {
         })?;
 
         let smart_home = smart_home(config, devices, &engine);
-        let owner_page = OwnerPage::new(config, engine.visitors.clone());
+        let limits = watchdog::Limits::of(max_descriptors);
+        let owner_page = OwnerPage::new(engine.clone(), config.clone(), limits);
         let credentials = config.credentials.clone();
         let routes = Routes::new(engine.clone(), tiny, credentials, smart_home, owner_page);
         let routes = Arc::new(routes);
@@ -141,7 +142,6 @@ impl Relay {
         start_vital(ends, "watchdog", {
             let engine = engine.clone();
             let look = move || look(reachable, &engine.sweeper);
-            let limits = watchdog::Limits::of(max_descriptors);
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
         if !listener::tells_of_connections(&listener) {

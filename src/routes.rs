@@ -88,6 +88,7 @@ impl Routes {
             engine.commands.clone(),
             engine.rejected.clone(),
             engine.odd.clone(),
+            engine.way.clone(),
         );
         Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home, owner_page }
     }

@@ -25,6 +25,7 @@ use crate::http::owed::Owed;
 use crate::http::request::Request;
 use crate::speech::Speech;
 use crate::text::cut;
+use crate::upkeep::way::Way;
 
 /// Characters of what is said to be wrong with a body.
 const MAX_PROBLEM: usize = 300;
@@ -39,11 +40,24 @@ pub struct Webhook {
     reply_timeout: Duration,
     /// What a turn that waits holds.
     owed: Arc<Owed>,
+    way: Arc<Way>,
+}
+
+/// What somebody who was let in has said.
+pub struct Spoken<'a> {
+    /// The protocol's version, to be echoed.
+    pub version: &'a str,
+    /// The phrase, as Yandex normalises it.
+    pub command: &'a str,
+    /// Whether it is the first of a session.
+    pub is_first: bool,
+    /// Who it was.
+    pub person: Option<Person>,
 }
 
 impl Webhook {
     /// Sends commands of those whom `access` admits to the registry's agents, which are called `names`. Each waits
-    /// in `commands` for `reply_timeout`, and its reply is `owed`.
+    /// in `commands` for `reply_timeout`, and its reply is `owed`. `way` is told of turns.
     pub fn new(
         access: Arc<Access>,
         registry: Arc<Registry>,
@@ -51,13 +65,15 @@ impl Webhook {
         names: Names,
         reply_timeout: Duration,
         owed: Arc<Owed>,
+        way: Arc<Way>,
     ) -> Self {
         let addresses = Addresses::new(&names);
-        Self { access, registry, commands, names, addresses, reply_timeout, owed }
+        Self { access, registry, commands, names, addresses, reply_timeout, owed, way }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
     pub fn serve<R: Request>(&self, incoming: Incoming<R>, body: &[u8], now: Instant) {
+        self.way.request(|| incoming.is_forwarded());
         let turn = match Turn::parse(body) {
             Ok(turn) => turn,
             Err(error) => {
@@ -65,24 +81,41 @@ impl Webhook {
             }
         };
         let say = |incoming: Incoming<R>, speech, outcome| {
+            self.commands.record.count(outcome);
             incoming.answer(reply(&speech, &turn.version, outcome));
         };
         if turn.is_ping {
+            self.way.turn(now);
             return say(incoming, phrases::PONG.into(), Outcome::OwnWords);
         }
         let person = match self.access.admit(&turn, incoming.field(ASK_FIELD)) {
             Ok(Visitor::Ask) => Some(Person::Ask),
-            Ok(Visitor::Speaker) => Person::of(turn.user_id.as_deref(), turn.device_id.as_deref()),
+            Ok(Visitor::Speaker) => {
+                self.way.turn(now);
+                Person::of(turn.user_id.as_deref(), turn.device_id.as_deref())
+            }
             Err(Stranger) => {
+                self.way.turn(now);
                 let goodbye = Speech::new(phrases::STRANGER).with_end_session(true);
                 return say(incoming, goodbye, Outcome::Refused);
             }
         };
-        let (named, command) = match self.addresses.split(&turn.command) {
-            Some((agent, rest)) => (Some(agent), rest),
-            None => (None, &*turn.command),
+        let (version, command) = (&*turn.version, &*turn.command);
+        self.hear(incoming, Spoken { version, command, is_first: turn.new_session, person }, now);
+    }
+
+    /// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
+    pub fn hear<R: Request>(&self, incoming: Incoming<R>, spoken: Spoken<'_>, now: Instant) {
+        let Spoken { version, command, is_first, person } = spoken;
+        let say = |incoming: Incoming<R>, speech, outcome| {
+            self.commands.record.count(outcome);
+            incoming.answer(reply(&speech, version, outcome));
         };
-        let greets = command.is_empty() && named.is_none() && turn.new_session;
+        let (named, command) = match self.addresses.split(command) {
+            Some((agent, rest)) => (Some(agent), rest),
+            None => (None, command),
+        };
+        let greets = command.is_empty() && named.is_none() && is_first;
         if greets || words::asks_for_news(command) {
             let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
@@ -97,7 +130,7 @@ impl Webhook {
             say(incoming, self.help(), Outcome::OwnWords);
         } else {
             let agent = named.unwrap_or(AgentId::DEFAULT);
-            self.forward(incoming, &turn.version, (agent, command), person, now);
+            self.forward(incoming, version, (agent, command), person, now);
         }
     }
 
@@ -163,6 +196,7 @@ impl Webhook {
         now: Instant,
     ) {
         let say = |incoming: Incoming<R>, words: &Speech, outcome| {
+            self.commands.record.ended(agent, outcome, now, now);
             incoming.answer(reply(words, version, outcome));
         };
         let Some(owed) = self.owed.owe() else {

@@ -2,25 +2,32 @@
 //! prints, and from then on by a cookie (SECURITY.md, The owner's page).
 
 pub mod greeting;
+pub mod json;
 pub mod login;
+pub mod state;
 pub mod visit;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tiny_http::Method;
 
 use crate::config::Config;
 use crate::config::secret::{Secret, random_bytes};
+use crate::dialogs::webhook::Spoken;
+use crate::dialogs::words;
+use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
 use crate::http::reception::Incoming;
+use crate::object::Fields;
+use crate::owner_page::state::{OfPerson, State};
 use crate::owner_page::visit::{COOKIE_LIFE, Visit};
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::unix_time;
 use crate::text::origin;
-use crate::upkeep::repeats::Repeats;
+use crate::upkeep::watchdog::Limits;
 
 /// Where everything of it is.
 pub const PATH: &str = "/owner";
@@ -31,12 +38,18 @@ pub const LOGIN_FIELD: &str = "Relay-Login";
 /// Seconds that a monitor's token is good for: 400 days.
 pub const MONITOR_LIFE: u64 = 34_560_000;
 
+/// Characters that may be said at once on the page.
+pub const MAX_SAID: usize = 1024;
+
 /// What serves the owner's page.
 pub struct OwnerPage {
+    engine: Arc<Engine<tiny_http::Request>>,
+    config: Config,
+    limits: Limits,
+    /// When the relay was started, in milliseconds of Unix time.
+    started: u64,
     /// None without `WEBHOOK_SECRET`.
     door: Option<Door>,
-    /// Takes what is to be said of strangers.
-    strangers: Arc<Repeats>,
 }
 
 /// What lets the owner in.
@@ -52,10 +65,13 @@ impl Door {
 }
 
 impl OwnerPage {
-    /// Lets in whom this `config` lets in; tells `strangers` of the others.
-    pub fn new(config: &Config, strangers: Arc<Repeats>) -> Self {
+    /// Shows what is going on in this `engine`, which has this `config` and these `limits`, to whom the config lets
+    /// in. Called when the relay starts.
+    pub fn new(engine: Arc<Engine<tiny_http::Request>>, config: Config, limits: Limits) -> Self {
         let door = config.credentials.owner_secret().as_ref().map(Door::new);
-        Self { door, strangers }
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let started = u64::try_from(started).unwrap_or_default();
+        Self { engine, config, limits, started, door }
     }
 
     /// Answers a request for `path`, which came in `now` with this body. Returns it when there is nothing at
@@ -63,7 +79,8 @@ impl OwnerPage {
     pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
         let method = incoming.request().method().clone();
         let is_read = matches!(method, Method::Get | Method::Head);
-        let below = path.strip_prefix(PATH)?;
+        let Some(below) = path.strip_prefix(PATH) else { return Some(incoming) };
+        self.engine.way.request(|| incoming.is_forwarded());
         let Some(door) = &self.door else {
             if below.is_empty() && is_read {
                 incoming.answer(login::no_secret());
@@ -77,8 +94,12 @@ impl OwnerPage {
             "/enter" if is_post => self.enter(door, incoming, body, now),
             "/leave" if is_post => self.leave(door, incoming, body),
             "/code" | "/monitor" if is_post => self.give(door, incoming, below, now),
-            "" => incoming.answer(Answer::wrong_method("GET, HEAD")),
-            "/enter" | "/leave" | "/code" | "/monitor" => incoming.answer(Answer::wrong_method("POST")),
+            "/state" if is_read => self.tell_state(door, incoming, now),
+            "/say" if is_post => self.say(door, incoming, body, now),
+            "" | "/state" => incoming.answer(Answer::wrong_method("GET, HEAD")),
+            "/enter" | "/leave" | "/code" | "/monitor" | "/say" => {
+                incoming.answer(Answer::wrong_method("POST"))
+            }
             _ => return Some(incoming),
         }
         None
@@ -122,6 +143,50 @@ impl OwnerPage {
         incoming.answer(go_to(PATH).with("Set-Cookie", visit::no_cookie(kind)));
     }
 
+    /// Tells what is going on: the page all, a monitor less of it.
+    fn tell_state(&self, door: &Door, incoming: Incoming, now: Instant) {
+        let bearer = incoming.field("Authorization").and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let is_monitor = |token| door.seals.check(Kind::Monitor, token, unix_time()).is_some();
+        if bearer.is_some_and(is_monitor) {
+            return incoming.answer(Answer::json(json::for_monitor(&self.state(now)).into_bytes()));
+        }
+        let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
+            let message = "log in at /owner, or show the token that `login --monitor` prints";
+            return incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
+        };
+        let of_person = OfPerson::gather(&self.engine, &visit.person(), now);
+        let json = json::for_page(&self.state(now), &of_person);
+        incoming.answer(Answer::json(json.into_bytes()));
+    }
+
+    fn state(&self, now: Instant) -> State {
+        State::gather(&self.engine, &self.config, self.limits, self.started, now)
+    }
+
+    /// Says something as the person that this browser is. The answer is that of a turn.
+    fn say(&self, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
+        let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
+            return incoming.answer(Answer::error(401, "log in at /owner"));
+        };
+        let fields = std::str::from_utf8(body).ok();
+        let fields = fields.and_then(|body| serde_json::from_str::<Fields<'_>>(body).ok());
+        let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
+        if !visit.is_of_page(&door.seals, &text("token")) {
+            self.tell_of_stranger(&incoming, "its page is not this browser's");
+            return incoming.answer(Answer::error(403, "load the page again"));
+        }
+        if text("text").chars().count() > MAX_SAID {
+            return incoming.answer(Answer::error(400, "say less at once"));
+        }
+        let command = words::normalised(&text("text"));
+        let person = Some(visit.person());
+        let spoken = Spoken { version: "1.0", command: &command, is_first: false, person };
+        self.engine.webhook.hear(incoming, spoken, now);
+    }
+
     /// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
     fn give(&self, door: &Door, incoming: Incoming, what: &str, now: Instant) {
         let shown = incoming.field(LOGIN_FIELD).unwrap_or_default();
@@ -142,7 +207,9 @@ impl OwnerPage {
 
     fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
         let origin = origin_of(incoming);
-        self.strangers.say(format!("A request for the owner's page from {origin} was refused: {why}"));
+        self.engine
+            .visitors
+            .say(format!("A request for the owner's page from {origin} was refused: {why}"));
     }
 }
 

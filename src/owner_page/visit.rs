@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::commands::person::Person;
 use crate::http::incoming::Incoming;
 use crate::http::request::Request;
 use crate::proofs::seal::{Kind, Seals};
@@ -25,6 +26,11 @@ impl Visit {
         good.next().map(|seal| Self { id: seal.id.to_owned() })
     }
 
+    /// Returns the person that this browser is: its late answers are nobody else's.
+    pub fn person(&self) -> Person {
+        Person::Browser(self.id.clone())
+    }
+
     /// Returns what this browser's page shows when it does something.
     pub fn page_token(&self, seals: &Seals) -> String {
         seals.bound(Kind::Page, &self.id)
@@ -39,9 +45,8 @@ impl Visit {
 /// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
 /// relay's own machine.
 pub fn kind<R: Request>(incoming: &Incoming<R>) -> Kind {
-    let is_forwarded = incoming.claimed().is_some() || incoming.field("X-Forwarded-Proto").is_some();
     match incoming.field("Host") {
-        Some(host) if is_loopback(host) && !is_forwarded => Kind::HomeCookie,
+        Some(host) if is_loopback(host) && !incoming.is_forwarded() => Kind::HomeCookie,
         _ => Kind::Cookie,
     }
 }

@@ -6,3 +6,4 @@ pub mod log;
 pub mod repeats;
 pub mod tally;
 pub mod watchdog;
+pub mod way;

@@ -1,6 +1,8 @@
 //! Plays the owner, and the browser in which the owner's page is looked at.
 
-use super::{KEY, Relay, Response, command};
+use serde_json::{Value, json};
+
+use super::{Http, KEY, Relay, Response, command};
 
 pub const WEBHOOK: &str = "webhook-secret_90cc31";
 
@@ -74,4 +76,41 @@ impl<'a> Browser<'a> {
     pub fn page(&self) -> Response {
         self.send("GET", "/owner", "")
     }
+}
+
+impl Browser<'_> {
+    /// What the page's script is told.
+    pub fn state(&self) -> Value {
+        let response = self.send("GET", "/owner/state", "");
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
+    }
+
+    /// Sends what the page's script sends when `text` is said, without waiting for the answer.
+    pub fn begin(&self, text: &str) -> Http {
+        let body = json!({ "token": page_token(&self.page()), "text": text }).to_string();
+        let (cookie, length) = (&self.cookie, body.len());
+        let mut http = self.relay.http();
+        http.send(format!(
+            "POST /owner/say HTTP/1.1\r\nHost: relay.example\r\nCookie: {cookie}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+        http
+    }
+
+    /// Says something on the page; what Alice says, and how the turn ended.
+    pub fn say(&self, text: &str) -> (String, String) {
+        heard(&self.begin(text).response())
+    }
+}
+
+/// What Alice says, and how the turn ended.
+pub fn heard(response: &Response) -> (String, String) {
+    assert_eq!(response.status, 200, "{response:?}");
+    (super::said(&response.json()), response.field("Relay-Outcome").unwrap().to_owned())
+}
+
+/// What a monitor is told.
+pub fn monitored(relay: &Relay, token: &str) -> Response {
+    let bearer = format!("Bearer {token}");
+    send(relay, "GET", "/owner/state", &[("Authorization", &bearer)], "")
 }
