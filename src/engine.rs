@@ -13,7 +13,7 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::config::secret::random_bytes;
 use crate::dialogs::access::Access;
-use crate::dialogs::webhook::Webhook;
+use crate::dialogs::webhook::{self, Webhook};
 use crate::http::connections::{Calls, Connections};
 use crate::http::owed::Owed;
 use crate::http::request::Request;
@@ -23,6 +23,7 @@ use crate::net::sockets::Sockets;
 use crate::upkeep::clock::alarm;
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::tally::Tally;
+use crate::upkeep::way::Way;
 
 /// What the relay stands in.
 pub struct Outside {
@@ -50,8 +51,12 @@ pub struct Engine<R: Request> {
     pub registry: Arc<Registry>,
     /// What is answered before the end.
     pub owed: Arc<Owed>,
+    /// What is known of the way.
+    pub way: Arc<Way>,
     /// Takes what is to be said of strangers at Smart Home.
     pub strangers: Arc<Repeats>,
+    /// Takes what is to be said of strangers at the owner's page.
+    pub visitors: Arc<Repeats>,
     /// Takes what is to be said of Smart Home's requests.
     pub requests: Arc<Tally>,
     /// Takes what is to be said of agents that are rejected.
@@ -105,16 +110,19 @@ impl<R: Request> Engine<R> {
         let owed = Arc::new(Owed::new());
         let odd = repeats("odd messages of agents");
         let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
-        let webhook = Webhook::new(
-            access.clone(),
-            registry.clone(),
-            commands.clone(),
-            names.clone(),
-            (config.reply_timeout, config.leaves_after_one_phrase),
-            owed.clone(),
-            telling.clone(),
-        );
+        let way = Arc::new(Way::new((outside.now)()));
+        let parts = webhook::Parts {
+            access: access.clone(),
+            registry: registry.clone(),
+            commands: commands.clone(),
+            owed: owed.clone(),
+            telling: telling.clone(),
+            way: way.clone(),
+        };
+        let webhook =
+            Webhook::new(parts, names.clone(), config.reply_timeout, config.leaves_after_one_phrase);
         let strangers = repeats("Smart Home requests refused");
+        let visitors = repeats("requests for the owner's page refused");
         let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let engine = Self {
@@ -125,7 +133,9 @@ impl<R: Request> Engine<R> {
             commands,
             registry,
             owed,
+            way,
             strangers,
+            visitors,
             requests,
             rejected,
             odd,
@@ -151,6 +161,7 @@ impl<R: Request> Engine<R> {
             self.no_request.tend(now),
             self.failed.tend(now),
             self.strangers.tend(now),
+            self.visitors.tend(now),
             self.requests.tend(now),
         ];
         due.into_iter().flatten().min()

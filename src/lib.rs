@@ -31,8 +31,9 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `main`, [`Relay`] | the command line; threads and sockets, started and stopped; `routes`: which request goes where |
+//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `login`, `pair`, `setup` |
+//! | `owner_page` | what the owner sees in a browser: logging in, the state, a field to say something |
 //! | `engine` | the parts without threads and sockets: what the simulation drives |
-//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `pair`, `setup` |
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
 //! | `agents` | the PCs: handshake, links, messages, which link is whose |
@@ -40,7 +41,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `speech`, `declension`, `json`, `text`, `system`, `unchecked` | settings and secrets; what Alice is to say; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
+//! | `config`, `proofs`, `speech`, `declension`, `json`, `object`, `text`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -69,7 +70,10 @@ mod engine;
 mod http;
 mod json;
 mod net;
+mod object;
 mod owner;
+mod owner_page;
+mod proofs;
 mod relay;
 mod routes;
 mod smart_home;
@@ -94,6 +98,7 @@ pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
 pub use owner::check_agent::{Desk, check_agent};
 pub use owner::healthcheck::healthcheck;
+pub use owner::login::{Pass, login};
 pub use owner::pair::pair;
 pub use owner::setup::{domain, setup};
 pub use owner::target::{AskError, Target};

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT, Relay, StartError,
-    Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT, Pass, Relay,
+    StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -20,14 +20,16 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay healthcheck            ask the running relay whether it is healthy
   home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
                                           with --wait SECONDS also an answer that comes later
+  home-alice-relay login                  print a code for the owner's page, good for 5 minutes;
+                                          with --monitor a token that lets a monitor read its state
   home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
   home-alice-relay check-agent            put an agent of your own through all that it must withstand;
                                           with --yes without asking first
   home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
-healthcheck, ask and pair find the relay by LISTEN_ADDR, or by --url http://host:port. ask, pair and setup
-need the relay's own environment: its secrets and ids let them in, and setup prints them.
+healthcheck, ask, login and pair find the relay by LISTEN_ADDR, or by --url http://host:port. ask, login,
+pair and setup need the relay's own environment: its secrets and ids let them in, and setup prints them.
 Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be used.
 ";
 
@@ -59,6 +61,19 @@ fn main() -> ExitCode {
         },
         ["check-agent"] => check_agent(false),
         ["check-agent", "--yes"] => check_agent(true),
+        ["login", options @ ..] => {
+            let others: Vec<_> = options.iter().copied().filter(|o| *o != "--monitor").collect();
+            let pass = match options.len() - others.len() {
+                0 => Pass::Code,
+                1 => Pass::Monitor,
+                _ => return not_understood(),
+            };
+            match Options::read(&others) {
+                Ok(Options { phrase: None, url, wait: None }) => login(url, pass),
+                Ok(_) => not_understood(),
+                Err(unusable) => unusable.tell(),
+            }
+        }
         ["setup", "--domain", domain] => setup(domain),
         ["ask", options @ ..] => match Options::read(options) {
             Ok(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
@@ -275,6 +290,31 @@ fn pair(url: Option<&str>) -> ExitCode {
              Яндексу». Type the code on the page that opens. Give it to nobody.\n"
         )),
         Err(error) => failure(&error),
+    }
+}
+
+fn login(url: Option<&str>, pass: Pass) -> ExitCode {
+    let given = target(url).and_then(|target| {
+        let Some(secret) = Config::from_env()?.credentials.owner_secret() else {
+            let problem = "WEBHOOK_SECRET is not set, so there is no owner's page: set it to the output of \
+                           `openssl rand -hex 32` and start the relay again, or run login with the relay's own \
+                           environment";
+            return Err(AskError::Address(problem.into()));
+        };
+        home_alice_relay::login(target, &secret, pass)
+    });
+    match (given, pass) {
+        (Ok(code), Pass::Code) => print(&format!(
+            "{code}\n\n\
+             This is the code for the owner's page. It is good once, for 5 minutes, and instead of any before\n\
+             it. Open https://your-domain/owner and type it in. Give it to nobody.\n"
+        )),
+        (Ok(token), Pass::Monitor) => print(&format!(
+            "{token}\n\n\
+             This token lets a monitor read states, counters and times, and nothing else, for 400 days:\n\
+             curl -H 'Authorization: Bearer TOKEN' https://your-domain/owner/state\n"
+        )),
+        (Err(error), _) => failure(&error),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::kicks::kick;
 use crate::http::lingering::LINGER;
 use crate::net::sockets::Accepted;
 use crate::net::{listener, slow};
+use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
 use crate::smart_home::devices::{self, Device};
 use crate::smart_home::perform::ACTION_TIMEOUT;
@@ -131,14 +132,16 @@ impl Relay {
         })?;
 
         let smart_home = smart_home(config, devices, &engine);
+        let limits = watchdog::Limits::of(max_descriptors);
+        let owner_page = OwnerPage::new(engine.clone(), config.clone(), limits);
         let credentials = config.credentials.clone();
-        let routes = Arc::new(Routes::new(engine.clone(), tiny, credentials, smart_home));
+        let routes = Routes::new(engine.clone(), tiny, credentials, smart_home, owner_page);
+        let routes = Arc::new(routes);
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {
             let engine = engine.clone();
             let look = move || look(reachable, &engine.sweeper);
-            let limits = watchdog::Limits::of(max_descriptors);
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
         if !listener::tells_of_connections(&listener) {

@@ -19,6 +19,8 @@ use crate::http::reception::{Incoming, Reception, Work};
 use crate::http::request::Request;
 use crate::http::sweep::Sweeper;
 use crate::http::{body, head, target};
+use crate::owner_page::greeting::{self, is_browser};
+use crate::owner_page::{self, OwnerPage};
 use crate::smart_home::{self, SmartHome};
 use crate::text::origin;
 use crate::upkeep::ends::{Ends, fault, start_vital};
@@ -38,6 +40,7 @@ pub struct Routes {
     reception: Reception,
     handshake: Handshake,
     smart_home: Option<SmartHome>,
+    owner_page: OwnerPage,
 }
 
 /// Starts [`WORKERS`] threads.
@@ -76,6 +79,7 @@ impl Routes {
         tiny: Arc<tiny_http::Server>,
         credentials: Credentials,
         smart_home: Option<SmartHome>,
+        owner_page: OwnerPage,
     ) -> Self {
         let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
         let handshake = Handshake::new(
@@ -85,8 +89,9 @@ impl Routes {
             engine.rejected.clone(),
             engine.odd.clone(),
             engine.telling.clone(),
+            engine.way.clone(),
         );
-        Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home }
+        Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home, owner_page }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
@@ -131,27 +136,34 @@ impl Routes {
         match (path, request.method()) {
             (HEALTH, Method::Get | Method::Head) => incoming.answer(self.health()),
             ("/ws", Method::Get) => self.handshake.serve(incoming),
-            (HEALTH, _) => incoming.answer(wrong_method("GET, HEAD")),
-            ("/ws", _) => incoming.answer(wrong_method("GET")),
+            (HEALTH, _) => incoming.answer(Answer::wrong_method("GET, HEAD")),
+            ("/ws", _) => incoming.answer(Answer::wrong_method("GET")),
             (path, method) if self.engine.access.is_webhook(path) => match method {
                 Method::Post => {
                     // A test's fault must be one of this request's own.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
                     self.engine.webhook.serve(incoming, body, Instant::now());
                 }
-                _ => incoming.answer(wrong_method("POST")),
+                Method::Get | Method::Head if is_browser(request) => {
+                    incoming.answer(greeting::webhook());
+                }
+                _ => incoming.answer(Answer::wrong_method("POST")),
             },
+            ("/", Method::Get | Method::Head) if is_browser(request) => {
+                incoming.answer(greeting::root());
+            }
             (path, _) => {
-                let (path, incoming) = match &self.smart_home {
+                let path = path.to_owned();
+                let incoming = match &self.smart_home {
                     Some(smart_home) if path.starts_with(smart_home::PATH) => {
-                        let path = path.to_owned();
-                        match smart_home.serve(incoming, &path, body, Instant::now()) {
-                            Some(incoming) => (path, incoming),
-                            None => return,
-                        }
+                        smart_home.serve(incoming, &path, body, Instant::now())
                     }
-                    _ => (path.to_owned(), incoming),
+                    _ if path.starts_with(owner_page::PATH) => {
+                        self.owner_page.serve(incoming, &path, body, Instant::now())
+                    }
+                    _ => Some(incoming),
                 };
+                let Some(incoming) = incoming else { return };
                 if path.starts_with(WEBHOOK_PATH) {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);
@@ -168,8 +180,4 @@ impl Routes {
         let connected = self.engine.registry.is_connected();
         Answer::json(format!(r#"{{"status":"ok","agent_connected":{connected}}}"#).into_bytes())
     }
-}
-
-fn wrong_method(allow: &'static str) -> Answer {
-    Answer::error(405, &format!("use {allow} here")).with("Allow", allow)
 }

@@ -120,7 +120,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         assert!(is_npms || value == own, "{name} {value}");
         assert!(passed.insert(name.clone()), "{name} would be sent twice");
     }
-    // nginx's own, and what `ask` and `pair` say to the relay directly.
+    // nginx's own, and what `ask`, `login` and `pair` say to the relay directly.
     let never = [
         "content-length",
         "transfer-encoding",
@@ -128,6 +128,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         "te",
         "relay-ask",
         "relay-command",
+        "relay-login",
         "relay-pair",
     ];
     for name in never {

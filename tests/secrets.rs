@@ -89,6 +89,12 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
             ),
             format!("POST /smart-home/authorize HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"),
             format!("POST /smart-home/pair HTTP/1.1\r\nHost: r\r\nRelay-Pair: {secret}\r\n\r\n"),
+            format!("POST /owner/code HTTP/1.1\r\nHost: r\r\nRelay-Login: {secret}\r\n\r\n"),
+            format!("GET /owner?{secret} HTTP/1.1\r\nHost: {secret}\r\nCookie: {secret}\r\n\r\n"),
+            format!(
+                "GET /alice/webhook/{WEBHOOK} HTTP/1.1\r\nHost: {secret}\r\nAccept: text/html\r\n\r\n"
+            ),
+            format!("POST /owner/enter HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"),
             format!("GET /ws?key={secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n\r\n"),
             format!(
                 "GET /ws?key=x{secret} HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret} and {secret}\r\n\r\n"

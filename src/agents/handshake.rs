@@ -24,6 +24,7 @@ use crate::http::reception::Incoming;
 use crate::http::request::Request;
 use crate::text::origin;
 use crate::upkeep::repeats::Repeats;
+use crate::upkeep::way::{Upgrade, Way};
 
 /// Lets agents in.
 pub struct Handshake {
@@ -34,11 +35,12 @@ pub struct Handshake {
     rejected: Arc<Repeats>,
     odd: Arc<Repeats>,
     telling: Arc<Telling>,
+    way: Arc<Way>,
 }
 
 impl Handshake {
-    /// Lets in who shows an agent's key of `credentials`; tells `rejected` of the others, and `odd` of messages that can't be
-    /// used. `telling` knows what each is told first.
+    /// Lets in who shows an agent's key of `credentials`; tells `rejected` of the others, `odd` of messages that can't be used,
+    /// and `way` of what came through. `telling` knows what each is told first.
     pub fn new(
         credentials: Credentials,
         registry: Arc<Registry>,
@@ -46,12 +48,14 @@ impl Handshake {
         rejected: Arc<Repeats>,
         odd: Arc<Repeats>,
         telling: Arc<Telling>,
+        way: Arc<Way>,
     ) -> Self {
-        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd, telling }
+        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd, telling, way }
     }
 
     /// Answers one request for `/ws`.
     pub fn serve(&self, incoming: Incoming) {
+        self.way.request(|| incoming.is_forwarded());
         match self.check(&incoming) {
             Ok((shown, accept)) => self.upgrade(incoming, shown, &accept),
             Err((answer, why)) => {
@@ -84,6 +88,7 @@ impl Handshake {
         };
         let request = incoming.request();
         if !request.has_token("Upgrade", "websocket") || !request.has_token("Connection", "upgrade") {
+            self.way.upgrade(Upgrade::Lost);
             let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
                        \"Websockets Support\" for this proxy host; nginx, Apache and lighttpd need a line \
                        for WebSockets";
@@ -119,6 +124,7 @@ impl Handshake {
     }
 
     fn upgrade(&self, incoming: Incoming, shown: Shown, accept: &str) {
+        self.way.upgrade(Upgrade::Came);
         let peer = origin(incoming.peer(), incoming.claimed());
         let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
         let Some(socket) = incoming.socket() else { return incoming.cut() };

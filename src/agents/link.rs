@@ -30,6 +30,10 @@ pub struct Link {
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
+    /// When the ping went out that has no pong, in microseconds after `opened` and one; 0 is none.
+    pinged: AtomicU64,
+    /// How long the last pong was awaited, in microseconds and one; 0 is never.
+    round_trip: AtomicU64,
 }
 
 impl Link {
@@ -38,7 +42,8 @@ impl Link {
     pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, format: Format, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
         let (probe, has_waiting, heard) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
-        Self { id, peer, outbox, probe, has_waiting, format, opened: now, heard }
+        let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { id, peer, outbox, probe, has_waiting, format, opened: now, heard, pinged, round_trip }
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].
@@ -53,7 +58,8 @@ impl Link {
     ///
     /// # Errors
     /// As [`Outbox::put`].
-    pub fn ping(&self) -> Result<(), LinkDown> {
+    pub fn ping(&self, now: Instant) -> Result<(), LinkDown> {
+        self.pinged.store(self.microseconds(now) + 1, Relaxed);
         self.outbox.send(&bytes(Frame::ping(Vec::new())))
     }
 
@@ -66,6 +72,25 @@ impl Link {
     pub fn hear(&self, now: Instant) {
         let after = now.saturating_duration_since(self.opened).as_millis();
         self.heard.store(u64::try_from(after).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// A pong came.
+    pub fn pong(&self, now: Instant) {
+        if let Some(pinged) = self.pinged.swap(0, Relaxed).checked_sub(1) {
+            let took = self.microseconds(now).saturating_sub(pinged);
+            self.round_trip.store(took + 1, Relaxed);
+        }
+    }
+
+    /// Returns how long the agent took for its last pong.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.load(Relaxed).checked_sub(1).map(Duration::from_micros)
+    }
+
+    /// Returns the microseconds since it was opened.
+    fn microseconds(&self, now: Instant) -> u64 {
+        let after = now.saturating_duration_since(self.opened).as_micros();
+        u64::try_from(after).unwrap_or(u64::MAX - 1)
     }
 
     /// Returns when it was opened.
@@ -125,10 +150,10 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_framed_as_rfc_6455_says_without_a_mask() {
-        let (link, MadeUp(sent), _) = link();
+        let (link, MadeUp(sent), now) = link();
         link.text("ok".into()).unwrap();
         assert!(sent.lock().unwrap().is_empty(), "it waits for more to go along");
-        link.ping().unwrap();
+        link.ping(now).unwrap();
         link.close(CloseCode::Away, "bye", "the reason");
         assert_eq!(*sent.lock().unwrap(), b"\x81\x02ok\x89\x00\x88\x05\x03\xe9bye");
         assert_eq!(link.outbox.why().unwrap(), "the reason");
@@ -141,5 +166,17 @@ mod tests {
         let later = opened + Duration::from_millis(1500);
         link.hear(later);
         assert_eq!(link.heard(), later);
+    }
+
+    #[test]
+    fn the_round_trip_is_from_a_ping_to_the_pong_behind_it() {
+        let (link, _, opened) = link();
+        let at = |milliseconds| opened + Duration::from_millis(milliseconds);
+        link.pong(at(1));
+        assert_eq!(link.round_trip(), None, "nobody asked for it");
+        link.ping(at(10)).unwrap();
+        link.pong(at(22));
+        link.pong(at(500));
+        assert_eq!(link.round_trip(), Some(Duration::from_millis(12)));
     }
 }

@@ -27,6 +27,7 @@ impl Pseudonyms {
         let name = match person {
             Person::Account(id) => ["account ", id].concat(),
             Person::Device(id) => ["device ", id].concat(),
+            Person::Browser(id) => ["browser ", id].concat(),
             Person::Ask => "ask".into(),
         };
         Some(HEXLOWER.encode(&mac(key, &name)[..BYTES]))

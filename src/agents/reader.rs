@@ -109,7 +109,8 @@ impl Reader {
                 Err(_) => self.tell_of("it is binary, and no UTF-8"),
             },
             Message::Close(frame) => return Some(farewell(frame)),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Message::Pong(_) => self.link.pong(now),
+            Message::Ping(_) | Message::Frame(_) => {}
         }
         None
     }

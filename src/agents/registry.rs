@@ -117,7 +117,7 @@ impl Registry {
                 // Before the ping: whoever hears its answer must find the command.
                 link.has_waiting.store(true, SeqCst);
                 // A link that is down is on its way out, and loses what waits on it.
-                let _ = link.ping();
+                let _ = link.ping(now);
                 self.alarm.ring();
             }
             Offered::Waits => self.alarm.ring(),
@@ -208,7 +208,7 @@ impl Registry {
         }
         for link in due.ping {
             // A link that is down is on its way out.
-            let _ = link.ping();
+            let _ = link.ping(now);
         }
         let probed = self.tend_probes(now);
         due.next.into_iter().chain(probed).min()

@@ -189,6 +189,13 @@ impl<A> Late<A> {
             || self.losses.iter().any(|lost| lost.owner.person == *person)
     }
 
+    /// Returns how many answers and losses are kept for the person.
+    pub fn kept(&mut self, person: &Person, now: Instant) -> usize {
+        self.tend(now);
+        let answers = self.answers.iter().filter(|kept| kept.owner.person == *person);
+        answers.count() + self.losses.iter().filter(|lost| lost.owner.person == *person).count()
+    }
+
     /// Whether a command is at work on `link`.
     pub fn is_any_at_work(&self, link: LinkId) -> bool {
         self.working.iter().any(|working| working.link == link)

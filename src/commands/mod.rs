@@ -4,6 +4,7 @@
 pub mod late;
 pub mod outcome;
 pub mod person;
+pub mod record;
 pub mod table;
 pub mod under_way;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::commands::late::{Bounds, Item};
 use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
+use crate::commands::record::Record;
 use crate::commands::table::{Answered, Expired, Table};
 use crate::commands::under_way::{Command, LinkId, New};
 use crate::config::agents::{AgentId, Names};
@@ -88,6 +90,8 @@ pub trait Waits: Send {
 
 /// All commands of the relay.
 pub struct Commands {
+    /// How they ended.
+    pub record: Record,
     table: Mutex<Table<Box<dyn Waits>, Speech>>,
     names: Names,
     lines: Arc<Tally>,
@@ -100,13 +104,13 @@ impl Commands {
     pub fn new(prefix: String, names: Names, lines: Arc<Tally>, alarm: Alarm) -> Self {
         let bounds = Bounds { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
         let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds));
-        Self { table, names, lines, alarm }
+        Self { record: Record::default(), table, names, lines, alarm }
     }
 
     /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
     /// [`MAX_UNDER_WAY`] commands are under way, and whoever waits has been told so.
     pub fn begin(&self, new: New<Box<dyn Waits>>) -> Option<String> {
-        let now = new.begun;
+        let (agent, now) = (new.link.agent, new.begun);
         let begun = self.lock().begin(new);
         match begun {
             Ok(begun) => {
@@ -116,6 +120,7 @@ impl Commands {
                 Some(begun.id)
             }
             Err(waiting) => {
+                self.record.ended(agent, Outcome::Busy, now, now);
                 waiting.tell(Ended::Busy, None, self, now);
                 None
             }
@@ -144,7 +149,10 @@ impl Commands {
         let answered = self.lock().answer(link, id, speech, now);
         match answered {
             Answered::InTime(command, speech) => self.tell(command, Ended::Answered(speech), now),
-            Answered::Late(begun) => self.say(id, link.agent, "answered late", begun, now),
+            Answered::Late(begun) => {
+                self.record.answered_late(link.agent, begun, now);
+                self.say(id, link.agent, "answered late", begun, now);
+            }
             Answered::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
             }
@@ -194,6 +202,16 @@ impl Commands {
         self.lock().late.at_work(person, only)
     }
 
+    /// As [`late::Late::kept`].
+    pub fn kept(&self, person: &Person, now: Instant) -> usize {
+        self.lock().late.kept(person, now)
+    }
+
+    /// Returns how many are under way.
+    pub fn under_way(&self) -> usize {
+        self.lock().under_way.len()
+    }
+
     /// As [`Table::is_at_work`].
     pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
         self.lock().is_at_work(link, now)
@@ -217,6 +235,7 @@ impl Commands {
 
     fn tell(&self, command: Command<Box<dyn Waits>>, ended: Ended, now: Instant) {
         let Command { id, link: LinkId { agent, .. }, person, begun, waiting, .. } = command;
+        self.record.ended(agent, ended.outcome(), begun, now);
         self.say(&id, agent, ended.outcome().name(), begun, now);
         waiting.tell(ended, Some(Told { id: &id, person: person.as_ref() }), self, now);
     }
@@ -310,6 +329,8 @@ mod tests {
         world.commands.send(&id, world.now, || Err(()));
         assert_eq!(world.ended(), [Outcome::Unsent]);
         assert_eq!(world.commands.sizes(), [0; 4]);
+        let outcomes: Vec<_> = world.commands.record.last().iter().map(|e| e.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Unsent]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// How many ways to end there are.
+    pub const COUNT: usize = Self::Stopping as usize + 1;
+
     /// Returns its name in the header and in the log.
     pub fn name(self) -> &'static str {
         match self {
@@ -66,6 +69,7 @@ mod tests {
         ];
         let names: BTreeSet<_> = all.iter().map(|outcome| outcome.name()).collect();
         assert_eq!(names.len(), all.len());
+        assert!(all.iter().all(|outcome| (*outcome as usize) < super::Outcome::COUNT));
         let fits = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
         assert!(names.iter().all(fits), "{names:?}");
     }

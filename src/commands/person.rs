@@ -12,6 +12,8 @@ pub enum Person {
     Device(String),
     /// Whoever runs `ask` with the relay's own secrets.
     Ask,
+    /// A browser that is logged in to the owner's page.
+    Browser(String),
 }
 
 impl Person {

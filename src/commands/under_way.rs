@@ -149,7 +149,6 @@ impl<W> UnderWay<W> {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.commands.len()
     }

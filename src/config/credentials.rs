@@ -8,6 +8,7 @@ use sha1::{Digest, Sha1};
 use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
 use crate::config::secret::{SHORT_SECRET, Secret};
+use crate::proofs::seal::derived;
 use crate::text::quoted;
 
 /// Bytes of a file that holds a secret, or those of all agents.
@@ -147,16 +148,29 @@ impl Credentials {
     /// Of SHA-1, which the WebSocket handshake has brought along (RFC 6455, 4.2.2), this takes only that
     /// it can't be turned back; collisions are of no use to anybody here.
     pub fn ask_token(&self) -> Secret {
+        let digest = Sha1::digest(self.all());
+        Secret::new(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Returns what the proofs of the owner's page are derived from: all that is configured here, too. None
+    /// without `WEBHOOK_SECRET`: an agent's key alone would let every agent make them.
+    pub fn owner_secret(&self) -> Option<Secret> {
+        self.webhook.as_ref()?;
+        Some(derived(&self.all(), "home-alice-relay owner's page"))
+    }
+
+    /// Returns all that is configured here, for digests. No two configurations make the same text, since no value
+    /// holds a space or a line break.
+    fn all(&self) -> String {
         let keys = match &self.keys {
             AgentKeys::Configured(keys) => keys.as_slice(),
             // Nobody but this process knows it.
             AgentKeys::Generated(_) => &[],
         };
-        let mut digest = Sha1::new();
-        // No value holds a space or a line break, so no two configurations make the same text.
+        let mut all = String::new();
         let mut add = |name: &str, value: &str| {
             for part in [name, " ", value, "\n"] {
-                digest.update(part);
+                all.push_str(part);
             }
         };
         keys.iter().for_each(|key| add("key", key.reveal()));
@@ -166,7 +180,7 @@ impl Credentials {
         self.webhook.iter().for_each(|secret| add("webhook", secret.reveal()));
         self.skill_id.iter().for_each(|id| add("skill", id));
         self.user_ids.iter().for_each(|id| add("user", id));
-        Secret::new(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        all
     }
 
     /// Returns whose key `shown` is. Every key of every agent is compared, in constant time.
@@ -524,6 +538,29 @@ mod tests {
         for (_, value) in all {
             assert!(!whole.contains(value));
         }
+    }
+
+    #[test]
+    fn the_owners_secret_takes_every_setting_and_needs_a_lock() {
+        let all = [
+            ("API_KEY", "0123456789abcdef"),
+            ("WEBHOOK_SECRET", WEBHOOK),
+            ("ALICE_SKILL_ID", "skill"),
+            ("ALICE_USER_IDS", "me"),
+        ];
+        let secret = |pairs: &[(&'static str, &str)]| {
+            read(pairs).unwrap().owner_secret().map(|secret| secret.reveal().to_owned())
+        };
+        let whole = secret(&all).unwrap();
+        assert_eq!(Some(&whole), secret(&all).as_ref());
+        assert_ne!(whole, token(&all));
+        for left_out in [0, 2, 3] {
+            let mut some = all.to_vec();
+            some.remove(left_out);
+            assert_ne!(Some(&whole), secret(&some).as_ref(), "{left_out}");
+        }
+        assert_eq!(secret(&[all[0], all[2], all[3]]), None);
+        assert_eq!(secret(&[all[0], ("WEBHOOK_SECRET", OPEN)]), None);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! The address is the lock: it holds `WEBHOOK_SECRET`. Behind it the ids in a turn keep out other people
 //! and other skills; by themselves they are no lock, since Yandex doesn't sign them (docs/facts/alice.md).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use crate::config::credentials::{Credentials, WEBHOOK_PATH};
 use crate::config::secret::{Secret, same};
@@ -25,6 +24,15 @@ pub enum Visitor {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stranger;
 
+/// The ids of the first turn that came behind `WEBHOOK_SECRET`, where none is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids {
+    /// For `ALICE_SKILL_ID`.
+    pub skill: Option<String>,
+    /// For `ALICE_USER_IDS`.
+    pub user: Option<String>,
+}
+
 /// Decides who is let in.
 pub struct Access {
     webhook: Option<Secret>,
@@ -32,8 +40,8 @@ pub struct Access {
     user_ids: Vec<String>,
     ask: Secret,
     turned_away: Arc<Repeats>,
-    /// Whether the log has told the ids that could be configured.
-    ids_told: AtomicBool,
+    /// The ids that could be configured, once the log has told them.
+    told: OnceLock<Ids>,
 }
 
 impl Access {
@@ -45,7 +53,7 @@ impl Access {
             user_ids: credentials.user_ids.clone(),
             ask: credentials.ask_token(),
             turned_away,
-            ids_told: AtomicBool::new(false),
+            told: OnceLock::new(),
         }
     }
 
@@ -120,21 +128,29 @@ impl Access {
 
     /// Tells the owner, once a run, what to put where nothing is set yet.
     fn tell_ids_once(&self, turn: &Turn<'_>) {
-        if self.webhook.is_none() || self.ids_told.load(Relaxed) {
+        if self.webhook.is_none() || self.told.get().is_some() {
             return;
         }
-        let mut ids = String::new();
+        let mut ids = Ids { skill: None, user: None };
+        let mut line = String::new();
         if self.skill_id.is_none() {
             let Some(id) = turn.skill_id.as_deref().filter(|id| is_plain(id)) else { return };
-            ids += &format!(" ALICE_SKILL_ID={id}");
+            line += &format!(" ALICE_SKILL_ID={id}");
+            ids.skill = Some(id.to_owned());
         }
         if self.user_ids.is_empty() {
             let Some(id) = turn.user_id.as_deref().filter(|id| is_plain(id)) else { return };
-            ids += &format!(" ALICE_USER_IDS={id}");
+            line += &format!(" ALICE_USER_IDS={id}");
+            ids.user = Some(id.to_owned());
         }
-        if !self.ids_told.swap(true, Relaxed) && !ids.is_empty() {
-            log::info!("A turn came in. If it was yours, these let in nobody else's:{ids}");
+        if self.told.set(ids).is_ok() && !line.is_empty() {
+            log::info!("A turn came in. If it was yours, these let in nobody else's:{line}");
         }
+    }
+
+    /// Returns the ids that the log has told, for whoever may read it.
+    pub fn told(&self) -> Option<&Ids> {
+        self.told.get()
     }
 }
 

@@ -139,7 +139,7 @@ pub fn names_of_pcs<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Returns a time in words, in the accusative.
-fn time(duration: Duration) -> String {
+pub fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (count, words) = match seconds {
         0..60 => (seconds, ["секунду", "секунды", "секунд"]),

@@ -29,6 +29,7 @@ use crate::http::owed::Owed;
 use crate::http::request::Request;
 use crate::speech::Speech;
 use crate::text::cut;
+use crate::upkeep::way::Way;
 
 /// Characters of what is said to be wrong with a body.
 const MAX_PROBLEM: usize = 300;
@@ -46,26 +47,49 @@ pub struct Webhook {
     /// What a turn that waits holds.
     owed: Arc<Owed>,
     telling: Arc<Telling>,
+    way: Arc<Way>,
+}
+
+/// What turns are answered with.
+pub struct Parts {
+    /// Who is let in.
+    pub access: Arc<Access>,
+    pub registry: Arc<Registry>,
+    pub commands: Arc<Commands>,
+    /// What a turn that waits holds.
+    pub owed: Arc<Owed>,
+    /// Writes what agents are told.
+    pub telling: Arc<Telling>,
+    /// Is told of turns.
+    pub way: Arc<Way>,
+}
+
+/// What somebody who was let in has said.
+pub struct Spoken<'a> {
+    /// The protocol's version, to be echoed.
+    pub version: &'a str,
+    /// The phrase, as Yandex normalises it.
+    pub command: &'a str,
+    /// Whether it is the first of a session.
+    pub is_first: bool,
+    /// Who it was.
+    pub person: Option<Person>,
+    /// The turn that it came in, if it was one.
+    pub turn: Option<&'a Turn<'a>>,
 }
 
 impl Webhook {
-    /// Sends commands of those whom `access` admits to the registry's agents, which are called `names`. Each waits
-    /// in `commands` for `reply_timeout`, and its reply is `owed`. The only phrase of a session ends it if it `leaves`.
-    pub fn new(
-        access: Arc<Access>,
-        registry: Arc<Registry>,
-        commands: Arc<Commands>,
-        names: Names,
-        (reply_timeout, leaves): (Duration, bool),
-        owed: Arc<Owed>,
-        telling: Arc<Telling>,
-    ) -> Self {
+    /// Sends commands of those who are let in to the registry's agents. Each waits for `reply_timeout`; the only phrase of a
+    /// session ends it if it `leaves`.
+    pub fn new(parts: Parts, names: Names, reply_timeout: Duration, leaves: bool) -> Self {
+        let Parts { access, registry, commands, owed, telling, way } = parts;
         let addresses = Addresses::new(&names);
-        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed, telling }
+        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed, telling, way }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
-    pub fn serve<R: Request>(&self, mut incoming: Incoming<R>, body: &[u8], now: Instant) {
+    pub fn serve<R: Request>(&self, incoming: Incoming<R>, body: &[u8], now: Instant) {
+        self.way.request(|| incoming.is_forwarded());
         let turn = match Turn::parse(body) {
             Ok(turn) => turn,
             Err(error) => {
@@ -73,29 +97,47 @@ impl Webhook {
             }
         };
         let say = |incoming: Incoming<R>, speech, outcome| {
+            self.commands.record.count(outcome);
             incoming.answer(reply(&speech, &turn.version, outcome));
         };
         if turn.is_ping {
+            self.way.turn(now);
             return say(incoming, phrases::PONG.into(), Outcome::OwnWords);
         }
         let person = match self.access.admit(&turn, incoming.field(ASK_FIELD)) {
             Ok(Visitor::Ask) => Some(Person::Ask),
-            Ok(Visitor::Speaker) => Person::of(turn.user_id.as_deref(), turn.device_id.as_deref()),
+            Ok(Visitor::Speaker) => {
+                self.way.turn(now);
+                Person::of(turn.user_id.as_deref(), turn.device_id.as_deref())
+            }
             Err(Stranger) => {
+                self.way.turn(now);
                 let goodbye = Speech::new(phrases::STRANGER).with_end_session(true);
                 return say(incoming, goodbye, Outcome::Refused);
             }
         };
-        let (named, command) = match self.addresses.split(&turn.command) {
-            Some((agent, rest)) => (Some(agent), rest),
-            None => (None, &*turn.command),
+        let (version, command) = (&*turn.version, &*turn.command);
+        let (is_first, turn) = (turn.new_session, Some(&turn));
+        self.hear(incoming, Spoken { version, command, is_first, person, turn }, now);
+    }
+
+    /// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
+    pub fn hear<R: Request>(&self, mut incoming: Incoming<R>, spoken: Spoken<'_>, now: Instant) {
+        let Spoken { version, command, is_first, person, turn } = spoken;
+        let say = |incoming: Incoming<R>, speech, outcome| {
+            self.commands.record.count(outcome);
+            incoming.answer(reply(&speech, version, outcome));
         };
-        let greets = command.is_empty() && named.is_none() && turn.new_session;
-        let is_one_phrase = self.leaves && turn.new_session && !turn.command.is_empty();
+        let is_one_phrase = self.leaves && is_first && !command.is_empty();
         let finish = |speech| match is_one_phrase {
             true => leave(speech, person.as_ref(), &self.commands),
             false => speech,
         };
+        let (named, command) = match self.addresses.split(command) {
+            Some((agent, rest)) => (Some(agent), rest),
+            None => (None, command),
+        };
+        let greets = command.is_empty() && named.is_none() && is_first;
         if greets || words::asks_for_news(command) {
             let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
@@ -110,18 +152,21 @@ impl Webhook {
             say(incoming, self.help(), Outcome::OwnWords);
         } else {
             let agent = named.unwrap_or(AgentId::DEFAULT);
+            let refuse = |incoming: Incoming<R>, words, outcome| {
+                self.commands.record.ended(agent, outcome, now, now);
+                incoming.answer(reply(&finish(words), version, outcome));
+            };
             let Some(owed) = self.owed.owe() else {
-                return say(incoming, finish(phrases::STOPPING.into()), Outcome::Stopping);
+                return refuse(incoming, phrases::STOPPING.into(), Outcome::Stopping);
             };
             let Some(link) = self.registry.current(agent) else {
                 let words = phrases::NO_AGENT.about(self.names.among_several(agent));
-                return say(incoming, finish(words), Outcome::NoAgent);
+                return refuse(incoming, words, Outcome::NoAgent);
             };
-            let version = turn.version.clone().into_owned();
-            let names = self.names.clone();
+            let (version, names) = (version.to_owned(), self.names.clone());
             incoming.owe(owed);
             let waiting = WaitingTurn { incoming, version, names, agent, is_one_phrase };
-            self.forward(&link, (command, &turn), person, Box::new(waiting), now);
+            self.forward(&link, (command, turn), person, Box::new(waiting), now);
         }
     }
 
@@ -181,7 +226,7 @@ impl Webhook {
     fn forward(
         &self,
         link: &Link,
-        (command, turn): (&str, &Turn<'_>),
+        (command, turn): (&str, Option<&Turn<'_>>),
         person: Option<Person>,
         waiting: Box<dyn Waits>,
         now: Instant,
@@ -193,9 +238,12 @@ impl Webhook {
         };
         let new = New { link: link.id, begun: now, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
-            let context = match link.format {
-                Format::First => Context::default(),
-                Format::Second => Context {
+            let context = match (link.format, turn) {
+                (Format::First, _) => Context::default(),
+                (Format::Second, None) => {
+                    Context { person: pseudonym.as_deref(), screen: true, ..Context::default() }
+                }
+                (Format::Second, Some(turn)) => Context {
                     session: turn.session_id.as_deref().map(|id| (id, turn.new_session)),
                     person: pseudonym.as_deref(),
                     screen: turn.has_screen(),

@@ -53,6 +53,11 @@ impl Answer {
         Self::new(status, JSON, body)
     }
 
+    /// Returns the error for a method that is not among those `allow`ed.
+    pub fn wrong_method(allow: &'static str) -> Self {
+        Self::error(405, &format!("use {allow} here")).with("Allow", allow)
+    }
+
     /// Adds a header field.
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.fields.push((name, value.into()));

@@ -91,6 +91,11 @@ impl<R: Request> Incoming<R> {
         }
     }
 
+    /// Whether a proxy says that it has passed this on.
+    pub fn is_forwarded(&self) -> bool {
+        self.claimed().is_some() || self.field("X-Forwarded-Proto").is_some()
+    }
+
     /// Returns a duplicate of the connection's socket.
     pub fn socket(&self) -> Option<TcpStream> {
         self.home.socket(self.id)

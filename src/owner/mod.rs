@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod check_agent;
 pub mod healthcheck;
+pub mod login;
 pub mod pair;
 pub mod setup;
 pub mod target;

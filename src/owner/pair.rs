@@ -7,8 +7,9 @@ use serde::Deserialize;
 use crate::config::secret::Secret;
 use crate::http::client::Client;
 use crate::owner::target::{AskError, Target};
-use crate::smart_home::seal::{Kind, Seals};
-use crate::smart_home::{PAIR_FIELD, unix_time};
+use crate::proofs::seal::{Kind, Seals};
+use crate::proofs::unix_time;
+use crate::smart_home::PAIR_FIELD;
 
 /// How long `pair` may take in all.
 pub const PAIR_TIMEOUT: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::config::agents::Further;
 use crate::config::credentials::AgentKeys;
-use crate::smart_home::seal::client_secret;
+use crate::proofs::seal::client_secret;
 
 /// Returns the domain, if it is one by its form: as in `home.example.org`, without `https://` and a path.
 pub fn domain(text: &str) -> Option<&str> {

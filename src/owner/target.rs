@@ -24,6 +24,8 @@ pub enum AskError {
     WrongAddress(Target),
     /// It answers, but gives no pairing code for this secret.
     NotLinkable(Target),
+    /// It answers, but lets nobody log in with these credentials.
+    NotTheOwner(Target),
     /// It answers, but not as a relay does.
     Unexpected(Target, u16, String),
     /// The system gives no random bytes.
@@ -50,6 +52,12 @@ impl fmt::Display for AskError {
                 f,
                 "what answers at {} has Smart Home off, or another SMART_HOME_SECRET. Start the relay again \
                  after setting it, and run pair with the relay's own environment",
+                target.0
+            ),
+            Self::NotTheOwner(target) => write!(
+                f,
+                "what answers at {} has no owner's page for these secrets and ids. Run login with the relay's own \
+                 environment, after starting the relay again with it",
                 target.0
             ),
             Self::Unexpected(target, status, body) => {

@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use crate::agents::second::Action;
 use crate::config::agents::AgentId;
+use crate::object::{Fields, text};
 use crate::smart_home::devices::{Command, Device, Does, STEP, VALUE};
 use crate::smart_home::discovery::{SOURCES, has_switch};
 use crate::smart_home::number::Number;
-use crate::smart_home::object::{Fields, text};
 
 /// Yandex' codes for what went wrong (docs/facts/smart_home.md, 2).
 pub mod code {

@@ -13,7 +13,7 @@ use crate::config::agents::{AgentId, Names};
 use crate::config::error::ConfigError;
 use crate::config::smart_home::SmartHome;
 use crate::json::without_bom;
-use crate::smart_home::object::{Fields, list, text};
+use crate::object::{Fields, list, text};
 use crate::speech::title;
 use crate::text::quoted;
 

@@ -1,8 +1,8 @@
 //! What Yandex is told of the devices (docs/facts/smart_home.md, 1.1 and 1.2). Plain data.
 
 use crate::config::agents::AgentId;
+use crate::object::quoted;
 use crate::smart_home::devices::{Device, Does};
-use crate::smart_home::object::quoted;
 
 /// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =

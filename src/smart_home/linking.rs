@@ -4,8 +4,8 @@
 use data_encoding::BASE64;
 
 use crate::config::secret::{Secret, same};
-use crate::smart_home::form::{Form, Odd};
-use crate::smart_home::seal::{Kind, Seals, client_secret};
+use crate::http::form::{Form, Odd};
+use crate::proofs::seal::{Kind, Seals, client_secret};
 
 /// What the console's field «Идентификатор приложения» holds, always.
 pub const CLIENT_ID: &str = "home-alice";
@@ -203,7 +203,7 @@ fn behind<'a>(scheme: &str, field: &'a str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::smart_home::form::encoded;
+    use crate::http::form::encoded;
 
     const NOW: u64 = 1_700_000_000;
 

@@ -4,17 +4,13 @@
 pub mod actions;
 pub mod devices;
 pub mod discovery;
-pub mod form;
 pub mod linking;
 pub mod number;
-pub mod object;
 pub mod page;
-pub mod pairing;
 pub mod perform;
-pub mod seal;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tiny_http::Method;
 
@@ -27,16 +23,17 @@ use crate::commands::{Commands, Waits};
 use crate::config::Config;
 use crate::config::secret::{Secret, random_bytes};
 use crate::http::answer::Answer;
+use crate::http::form::{Form, encoded};
 use crate::http::owed::Owed;
 use crate::http::reception::Incoming;
+use crate::object::Fields;
+use crate::proofs::code::OneTimeCode;
+use crate::proofs::seal::{Kind, client_secret};
+use crate::proofs::unix_time;
 use crate::smart_home::actions::{Asked, Todo, code};
 use crate::smart_home::devices::Device;
-use crate::smart_home::form::{Form, encoded};
 use crate::smart_home::linking::{CODE_LIFE, Linking, REDIRECT_URI, Refused, Used};
-use crate::smart_home::object::Fields;
-use crate::smart_home::pairing::Pairing;
 use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
-use crate::smart_home::seal::{Kind, client_secret};
 use crate::text::{cut, origin};
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::tally::Tally;
@@ -81,7 +78,7 @@ pub struct Parts {
 pub struct SmartHome {
     linking: Linking,
     devices: Vec<Device>,
-    pairing: Mutex<Pairing>,
+    pairing: Mutex<OneTimeCode>,
     used: Mutex<Used>,
     parts: Parts,
 }
@@ -104,10 +101,10 @@ impl SmartHome {
         match below {
             "/authorize" if is_read => self.show_page(incoming),
             "/authorize" if method == Method::Post => self.authorize(incoming, body, now),
-            "/authorize" => incoming.answer(wrong_method("GET, HEAD, POST")),
+            "/authorize" => incoming.answer(Answer::wrong_method("GET, HEAD, POST")),
             "/token" if method == Method::Post => self.tokens(incoming, body),
             "/pair" if method == Method::Post => self.pair(incoming, now),
-            "/token" | "/pair" => incoming.answer(wrong_method("POST")),
+            "/token" | "/pair" => incoming.answer(Answer::wrong_method("POST")),
             "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
             _ => {
                 return match of_owner {
@@ -145,7 +142,7 @@ impl SmartHome {
         };
         if *method != allowed {
             let allowed = if allowed == Method::Get { "GET" } else { "POST" };
-            incoming.answer(wrong_method(allowed));
+            incoming.answer(Answer::wrong_method(allowed));
             return None;
         }
         let id = request_id(&incoming);
@@ -342,10 +339,6 @@ fn bad(incoming: Incoming, problem: &str) -> Option<Incoming> {
     None
 }
 
-fn wrong_method(allow: &'static str) -> Answer {
-    Answer::error(405, &format!("use {allow} here")).with("Allow", allow)
-}
-
 /// Returns the request's id as it is echoed: its own, cut to [`MAX_REQUEST_ID`], or a new UUID (RFC 9562, 5.4).
 fn request_id(incoming: &Incoming) -> String {
     if let Some(id) = incoming.field("X-Request-Id").filter(|id| !id.is_empty()) {
@@ -368,11 +361,6 @@ pub fn loggable(id: &str) -> &str {
 
 fn origin_of(incoming: &Incoming) -> String {
     origin(incoming.peer().ip(), incoming.claimed())
-}
-
-/// Returns the time in seconds of Unix time.
-pub fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

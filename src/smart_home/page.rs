@@ -1,12 +1,9 @@
 //! The one page that a person sees while linking: in Russian, without a script, a cookie or an outside file.
 
-use data_encoding::BASE64;
-use sha2::{Digest, Sha256};
-
 use crate::http::answer::Answer;
+use crate::http::page::{self, escaped};
 use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, Wrong};
 
-const PAGE: &str = include_str!("page.html");
 const FORM: &str = include_str!("form.html");
 
 /// Returns the page that asks for the pairing code, after a wrong one if `was_wrong`.
@@ -57,41 +54,9 @@ pub fn fail() -> Answer {
 }
 
 fn page(status: u16, content: &str) -> Answer {
-    let (_, style) = PAGE.split_once("<style>").unwrap_or_default();
-    let (style, _) = style.split_once("</style>").unwrap_or_default();
-    let style = BASE64.encode(&Sha256::digest(style));
     // Chromium holds every redirect after a form to `form-action`, and those of Yandex' own broker too.
-    let policy = [
-        "default-src 'none'; style-src 'sha256-",
-        &style,
-        "'; form-action 'self' https://social.yandex.net https://*.yandex.net https://*.yandex.ru; \
-         base-uri 'none'; frame-ancestors 'none'",
-    ]
-    .concat();
-    let page = PAGE.replace("{content}", content);
-    Answer::new(status, "text/html; charset=utf-8", page.into_bytes())
-        .with("Content-Security-Policy", policy)
-        .with("X-Frame-Options", "DENY")
-        .with("X-Content-Type-Options", "nosniff")
-        .with("Referrer-Policy", "no-referrer")
-}
-
-/// Returns text from outside as it may stand anywhere in a page.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // Where `replace` would look for more to fill in.
-            '{' => escaped.push_str("&#123;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    let forms = "'self' https://social.yandex.net https://*.yandex.net https://*.yandex.ru";
+    page::page(status, content, forms)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::commands::{Commands, Ended, Told, Waits};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::http::request::Request;
+use crate::object::quoted;
 use crate::smart_home::actions::code;
-use crate::smart_home::object::quoted;
 use crate::upkeep::tally::Tally;
 
 /// How long an action waits for the agent. Yandex waits for 3 s, the way there and back among them

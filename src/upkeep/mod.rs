@@ -7,3 +7,4 @@ pub mod repeats;
 pub mod tally;
 pub mod unix;
 pub mod watchdog;
+pub mod way;

@@ -122,19 +122,36 @@ pub fn run(
     Ok(())
 }
 
-/// Whether this process stays within what it may use.
-fn within(limits: Limits) -> Result<(), String> {
+/// What this process uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    pub descriptors: usize,
+    pub threads: usize,
+    /// In bytes.
+    pub resident: usize,
+}
+
+/// Returns what this process uses now.
+///
+/// # Errors
+/// The system does not tell; what is missing.
+pub fn usage() -> Result<Usage, String> {
     let open = sockets::descriptors().map_err(|e| format!("descriptors can't be counted: {e}"))?.len();
-    if open > limits.descriptors {
-        return Err(format!("{open} descriptors are open, more than {}", limits.descriptors));
-    }
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("/proc/self/status can't be read: {error}"))?;
-    let threads = figure(&status, "Threads:");
+    let (threads, resident) = (figure(&status, "Threads:"), figure(&status, "VmRSS:") * 1024);
+    Ok(Usage { descriptors: open, threads, resident })
+}
+
+/// Whether this process stays within what it may use.
+fn within(limits: Limits) -> Result<(), String> {
+    let Usage { descriptors, threads, resident } = usage()?;
+    if descriptors > limits.descriptors {
+        return Err(format!("{descriptors} descriptors are open, more than {}", limits.descriptors));
+    }
     if threads > limits.threads {
         return Err(format!("{threads} threads are running, more than {}", limits.threads));
     }
-    let resident = figure(&status, "VmRSS:") * 1024;
     if resident > limits.resident {
         return Err(format!("{resident} bytes of memory are in use, more than {}", limits.resident));
     }

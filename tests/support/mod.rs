@@ -3,6 +3,7 @@
 //! Every wait is for an event and bounded by [`PATIENCE`], which no test comes near unless it fails.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod owner;
 pub mod smart_home;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

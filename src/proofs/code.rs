@@ -1,35 +1,35 @@
-//! The pairing code: whoever can run `pair` owns the server, and types what it prints into the page. Plain
-//! data.
+//! The code that somebody types into a page: whoever can run the program that prints it, `pair` or `login`,
+//! owns the server. Plain data.
 
 use std::time::{Duration, Instant};
 
 use crate::config::secret::same;
 
-/// How long a pairing code is good.
-pub const PAIRING_LIFE: Duration = Duration::from_secs(300);
+/// How long a code is good.
+pub const TYPED_CODE_LIFE: Duration = Duration::from_secs(300);
 
-/// Characters of a pairing code: 60 bits.
-const PAIRING_LENGTH: usize = 12;
+/// Characters of a code: 60 bits.
+const CODE_LENGTH: usize = 12;
 
 /// Characters of one of its groups.
-const PAIRING_GROUP: usize = 4;
+const CODE_GROUP: usize = 4;
 
 /// Douglas Crockford's base32: no I, L, O or U, so that nothing is mistaken for something else.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The one pairing code that there may be.
+/// The one code of its kind that there may be.
 #[derive(Default)]
-pub struct Pairing {
-    code: Option<([u8; PAIRING_LENGTH], Instant)>,
+pub struct OneTimeCode {
+    code: Option<([u8; CODE_LENGTH], Instant)>,
 }
 
-impl Pairing {
+impl OneTimeCode {
     /// Makes a code of these random bytes, in place of any that there is. Returns it as it is printed, in
     /// groups.
-    pub fn renew(&mut self, random: [u8; PAIRING_LENGTH], now: Instant) -> String {
+    pub fn renew(&mut self, random: [u8; CODE_LENGTH], now: Instant) -> String {
         let code = random.map(|byte| ALPHABET[usize::from(byte % 32)]);
-        self.code = Some((code, now + PAIRING_LIFE));
-        let groups: Vec<_> = code.chunks(PAIRING_GROUP).map(String::from_utf8_lossy).collect();
+        self.code = Some((code, now + TYPED_CODE_LIFE));
+        let groups: Vec<_> = code.chunks(CODE_GROUP).map(String::from_utf8_lossy).collect();
         groups.join("-")
     }
 
@@ -66,16 +66,16 @@ fn plain(c: char) -> u8 {
 mod tests {
     use super::*;
 
-    const RANDOM: [u8; PAIRING_LENGTH] = [0, 1, 10, 18, 31, 32, 255, 200, 7, 8, 9, 17];
+    const RANDOM: [u8; CODE_LENGTH] = [0, 1, 10, 18, 31, 32, 255, 200, 7, 8, 9, 17];
 
     #[test]
     fn a_code_is_three_groups_of_four_and_counts_once() {
-        let (mut pairing, now) = (Pairing::default(), Instant::now());
-        assert!(!pairing.take("", now) && !pairing.take("0000-0000-0000", now));
-        let code = pairing.renew(RANDOM, now);
+        let (mut code_of, now) = (OneTimeCode::default(), Instant::now());
+        assert!(!code_of.take("", now) && !code_of.take("0000-0000-0000", now));
+        let code = code_of.renew(RANDOM, now);
         assert_eq!(code, "01AJ-Z0Z8-789H");
-        assert!(pairing.take(&code, now));
-        assert!(!pairing.take(&code, now), "it is used up");
+        assert!(code_of.take(&code, now));
+        assert!(!code_of.take(&code, now), "it is used up");
     }
 
     #[test]
@@ -83,31 +83,31 @@ mod tests {
         for typed in
             ["01aj-z0z8-789h", "01AJZ0Z8789H", " 01aj z0z8 789h ", "OLAJ—ZoZ8–789H", "0iaj z0z8 789h"]
         {
-            let (mut pairing, now) = (Pairing::default(), Instant::now());
-            pairing.renew(RANDOM, now);
-            assert!(pairing.take(typed, now), "{typed}");
+            let (mut code_of, now) = (OneTimeCode::default(), Instant::now());
+            code_of.renew(RANDOM, now);
+            assert!(code_of.take(typed, now), "{typed}");
         }
     }
 
     #[test]
     fn a_wrong_code_is_refused_and_the_right_one_still_counts() {
-        let (mut pairing, now) = (Pairing::default(), Instant::now());
-        let code = pairing.renew(RANDOM, now);
+        let (mut code_of, now) = (OneTimeCode::default(), Instant::now());
+        let code = code_of.renew(RANDOM, now);
         for wrong in ["", "01AJ-Z0Z8-789", "01AJ-Z0Z8-789HH", "01AJ-Z0Z8-789J", "код", "ÿÿÿÿÿÿÿÿÿÿÿÿ"]
         {
-            assert!(!pairing.take(wrong, now), "{wrong}");
+            assert!(!code_of.take(wrong, now), "{wrong}");
         }
-        assert!(pairing.take(&code, now));
+        assert!(code_of.take(&code, now));
     }
 
     #[test]
     fn it_is_good_for_five_minutes_and_a_new_one_replaces_it() {
-        let (mut pairing, now) = (Pairing::default(), Instant::now());
-        let code = pairing.renew(RANDOM, now);
-        assert!(!pairing.take(&code, now + PAIRING_LIFE));
-        let old = pairing.renew(RANDOM, now);
-        let new = pairing.renew([5; PAIRING_LENGTH], now);
-        assert!(!pairing.take(&old, now));
-        assert!(pairing.take(&new, now + PAIRING_LIFE - Duration::from_nanos(1)));
+        let (mut code_of, now) = (OneTimeCode::default(), Instant::now());
+        let code = code_of.renew(RANDOM, now);
+        assert!(!code_of.take(&code, now + TYPED_CODE_LIFE));
+        let old = code_of.renew(RANDOM, now);
+        let new = code_of.renew([5; CODE_LENGTH], now);
+        assert!(!code_of.take(&old, now));
+        assert!(code_of.take(&new, now + TYPED_CODE_LIFE - Duration::from_nanos(1)));
     }
 }

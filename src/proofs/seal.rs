@@ -1,5 +1,8 @@
 //! Codes and tokens that prove themselves: a random id and an expiry under a MAC. Nothing about them is
-//! stored; whoever has `SMART_HOME_SECRET` can tell whether the relay made them. Plain data.
+//! stored; whoever has the secret that its keys are derived from can tell whether the relay made them:
+//! `SMART_HOME_SECRET`, or for the owner's page all that [`Credentials::owner_secret`] takes. Plain data.
+//!
+//! [`Credentials::owner_secret`]: crate::config::credentials::Credentials::owner_secret
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,14 +21,29 @@ pub enum Kind {
     Refresh,
     /// What `pair` shows to the running relay.
     Pairing,
+    /// What `login` shows to the running relay.
+    Login,
+    /// The cookie of the owner's page.
+    Cookie,
+    /// The same where the page is looked at over plain HTTP, on the relay's own machine.
+    HomeCookie,
+    /// What lets a monitor read the state.
+    Monitor,
+    /// What the owner's page shows when it says something. It is bound to a cookie.
+    Page,
 }
 
 /// Every kind, in the order of their keys.
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 9] = [
     (Kind::Code, "home-alice-relay code"),
     (Kind::Access, "home-alice-relay access token"),
     (Kind::Refresh, "home-alice-relay refresh token"),
     (Kind::Pairing, "home-alice-relay pairing proof"),
+    (Kind::Login, "home-alice-relay login proof"),
+    (Kind::Cookie, "home-alice-relay owner cookie"),
+    (Kind::HomeCookie, "home-alice-relay owner cookie at home"),
+    (Kind::Monitor, "home-alice-relay monitor token"),
+    (Kind::Page, "home-alice-relay page token"),
 ];
 
 /// A seal that is genuine and good.
@@ -75,6 +93,16 @@ impl Seals {
         (now < expires).then_some(Seal { id, expires })
     }
 
+    /// Returns what of this kind goes with the seal whose id this is: whoever lacks that seal can't use it.
+    pub fn bound(&self, kind: Kind, id: &str) -> String {
+        self.tag(kind, id)
+    }
+
+    /// Whether `text` goes with the seal whose id this is. It is compared in constant time.
+    pub fn is_bound(&self, kind: Kind, id: &str, text: &str) -> bool {
+        same(self.tag(kind, id).as_bytes(), text.as_bytes())
+    }
+
     fn tag(&self, kind: Kind, sealed: &str) -> String {
         BASE64URL_NOPAD.encode(&mac(&self.keys[kind as usize], sealed.as_bytes()))
     }
@@ -83,8 +111,12 @@ impl Seals {
 /// Returns what stands in the console's field «Секрет приложения». It is derived from `secret`, which it does
 /// not tell, and opens nothing by itself.
 pub fn client_secret(secret: &Secret) -> Secret {
-    let mac = mac(secret.reveal().as_bytes(), b"home-alice-relay client secret");
-    Secret::new(BASE64URL_NOPAD.encode(&mac))
+    derived(secret.reveal(), "home-alice-relay client secret")
+}
+
+/// Returns a secret that is derived from `text` for what `label` names, and tells nothing of it.
+pub fn derived(text: &str, label: &str) -> Secret {
+    Secret::new(BASE64URL_NOPAD.encode(&mac(text.as_bytes(), label.as_bytes())))
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Tag {
@@ -163,6 +195,18 @@ mod tests {
         ] {
             assert_eq!(seals.check(Kind::Access, odd, 0), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn what_is_bound_goes_with_one_seal_of_one_secret_and_is_no_seal() {
+        let own = seals("0123456789abcdef");
+        let bound = own.bound(Kind::Page, "id");
+        assert!(own.is_bound(Kind::Page, "id", &bound));
+        assert!(!own.is_bound(Kind::Page, "other", &bound));
+        assert!(!own.is_bound(Kind::Cookie, "id", &bound));
+        assert!(!own.is_bound(Kind::Page, "id", "") && !own.is_bound(Kind::Page, "id", &bound[1..]));
+        assert!(!seals("0123456789abcdeF").is_bound(Kind::Page, "id", &bound));
+        assert_eq!(own.check(Kind::Page, &bound, 0), None);
     }
 
     #[test]

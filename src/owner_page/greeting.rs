@@ -1,0 +1,34 @@
+//! What a browser is shown where people try the relay's address first.
+
+use crate::http::answer::Answer;
+use crate::http::page::page;
+use crate::http::request::Request;
+
+/// Whether a person asks: programs don't ask for HTML.
+pub fn is_browser(request: &impl Request) -> bool {
+    request.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+}
+
+/// Returns the page at `/`.
+pub fn root() -> Answer {
+    page(
+        200,
+        "<h1>Home Alice Relay работает</h1>\n\
+         <p>Этот сервер передаёт команды Алисы на компьютер владельца.</p>\n\
+         <p>Если владелец — вы, всё остальное на <a href=\"/owner\">странице владельца</a>.</p>",
+        "'none'",
+    )
+}
+
+/// Returns the page at the webhook's address. It shows nothing else, since an address leaks.
+pub fn webhook() -> Answer {
+    page(
+        200,
+        "<h1>Адрес верный</h1>\n\
+         <p>Это адрес для Яндекс Диалогов: впишите его в консоли, в поле «Webhook URL». Сервер работает и ждёт \
+         запросов Алисы, а в браузере здесь ничего нет.</p>\n\
+         <p class=\"warn\">Адрес заменяет пароль: не показывайте его никому.</p>\n\
+         <p>Что происходит на сервере, видно на <a href=\"/owner\">странице владельца</a>.</p>",
+        "'none'",
+    )
+}

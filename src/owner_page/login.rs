@@ -1,0 +1,66 @@
+//! The pages around logging in.
+
+use crate::http::answer::Answer;
+use crate::http::page::{escaped, page};
+
+/// The code did not count.
+pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
+                         его или получите новый командой <code>home-alice-relay login</code>.";
+
+/// The code did count, but the cookie is not there.
+pub const NOT_KEPT: &str = "Код был верный, но браузер не сохранил вход. Откройте страницу по <code>https://</code>, \
+                            или на самом сервере по адресу <code>127.0.0.1</code>, разрешите cookie и введите \
+                            новый код.";
+
+/// Returns the page that asks for the code, under this word about the last one.
+pub fn ask(wrong: &str) -> Answer {
+    let wrong = match wrong {
+        "" => String::new(),
+        wrong => ["<p class=\"wrong\" role=\"alert\">", wrong, "</p>\n"].concat(),
+    };
+    let content = [
+        "<h1>Страница владельца</h1>\n",
+        &wrong,
+        "<form method=\"post\" action=\"/owner/enter\">\n\
+         <label for=\"code\">Код входа</label>\n\
+         <input id=\"code\" name=\"code\" placeholder=\"XXXX-XXXX-XXXX\" maxlength=\"32\" autocomplete=\"off\" \
+         autocapitalize=\"characters\" spellcheck=\"false\" required autofocus>\n\
+         <button type=\"submit\">Войти</button>\n\
+         </form>\n\
+         <p class=\"dim\">Код печатает на сервере команда <code>home-alice-relay login</code>, в Docker \
+         <code>docker exec home-alice-relay /home-alice-relay login</code>. Он действует 5 минут и один раз, \
+         а вход в этом браузере — 90 дней.</p>",
+    ]
+    .concat();
+    page(200, &content, "'self'")
+}
+
+/// Returns the page for a relay that nobody can log in to.
+pub fn no_secret() -> Answer {
+    page(
+        200,
+        "<h1>Сначала задайте WEBHOOK_SECRET</h1>\n\
+         <p>Страница владельца открывается только вместе с ним: сейчас команды принимаются от любого, кто знает \
+         адрес сервера.</p>\n\
+         <p>Выполните на сервере <code>openssl rand -hex 32</code> и впишите ответ в <code>.env</code> \
+         вместо того, что там есть:</p>\n\
+         <p><code>WEBHOOK_SECRET=ответ</code></p>\n\
+         <p>Перезапустите сервер. Адрес навыка станет \
+         <code>https://ваш-домен/alice/webhook/ответ</code>, а вход сюда даст команда \
+         <code>home-alice-relay login</code>.</p>",
+        "'none'",
+    )
+}
+
+/// Returns the page for whoever is logged in, and whose page shows this `token`.
+pub fn entered(token: &str) -> Answer {
+    let content = [
+        "<h1>Вы вошли</h1>\n\
+         <form method=\"post\" action=\"/owner/leave\">\n\
+         <input type=\"hidden\" name=\"token\" value=\"",
+        &escaped(token),
+        "\">\n<button type=\"submit\">Выйти</button>\n</form>",
+    ]
+    .concat();
+    page(200, &content, "'self'")
+}

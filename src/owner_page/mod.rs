@@ -1,0 +1,228 @@
+//! The owner's page, `/owner`: what is going on, in a browser. Who may see it proves that by a code that `login`
+//! prints, and from then on by a cookie (SECURITY.md, The owner's page).
+
+pub mod greeting;
+pub mod json;
+pub mod login;
+pub mod state;
+pub mod visit;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tiny_http::Method;
+
+use crate::config::Config;
+use crate::config::secret::{Secret, random_bytes};
+use crate::dialogs::webhook::Spoken;
+use crate::dialogs::words;
+use crate::engine::Engine;
+use crate::http::answer::Answer;
+use crate::http::form::Form;
+use crate::http::reception::Incoming;
+use crate::object::Fields;
+use crate::owner_page::state::{OfPerson, State};
+use crate::owner_page::visit::{COOKIE_LIFE, Visit};
+use crate::proofs::code::OneTimeCode;
+use crate::proofs::seal::{Kind, Seals};
+use crate::proofs::unix_time;
+use crate::text::origin;
+use crate::upkeep::watchdog::Limits;
+
+/// Where everything of it is.
+pub const PATH: &str = "/owner";
+
+/// The header field in which `login` shows its proof.
+pub const LOGIN_FIELD: &str = "Relay-Login";
+
+/// Seconds that a monitor's token is good for: 400 days.
+pub const MONITOR_LIFE: u64 = 34_560_000;
+
+/// Characters that may be said at once on the page.
+pub const MAX_SAID: usize = 1024;
+
+/// What serves the owner's page.
+pub struct OwnerPage {
+    engine: Arc<Engine<tiny_http::Request>>,
+    config: Config,
+    limits: Limits,
+    /// When the relay was started, in milliseconds of Unix time.
+    started: u64,
+    /// None without `WEBHOOK_SECRET`.
+    door: Option<Door>,
+}
+
+/// What lets the owner in.
+struct Door {
+    seals: Seals,
+    code: Mutex<OneTimeCode>,
+}
+
+impl Door {
+    fn new(secret: &Secret) -> Self {
+        Self { seals: Seals::new(secret), code: Mutex::default() }
+    }
+}
+
+impl OwnerPage {
+    /// Shows what is going on in this `engine`, which has this `config` and these `limits`, to whom the config lets
+    /// in. Called when the relay starts.
+    pub fn new(engine: Arc<Engine<tiny_http::Request>>, config: Config, limits: Limits) -> Self {
+        let door = config.credentials.owner_secret().as_ref().map(Door::new);
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let started = u64::try_from(started).unwrap_or_default();
+        Self { engine, config, limits, started, door }
+    }
+
+    /// Answers a request for `path`, which came in `now` with this body. Returns it when there is nothing at
+    /// its path.
+    pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
+        let method = incoming.request().method().clone();
+        let is_read = matches!(method, Method::Get | Method::Head);
+        let Some(below) = path.strip_prefix(PATH) else { return Some(incoming) };
+        self.engine.way.request(|| incoming.is_forwarded());
+        let Some(door) = &self.door else {
+            if below.is_empty() && is_read {
+                incoming.answer(login::no_secret());
+                return None;
+            }
+            return Some(incoming);
+        };
+        let is_post = method == Method::Post;
+        match below {
+            "" if is_read => self.show(door, incoming),
+            "/enter" if is_post => self.enter(door, incoming, body, now),
+            "/leave" if is_post => self.leave(door, incoming, body),
+            "/code" | "/monitor" if is_post => self.give(door, incoming, below, now),
+            "/state" if is_read => self.tell_state(door, incoming, now),
+            "/say" if is_post => self.say(door, incoming, body, now),
+            "" | "/state" => incoming.answer(Answer::wrong_method("GET, HEAD")),
+            "/enter" | "/leave" | "/code" | "/monitor" | "/say" => {
+                incoming.answer(Answer::wrong_method("POST"))
+            }
+            _ => return Some(incoming),
+        }
+        None
+    }
+
+    fn show(&self, door: &Door, incoming: Incoming) {
+        let page = match Visit::of(&incoming, &door.seals, unix_time()) {
+            Some(visit) => login::entered(&visit.page_token(&door.seals)),
+            None if incoming.request().url().ends_with("?entered") => login::ask(login::NOT_KEPT),
+            None => login::ask(""),
+        };
+        incoming.answer(page);
+    }
+
+    /// Gives a cookie to whoever typed in the code.
+    fn enter(&self, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
+        let form = Form(std::str::from_utf8(body).unwrap_or_default());
+        let typed = form.value("code").ok().flatten().unwrap_or_default();
+        let kind = visit::kind(&incoming);
+        // Made first: a code that was typed is not used up by a system that fails.
+        let Ok(seal) = door.seals.make(kind, unix_time() + COOKIE_LIFE) else {
+            return incoming.answer(Answer::error(500, "the system gives no random bytes"));
+        };
+        if !lock(&door.code).take(&typed, now) {
+            self.tell_of_stranger(&incoming, "its code is wrong, used or too old");
+            return incoming.answer(login::ask(login::WRONG));
+        }
+        log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
+        incoming.answer(go_to("/owner?entered").with("Set-Cookie", visit::cookie(kind, &seal)));
+    }
+
+    /// Takes the cookie back from whoever asks for it on the page.
+    fn leave(&self, door: &Door, incoming: Incoming, body: &[u8]) {
+        let form = Form(std::str::from_utf8(body).unwrap_or_default());
+        let token = form.value("token").ok().flatten().unwrap_or_default();
+        let visit = Visit::of(&incoming, &door.seals, unix_time());
+        if !visit.is_some_and(|visit| visit.is_of_page(&door.seals, &token)) {
+            return incoming.answer(go_to(PATH));
+        }
+        let kind = visit::kind(&incoming);
+        incoming.answer(go_to(PATH).with("Set-Cookie", visit::no_cookie(kind)));
+    }
+
+    /// Tells what is going on: the page all, a monitor less of it.
+    fn tell_state(&self, door: &Door, incoming: Incoming, now: Instant) {
+        let bearer = incoming.field("Authorization").and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let is_monitor = |token| door.seals.check(Kind::Monitor, token, unix_time()).is_some();
+        if bearer.is_some_and(is_monitor) {
+            return incoming.answer(Answer::json(json::for_monitor(&self.state(now)).into_bytes()));
+        }
+        let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
+            let message = "log in at /owner, or show the token that `login --monitor` prints";
+            return incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
+        };
+        let of_person = OfPerson::gather(&self.engine, &visit.person(), now);
+        let json = json::for_page(&self.state(now), &of_person);
+        incoming.answer(Answer::json(json.into_bytes()));
+    }
+
+    fn state(&self, now: Instant) -> State {
+        State::gather(&self.engine, &self.config, self.limits, self.started, now)
+    }
+
+    /// Says something as the person that this browser is. The answer is that of a turn.
+    fn say(&self, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
+        let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
+            return incoming.answer(Answer::error(401, "log in at /owner"));
+        };
+        let fields = std::str::from_utf8(body).ok();
+        let fields = fields.and_then(|body| serde_json::from_str::<Fields<'_>>(body).ok());
+        let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
+        if !visit.is_of_page(&door.seals, &text("token")) {
+            self.tell_of_stranger(&incoming, "its page is not this browser's");
+            return incoming.answer(Answer::error(403, "load the page again"));
+        }
+        if text("text").chars().count() > MAX_SAID {
+            return incoming.answer(Answer::error(400, "say less at once"));
+        }
+        let command = words::normalised(&text("text"));
+        let person = Some(visit.person());
+        let spoken = Spoken { version: "1.0", command: &command, is_first: false, person, turn: None };
+        self.engine.webhook.hear(incoming, spoken, now);
+    }
+
+    /// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
+    fn give(&self, door: &Door, incoming: Incoming, what: &str, now: Instant) {
+        let shown = incoming.field(LOGIN_FIELD).unwrap_or_default();
+        if door.seals.check(Kind::Login, shown, unix_time()).is_none() {
+            self.tell_of_stranger(&incoming, "it asks for a code without this relay's secrets and ids");
+            let message = "a good proof is needed: run `login` with the relay's own environment";
+            return incoming.answer(Answer::error(401, message));
+        }
+        let given = match what {
+            "/code" => random_bytes().map(|random| lock(&door.code).renew(random, now)),
+            _ => door.seals.make(Kind::Monitor, unix_time() + MONITOR_LIFE),
+        };
+        incoming.answer(match given {
+            Ok(given) => Answer::json([r#"{"given":""#, &given, r#""}"#].concat().into_bytes()),
+            Err(_) => Answer::error(500, "the system gives no random bytes"),
+        });
+    }
+
+    fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
+        let origin = origin_of(incoming);
+        self.engine
+            .visitors
+            .say(format!("A request for the owner's page from {origin} was refused: {why}"));
+    }
+}
+
+fn go_to(path: &'static str) -> Answer {
+    Answer::new(303, "text/plain", Vec::new())
+        .with("Location", path)
+        .with("Referrer-Policy", "no-referrer")
+}
+
+fn origin_of(incoming: &Incoming) -> String {
+    origin(incoming.peer().ip(), incoming.claimed())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

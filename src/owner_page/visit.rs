@@ -1,0 +1,123 @@
+//! Who looks at the owner's page: a browser with a cookie that the relay has sealed.
+
+use std::borrow::Cow;
+
+use crate::commands::person::Person;
+use crate::http::incoming::Incoming;
+use crate::http::request::Request;
+use crate::proofs::seal::{Kind, Seals};
+
+/// Seconds that a cookie of the owner's page is good for: 90 days.
+pub const COOKIE_LIFE: u64 = 7_776_000;
+
+/// A browser that is logged in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Which browser; no two have the same.
+    pub id: String,
+}
+
+impl Visit {
+    /// Returns who has sent a request, if it carries a good cookie.
+    pub fn of<R: Request>(incoming: &Incoming<R>, seals: &Seals, now: u64) -> Option<Self> {
+        let kind = kind(incoming);
+        let shown = values(incoming.field("Cookie")?, name(kind));
+        let mut good = shown.filter_map(|text| seals.check(kind, text, now));
+        good.next().map(|seal| Self { id: seal.id.to_owned() })
+    }
+
+    /// Returns the person that this browser is: its late answers are nobody else's.
+    pub fn person(&self) -> Person {
+        Person::Browser(self.id.clone())
+    }
+
+    /// Returns what this browser's page shows when it does something.
+    pub fn page_token(&self, seals: &Seals) -> String {
+        seals.bound(Kind::Page, &self.id)
+    }
+
+    /// Whether `token` is of this browser's page.
+    pub fn is_of_page(&self, seals: &Seals, token: &str) -> bool {
+        seals.is_bound(Kind::Page, &self.id, token)
+    }
+}
+
+/// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
+/// relay's own machine.
+pub fn kind<R: Request>(incoming: &Incoming<R>) -> Kind {
+    match incoming.field("Host") {
+        Some(host) if is_loopback(host) && !incoming.is_forwarded() => Kind::HomeCookie,
+        _ => Kind::Cookie,
+    }
+}
+
+/// Returns the field that gives a browser its cookie.
+pub fn cookie(kind: Kind, seal: &str) -> Cow<'static, str> {
+    line(kind, seal, COOKIE_LIFE)
+}
+
+/// Returns the field that takes it back.
+pub fn no_cookie(kind: Kind) -> Cow<'static, str> {
+    line(kind, "", 0)
+}
+
+/// RFC 6265, 4.1. Browsers keep a cookie whose name begins with `__Host-` only if it came over https from
+/// this very host, for all of its paths.
+fn line(kind: Kind, value: &str, seconds: u64) -> Cow<'static, str> {
+    let secure = if kind == Kind::Cookie { "; Secure" } else { "" };
+    let name = name(kind);
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}").into()
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Cookie => "__Host-relay-owner",
+        _ => "relay-owner",
+    }
+}
+
+/// Returns the values of every cookie with this name (RFC 6265, 5.4).
+fn values<'a>(cookies: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(own, _)| *own == name).map(|(_, value)| value)
+}
+
+/// Whether a `Host` field names the machine itself.
+pub fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_machine_itself_is_home() {
+        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8080"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "::1", "127.0.0.1.example.org", "localhost.example.org:80", "192.168.1.5:8080"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others_by_its_whole_name() {
+        let found = |cookies| values(cookies, "relay-owner").collect::<Vec<_>>();
+        assert_eq!(found("a=1; relay-owner=x=y;relay-owner=z"), ["x=y", "z"]);
+        assert!(found("xrelay-owner=1; relay-owner2=2; Relay-Owner=3; relay-owner").is_empty());
+    }
+
+    #[test]
+    fn the_cookie_for_https_is_bound_to_its_host_and_the_one_for_home_is_not() {
+        let all = "Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict";
+        assert_eq!(cookie(Kind::Cookie, "x"), format!("__Host-relay-owner=x; {all}; Secure"));
+        assert_eq!(cookie(Kind::HomeCookie, "x"), format!("relay-owner=x; {all}"));
+        assert!(no_cookie(Kind::Cookie).starts_with("__Host-relay-owner=; Path=/; Max-Age=0; "));
+    }
+}
