@@ -142,7 +142,9 @@ mod tests {
     fn a_late_answer_is_noted_at_its_own_command() {
         let (record, start) = (Record::default(), Instant::now());
         let begun = [start, start + MILLISECOND];
-        begun.iter().for_each(|&at| record.ended(AgentId(1), Outcome::TooLate, at, at + 4000 * MILLISECOND));
+        begun
+            .iter()
+            .for_each(|&at| record.ended(AgentId(1), Outcome::TooLate, at, at + 4000 * MILLISECOND));
         record.answered_late(AgentId(1), begun[1], begun[1] + 9000 * MILLISECOND);
         record.answered_late(AgentId(0), begun[0], begun[0] + 9000 * MILLISECOND);
         let late: Vec<_> = record.last().iter().map(|entry| entry.late).collect();
