@@ -6,6 +6,7 @@ from pathlib import Path
 
 import old_machines
 import option3
+import owner
 import several
 import smart_home
 import systemd
@@ -49,6 +50,8 @@ def checks(world: World, tools: Path, agent_binary: Path):
         several.another_pc(world, proxy)
     with report.check("Smart Home, linked and commanded"):
         smart_home.one_phrase(world, proxy)
+    with report.check("the owner's page"):
+        owner.page(world, proxy)
     with report.check("the secrets in files of their own; backup"):
         option3.secret_files(world, proxy)
     with report.check("the table of errors"):
