@@ -259,3 +259,42 @@ fn nothing_is_said_without_the_cookie_and_the_token_of_its_own_page() {
     assert_eq!(agent.command().1, "единственная", "nothing came before it");
     drop(last);
 }
+
+#[test]
+fn the_page_shows_without_a_script_what_the_script_is_told() {
+    let relay = start(&[]);
+    let browser = Browser::logged_in(&relay);
+    assert_eq!(browser.say("громче").1, "no-agent");
+    let _agent = relay.agent().echo_for_ever("");
+    assert_eq!(browser.say("громче").1, "answered");
+    assert_eq!(turn_through_a_proxy(&relay, "помощь"), 200);
+    let (page, state) = (browser.page(), browser.state());
+    for part in state["parts"].as_array().unwrap() {
+        let (light, name) = (part["light"].as_str().unwrap(), part["name"].as_str().unwrap());
+        let item = format!("<li class=\"{light}\"><b>{name}</b>");
+        assert!(page.body.contains(&item), "{item}: {}", page.body);
+    }
+    for open in state["open"].as_array().unwrap() {
+        assert!(page.body.contains(open["line"].as_str().unwrap()), "{open}: {}", page.body);
+    }
+    for pair in state["summary"].as_array().unwrap() {
+        let (name, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        assert!(page.body.contains(&format!("<dt>{name}</dt><dd>{text}</dd>")), "{pair}");
+    }
+    assert_eq!(page.body.matches("<circle ").count(), 2);
+    assert_eq!(page.body.matches("<tr><td>").count(), 2);
+    for value in
+        ["https://relay.example/alice/webhook/&lt;WEBHOOK_SECRET&gt;", "wss://relay.example/ws"]
+    {
+        assert!(page.body.contains(value), "{value}: {}", page.body);
+    }
+    for secret in [KEY, WEBHOOK] {
+        assert!(!page.body.contains(secret), "{}", page.body);
+    }
+    for (file, kind) in [("page.css", "text/css"), ("page.js", "text/javascript")] {
+        let file = send(&relay, "GET", &format!("/owner/{file}"), &[], "");
+        assert_eq!(file.status, 200);
+        assert_eq!(file.field("Content-Type"), Some(&*format!("{kind}; charset=utf-8")));
+        assert_eq!(file.field("X-Content-Type-Options"), Some("nosniff"));
+    }
+}

@@ -107,7 +107,7 @@ fn further(further: &Further) -> String {
 }
 
 /// Returns where the proxy finds the relay.
-fn forward(config: &Config) -> String {
+pub fn forward(config: &Config) -> String {
     match config.listen.host {
         Some(host) => host.to_string(),
         None => "home-alice-relay in Docker, else this machine's address".into(),

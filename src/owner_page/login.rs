@@ -1,7 +1,7 @@
 //! The pages around logging in.
 
 use crate::http::answer::Answer;
-use crate::http::page::{escaped, page};
+use crate::http::page::page;
 
 /// The code did not count.
 pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
@@ -50,17 +50,4 @@ pub fn no_secret() -> Answer {
          <code>home-alice-relay login</code>.</p>",
         "'none'",
     )
-}
-
-/// Returns the page for whoever is logged in, and whose page shows this `token`.
-pub fn entered(token: &str) -> Answer {
-    let content = [
-        "<h1>Вы вошли</h1>\n\
-         <form method=\"post\" action=\"/owner/leave\">\n\
-         <input type=\"hidden\" name=\"token\" value=\"",
-        &escaped(token),
-        "\">\n<button type=\"submit\">Выйти</button>\n</form>",
-    ]
-    .concat();
-    page(200, &content, "'self'")
 }

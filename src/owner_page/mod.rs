@@ -4,7 +4,9 @@
 pub mod greeting;
 pub mod json;
 pub mod login;
+pub mod page;
 pub mod state;
+pub mod values;
 pub mod visit;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,13 +92,17 @@ impl OwnerPage {
         };
         let is_post = method == Method::Post;
         match below {
-            "" if is_read => self.show(door, incoming),
+            "" if is_read => self.show(door, incoming, now),
             "/enter" if is_post => self.enter(door, incoming, body, now),
             "/leave" if is_post => self.leave(door, incoming, body),
             "/code" | "/monitor" if is_post => self.give(door, incoming, below, now),
             "/state" if is_read => self.tell_state(door, incoming, now),
+            "/page.css" if is_read => incoming.answer(page::style()),
+            "/page.js" if is_read => incoming.answer(page::script()),
             "/say" if is_post => self.say(door, incoming, body, now),
-            "" | "/state" => incoming.answer(Answer::wrong_method("GET, HEAD")),
+            "" | "/state" | "/page.css" | "/page.js" => {
+                incoming.answer(Answer::wrong_method("GET, HEAD"))
+            }
             "/enter" | "/leave" | "/code" | "/monitor" | "/say" => {
                 incoming.answer(Answer::wrong_method("POST"))
             }
@@ -105,9 +111,13 @@ impl OwnerPage {
         None
     }
 
-    fn show(&self, door: &Door, incoming: Incoming) {
+    fn show(&self, door: &Door, incoming: Incoming, now: Instant) {
         let page = match Visit::of(&incoming, &door.seals, unix_time()) {
-            Some(visit) => login::entered(&visit.page_token(&door.seals)),
+            Some(visit) => {
+                let domain = values::domain(incoming.field("Host").unwrap_or_default());
+                let values = values::values(&self.config, domain);
+                page::page(&self.state(now), &values, domain, &visit.page_token(&door.seals))
+            }
             None if incoming.request().url().ends_with("?entered") => login::ask(login::NOT_KEPT),
             None => login::ask(""),
         };

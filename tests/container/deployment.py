@@ -6,7 +6,9 @@ from pathlib import Path
 
 import old_machines
 import option3
+import owner
 import several
+import smart_home
 import systemd
 import trouble
 from world import World
@@ -46,6 +48,10 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.key_change(world, proxy)
     with report.check("another PC, by its name"):
         several.another_pc(world, proxy)
+    with report.check("Smart Home, linked and commanded"):
+        smart_home.one_phrase(world, proxy)
+    with report.check("the owner's page"):
+        owner.page(world, proxy)
     with report.check("the secrets in files of their own; backup"):
         option3.secret_files(world, proxy)
     with report.check("the table of errors"):

@@ -75,8 +75,8 @@ def table(world: World, proxy):
         status, body, _ = proxy.turn("громче", path=path)
         assert status == 404, status
         row('{"error":"there is nothing here"}', body)
-    # In a browser.
-    status, _, body = proxy.request("GET", "/")
+    # With GET, but by no browser.
+    status, _, body = proxy.request("GET", "/nothing")
     assert status == 404, status
     row('{"error":"there is nothing here"}', body)
     status, _, body = proxy.request("GET", proxy.webhook())

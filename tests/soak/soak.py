@@ -20,6 +20,7 @@ import time
 import traceback
 
 import attacks
+import smart_home
 from asleep import ip, pc
 from honest import AGENTS, GET, HOLD, KEY, PCS, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
 from world import World
@@ -527,6 +528,65 @@ class Soak:
         world.stop()
         self._tell(row)
 
+    def smart_home(self):
+        """Smart Home: who guesses, who forges, and actions while the agent dies."""
+        count = self.size(10_000)
+        guessed, forged = f"{count:,} wrong pairing codes", f"{count:,} forged tokens"
+        all_told = lambda name: lambda row, world, _seen, measured: (
+            row.judge([] if measured[name] == count else [f"{measured[name]} of {count} {name}"]),
+            smart_home.works(row, world, smart_home.link(world)))
+        for via in ("nginx", "directly"):
+            self.case(guessed, via, "calm", smart_home.wrong_codes, count,
+                      after=all_told("told"), settings=smart_home.SETTINGS)
+        if self.wanted(forged):
+            # Good for any relay with this secret: nothing is stored.
+            world = self.world("directly", settings=smart_home.SETTINGS)
+            try:
+                tokens = smart_home.link(world)
+            finally:
+                world.stop()
+            for via in ("nginx", "directly"):
+                self.case(forged, via, "calm", smart_home.forged_tokens, count, tokens,
+                          after=all_told("refused"), settings=smart_home.SETTINGS)
+        count = self.size(40_000)
+        name = f"{count:,} actions from 64 clients among turns, an agent that dies"
+        for via in ("nginx", "directly"):
+            if self.wanted(name):
+                self._guarded(name, via, lambda row, via=via: self._actions(row, via, 64, count // 64 * 64))
+
+    def _actions(self, row, via, clients, count):
+        devices = smart_home.devices_file(clients)
+        try:
+            world = self.world(via, settings={**smart_home.SETTINGS, "SMART_HOME_DEVICES": devices})
+            over = FORK.Event()
+            dying = Task(smart_home.dying, world.address, over)
+            probe = Probe(world.address, with_agent=False, told_is_fine=True)
+        finally:
+            # The relay has read it, since it listens.
+            os.unlink(devices)
+        try:
+            token = smart_home.link(world)["access_token"]
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the load")
+            before, begun = world.figures(), time.monotonic()
+            came = Task(smart_home.actions, world.address, clients, count, token).wait()
+            seen = Seen(probe.stop(), begun)
+            over.set()
+            agents = dying.wait()
+        except BaseException:
+            probe.process.kill()
+            dying.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge([problem for problem in seen.is_calm() if "told" not in problem])
+        row.judge([f"{len(world.exits)} exits"] if world.exits else [])
+        row.judge(smart_home.problems(count, came, agents))
+        kinds = came["kinds"]
+        row.notes.append(f"{kinds.get('DONE', 0)} DONE, {kinds.get('DEVICE_UNREACHABLE', 0)} DEVICE_UNREACHABLE, "
+                         f"slowest {came['slowest'] * 1000:.0f} ms, {agents['agents']} agents, {came['a second']} a second")
+        self._let_rest(row, world, before, 8)
+
     def stdout(self):
         for what in ("closed", "a pipe that nobody reads"):
             self._each([(f"stdout {what}", via, lambda row, via=via: self._stdout(row, via, what))
@@ -704,7 +764,8 @@ def main():
     begun = time.monotonic()
     print(HEAD, flush=True)
     for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.pipelining, soak.descriptors, soak.agents,
-                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.several, soak.stdout, soak.killed):
+                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.several, soak.smart_home,
+                 soak.stdout, soak.killed):
         part()
     for thread in soak.resting:
         thread.join()

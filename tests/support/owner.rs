@@ -47,7 +47,7 @@ pub fn cookie_of(response: &Response) -> String {
 
 /// The token that a page shows.
 pub fn page_token(page: &Response) -> String {
-    let (_, rest) = page.body.split_once("name=\"token\" value=\"").unwrap();
+    let (_, rest) = page.body.split_once(" name=\"token\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
