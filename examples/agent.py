@@ -12,7 +12,6 @@ import websockets
 
 # It counts on while the PC sleeps, as Windows' monotonic clock does by itself.
 CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
-LATE = "Команда пришла слишком поздно и не выполнена."
 
 def counted():
     return (time.monotonic() if CLOCK is None else time.clock_gettime(CLOCK)) * 1000
@@ -28,7 +27,7 @@ def carry_out(command):
 async def work(socket, command, relay_time):
     # Judged when it is read: a PC that has slept must not carry out what was given up meanwhile.
     if relay_time() > command["until"]:
-        answer = {"ok": False, "text": LATE}
+        answer = {"ok": False, "text": "Команда пришла слишком поздно и не выполнена."}
     else:
         try:
             answer = {"text": await asyncio.to_thread(carry_out, command)}
