@@ -146,8 +146,8 @@ fn every_fact_that_a_comment_cites_is_there() {
 #[test]
 fn every_link_and_named_file_of_a_document_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let of_root =
-        ["README.md", "DEPLOYMENT.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    let of_root = ["README.md", "DEPLOYMENT.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+        .map(|name| root.join(name));
     for path in of_root.iter().chain(&files("docs", "md")) {
         let text = read(path);
         let folder = path.parent().unwrap();
