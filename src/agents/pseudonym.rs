@@ -2,11 +2,10 @@
 //! a change of the agent's key too, and not whose it is. Plain data.
 
 use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::commands::person::Person;
 use crate::config::secret::Secret;
+use crate::proofs::seal::mac;
 
 /// Bytes of a pseudonym: 128 bits.
 const BYTES: usize = 16;
@@ -18,7 +17,7 @@ impl Pseudonyms {
     /// Those under a key that is derived from the webhook's secret alone. Without one there are none: anybody could make
     /// them, and so tell whose they are.
     pub fn new(webhook: Option<&Secret>) -> Self {
-        Self(webhook.map(|secret| mac(secret.reveal().as_bytes(), "home-alice-relay pseudonyms")))
+        Self(webhook.map(|secret| mac(secret.reveal().as_bytes(), b"home-alice-relay pseudonyms")))
     }
 
     /// Returns a person's.
@@ -30,21 +29,14 @@ impl Pseudonyms {
             Person::Browser(id) => ["browser ", id].concat(),
             Person::Ask => "ask".into(),
         };
-        Some(HEXLOWER.encode(&mac(key, &name)[..BYTES]))
+        Some(HEXLOWER.encode(&mac(key, name.as_bytes())[..BYTES]))
     }
 
     /// Returns Smart Home's, which does not say who speaks.
     pub fn of_smart_home(&self) -> Option<String> {
         let key = self.0.as_ref()?;
-        Some(HEXLOWER.encode(&mac(key, "smart-home")[..BYTES]))
+        Some(HEXLOWER.encode(&mac(key, b"smart-home")[..BYTES]))
     }
-}
-
-/// Returns HMAC-SHA256 (RFC 2104, FIPS 180-4) of a text.
-fn mac(key: &[u8], text: &str) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

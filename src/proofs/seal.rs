@@ -56,7 +56,7 @@ pub struct Seal<'a> {
 }
 
 /// HMAC-SHA256 (RFC 2104, FIPS 180-4).
-type Tag = [u8; 32];
+pub type Tag = [u8; 32];
 
 /// What makes seals and checks them.
 pub struct Seals {
@@ -119,7 +119,8 @@ pub fn derived(text: &str, label: &str) -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&mac(text.as_bytes(), label.as_bytes())))
 }
 
-fn mac(key: &[u8], text: &[u8]) -> Tag {
+/// Returns the MAC of a text under this key.
+pub fn mac(key: &[u8], text: &[u8]) -> Tag {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
     mac.finalize().into_bytes().into()
