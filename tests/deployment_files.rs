@@ -16,6 +16,7 @@ const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const ENV: &str = include_str!("../.env.example");
 const PROXY: &str = include_str!("../deploy/npm-advanced.conf");
+const SECRET_FILES: &str = include_str!("../deploy/secret-files.yml");
 /// What NPM includes in every location.
 const PROXY_OF_NPM: &str = include_str!("nginx/proxy.conf");
 const UNIT: &str = include_str!("../deploy/home-alice-relay.service");
@@ -49,8 +50,8 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
         if name == "LISTEN_ADDR" {
             assert!(DOCKERFILE.contains("ENV LISTEN_ADDR="), "the image does not set it");
         } else if name.ends_with("_FILE") {
-            let line = format!("      {name}: /");
-            assert!(DEPLOYMENT.contains(&line), "DEPLOYMENT.md does not show {name}");
+            let line = format!("{name}: /files/");
+            assert!(SECRET_FILES.contains(&line), "deploy/secret-files.yml does not show {name}");
         } else {
             assert!(ENV.contains(&format!("{name}=")), ".env.example does not show {name}");
             let line = format!("      {name}:");

@@ -39,6 +39,9 @@ pub const ANY: &str = "any";
 /// The value of `AGENTS` that lets in no further agent, as absence does.
 pub const NONE: &str = "none";
 
+/// The value of a secret's variable when its `_FILE` variable names the file that holds it.
+pub const FILE: &str = "file";
+
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
 /// Who is let in.
@@ -286,19 +289,27 @@ fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new(variable, problem, cure))
 }
 
-/// Returns a secret's value and the variable it came from, which may name a file instead.
+/// Returns a secret's value and the variable it came from: its own, or the one that names a file. `file` in its
+/// own says that the other one counts, for a Compose file that always sets the former.
 pub(super) fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
     file_variable: &'static str,
 ) -> Result<Option<(&'static str, String)>, ConfigError> {
-    match (text(variable)?, text(file_variable)?) {
+    let value = text(variable)?;
+    let says_file = value.as_ref().is_some_and(|value| value.trim() == FILE);
+    match (value.filter(|_| !says_file), text(file_variable)?) {
         (Some(_), Some(_)) => {
             let problem = format!("and {file_variable} are both set");
             Err(ConfigError::new(variable, problem, "remove one of them"))
         }
         (Some(value), None) => Ok(Some((variable, value))),
         (None, Some(path)) => Ok(Some((file_variable, secret_file(file_variable, &path)?))),
+        (None, None) if says_file => {
+            let problem = format!("is `{FILE}`, but {file_variable} is not set");
+            let cure = format!("name the file in {file_variable}, or put the secret itself here");
+            Err(ConfigError::new(variable, problem, cure))
+        }
         (None, None) => Ok(None),
     }
 }
@@ -424,6 +435,29 @@ mod tests {
             assert!(error.contains(file_variable) && error.contains("/no/such/file"), "{error}");
             let error = read(&[(file_variable, KEY)]).unwrap_err().to_string();
             assert!(error.contains(file_variable) && !error.contains(KEY), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_word_file_leaves_a_secret_to_the_file_and_nothing_open() {
+        let path = std::env::temp_dir().join(format!("relay-secret-{}", std::process::id()));
+        std::fs::write(&path, format!("{WEBHOOK}\n")).unwrap();
+        let file = path.to_str().unwrap();
+        let both = read(&[("WEBHOOK_SECRET", "file"), ("WEBHOOK_SECRET_FILE", file)]);
+        let key = read(&[("API_KEY", " file "), ("API_KEY_FILE", file)]);
+        let agents = read(&[("API_KEY", KEY), ("AGENTS", FILE), ("AGENTS_FILE", "/no/such/file")]);
+        std::fs::remove_file(&path).unwrap();
+        assert!(both.unwrap().webhook.unwrap().matches(WEBHOOK.as_bytes()));
+        assert_eq!(key.unwrap().keys.position(WEBHOOK.as_bytes()), Some(1));
+        assert!(agents.unwrap_err().to_string().starts_with("AGENTS_FILE"));
+        for (variable, file_variable) in [
+            ("API_KEY", "API_KEY_FILE"),
+            ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE"),
+            ("AGENTS", "AGENTS_FILE"),
+        ] {
+            let error = read(&[(variable, FILE)]).unwrap_err().to_string();
+            let says = format!("{variable} is `file`, but {file_variable} is not set");
+            assert!(error.starts_with(&says), "{error}");
         }
     }
 

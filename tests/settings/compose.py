@@ -204,6 +204,26 @@ def odd_files(tools, relay: str) -> int:
     return len(files) * len(tools)
 
 
+def in_files(tools, relay: str) -> int:
+    """The secrets are in files, as deploy/secret-files.yml says it. Where that is not read nothing stands open: the relay
+    refuses."""
+    env = "WEBHOOK_SECRET=file\nAPI_KEY=file\n"
+    for tool in tools:
+        alone = tool.hands_over(env)
+        assert starts(relay, alone) == "refuses", (tool.name, alone)
+        override = tool.folder / "docker-compose.override.yml"
+        override.write_bytes((REPOSITORY / "deploy" / "secret-files.yml").read_bytes())
+        told = tool.hands_over(env)
+        override.unlink()
+        for name, value in (("WEBHOOK_SECRET", SECRET), ("API_KEY", KEY)):
+            assert (told[name], told[f"{name}_FILE"]) == ("file", f"/files/{name}"), (tool.name, told)
+            file = tool.folder / name
+            file.write_text(f"{value}\n")
+            told[f"{name}_FILE"] = str(file)
+        assert starts(relay, told) == "closed", (tool.name, told)
+    return 2 * len(tools)
+
+
 def main():
     work, relay = Path(sys.argv[1]), sys.argv[2]
     (work / "podman").mkdir()
@@ -214,7 +234,7 @@ def main():
         PodmanCompose(work, "1.0.3"),
         PodmanCompose(work, "1.6.0"),
     ]
-    tried = table(tools, relay) + odd_files(tools, relay)
+    tried = table(tools, relay) + odd_files(tools, relay) + in_files(tools, relay)
     print(f"{tried} files of settings: what is written is handed over, or refused, or told")
 
 
