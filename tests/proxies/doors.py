@@ -1,0 +1,211 @@
+"""Every configuration of docs/proxies.md in front of a real relay: a turn, the link, strangers, a long silence, the relay
+gone; and after all that neither secret in any log of the proxy's. Started by `run`.
+
+    doors.py RELAY TOOLS        a relay's binary, and a folder of programs with Python's websockets
+"""
+
+import http.client
+import json
+import os
+import queue
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from programs import CONFIGS, DOMAIN, KEEPS_OUT, NAMES, REPOSITORY, Proxy, free_port, install
+
+SECRET = "webhook-secret_0123456789abcdef"
+KEY = "agents-key-0123456789abcdef"
+STATE = "smart-home-state-0123456789abcdef"
+SECRETS = (SECRET, KEY, STATE)
+# Longer than any of the proxies bears a silent link.
+SILENCE = 130
+AUTHORIZE = f"/smart-home/authorize?client_id=home-alice&response_type=code&state={STATE}"
+
+
+class Lines:
+    """The lines that a program prints, each waited for."""
+
+    def __init__(self, process: subprocess.Popen):
+        self.process, self.seen, self.coming = process, [], queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.coming.put(line)
+
+    def wait(self, words: str, seconds=20.0) -> str:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self.coming.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no {words!r} within {seconds} s, but {self.seen[-5:]}") from None
+            self.seen.append(line)
+            if words in line:
+                return line
+
+    def count(self, words: str) -> int:
+        while not self.coming.empty():
+            self.seen.append(self.coming.get())
+        return sum(words in line for line in self.seen)
+
+
+class Relay(Lines):
+    def __init__(self, program: str, port: int):
+        environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "SMART_HOME_SECRET": "x" * 20, "LISTEN_ADDR": f"127.0.0.1:{port}"}
+        super().__init__(subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        self.wait("Relay started on")
+
+    def end(self):
+        self.process.terminate()
+        assert self.process.wait(timeout=20) == 0
+
+
+class Client:
+    """Asks a proxy by https, as somebody from the Internet would."""
+
+    def __init__(self, proxy: Proxy, authority: Path):
+        self.proxy = proxy
+        self.context = ssl.create_default_context(cafile=authority)
+
+    def ask(self, method: str, path: str, body=None, **fields) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(DOMAIN)
+        raw = socket.create_connection(("127.0.0.1", self.proxy.port), timeout=20)
+        connection.sock = self.context.wrap_socket(raw, server_hostname=DOMAIN)
+        try:
+            connection.request(method, path, body=body, headers=fields)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def turn(self, secret=SECRET) -> tuple[int, str]:
+        turn = {
+            "version": "1.0", "request": {"type": "SimpleUtterance", "command": "громче"},
+            "session": {"new": False, "session_id": "s", "user": {"user_id": "me"}},
+        }  # fmt: skip
+        status, body = self.ask("POST", f"/alice/webhook/{secret}", json.dumps(turn), **{"Content-Type": "application/json"})
+        return status, json.loads(body)["response"]["text"] if status == 200 else body
+
+    def link(self, key: str) -> int:
+        """The status that an agent's request gets."""
+        fields = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+        return self.ask("GET", f"/ws?key={key}", **fields)[0]
+
+
+def agent(proxy: Proxy, authority: Path) -> Lines:
+    """An agent like the original, whose own pings are off: only the relay's heartbeat is left."""
+    environment = {**os.environ, "SERVER_URL": f"wss://{DOMAIN}/ws", "API_KEY": KEY, "CA_FILE": str(authority),
+                   "CONNECT_TO": f"127.0.0.1:{proxy.port}", "PINGS": "off"}  # fmt: skip
+    program = REPOSITORY / "tests" / "container" / "agent.py"
+    return Lines(subprocess.Popen([sys.executable, program], env=environment, stdout=subprocess.PIPE, text=True))
+
+
+def is_down(client: Client):
+    """With the relay gone every request gets an error of the proxy's own."""
+    answers = [client.turn()[0], client.link(KEY), client.ask("GET", AUTHORIZE)[0], client.ask("GET", "/owner")[0]]
+    assert all(status in (502, 503, 504) for status in answers), (client.proxy.name, answers)
+
+
+def found(proxy: Proxy) -> list[str]:
+    logs = proxy.logs()
+    return [secret for secret in SECRETS if secret in logs]
+
+
+def door(name: str, relay_program: str, work: Path, certificates: Path, tools: Path) -> str:
+    """All that one proxy must do; what is to be said of it."""
+    port = free_port()
+    relay = Relay(relay_program, port)
+    proxy = Proxy(name, work, certificates, port, tools)
+    client = Client(proxy, certificates / "fullchain.pem")
+    linked = agent(proxy, certificates / "fullchain.pem")
+    try:
+        linked.wait('"connected"')
+        assert client.ask("GET", "/health") == (200, '{"status":"ok","agent_connected":true}'), name
+        assert client.turn() == (200, "Сделано: громче"), name
+        # Strangers, and who they are by the proxy's word.
+        assert client.turn("wrong-secret-0123456789")[0] == 404, name
+        line = relay.wait("wrong webhook address")
+        assert line.count("127.0.0.1") == 2, (name, line)
+        assert client.link("wrong-key-0123456789") == 401, name
+        assert client.ask("POST", f"/alice/webhook/{SECRET}", b"x" * 70_000)[0] == 413, name
+        assert client.ask("GET", AUTHORIZE)[0] == 400, name
+        assert client.ask("GET", "/owner", Accept="text/html")[0] == 200, name
+        # Silence: the link must be the same one after it.
+        time.sleep(SILENCE)
+        assert linked.count('"connected"') == 1 and linked.count('"disconnected"') == 0, (name, linked.seen)
+        assert client.turn() == (200, "Сделано: громче"), name
+        relay.end()
+        linked.wait('"disconnected"')
+        is_down(client)
+        linked.wait('"refused"', 40)
+    finally:
+        linked.process.kill()
+        relay.process.kill()
+        proxy.end()
+    left = found(proxy)
+    assert not left, (name, left, proxy.logs()[-3000:])
+    return f"{name}: a turn, the link, strangers, {SILENCE} s of silence, the relay gone; no secret in its logs"
+
+
+def careless(name: str, relay_program: str, work: Path, certificates: Path, tools: Path) -> str:
+    """The same proxy without what the page has against it writes secrets into its logs: the search can find them."""
+    port = free_port()
+    relay = Relay(relay_program, port)
+    proxy = Proxy(name, work, certificates, port, tools, careless=True)
+    client = Client(proxy, certificates / "fullchain.pem")
+    try:
+        assert client.turn()[0] == 200
+        client.link("wrong-key-0123456789")
+        relay.end()
+        is_down(client)
+    finally:
+        relay.process.kill()
+        proxy.end()
+    assert SECRET in found(proxy) and (KEY in found(proxy) or name == "lighttpd"), (name, found(proxy), proxy.logs()[-2000:])
+    return f"{name}, without what keeps them out: secrets are in its logs"
+
+
+def certificate(work: Path) -> Path:
+    """A throw-away certificate, its own authority."""
+    folder = work / "certificates"
+    folder.mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={DOMAIN}", "-addext",
+         f"subjectAltName=DNS:{DOMAIN}", "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+def main() -> int:
+    relay_program, tools = sys.argv[1], Path(sys.argv[2])
+    unknown = CONFIGS.keys() - set(NAMES) - {"traefik relay"}
+    assert not unknown and set(NAMES) <= CONFIGS.keys(), CONFIGS.keys()
+    install(tools)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(16) as pool:
+        work = Path(folder)
+        work.chmod(0o755)
+        given = (relay_program, work, certificate(work), tools)
+        tried = [pool.submit(door, name, *given) for name in NAMES] + [pool.submit(careless, name, *given) for name in KEEPS_OUT]
+        for one in tried:
+            try:
+                print(one.result(), flush=True)
+            except (Exception, SystemExit) as error:
+                failed += 1
+                print(f"FAILED: {type(error).__name__}: {error}", flush=True)
+    print(f"{len(tried) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
