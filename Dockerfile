@@ -4,6 +4,8 @@
 # all that linking needs. Any other image with a Rust toolchain serves as well, on any processor.
 ARG RUST_IMAGE=rust:1.95.0-alpine
 FROM ${RUST_IMAGE} AS builder
+# So that `docker image prune` can be told to take what a build leaves behind.
+LABEL org.opencontainers.image.title="home-alice-relay"
 WORKDIR /build
 # Without an explicit --target (below) these flags would reach the proc-macro crates too, which can't
 # be static.

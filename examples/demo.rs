@@ -48,5 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     relay.stop();
     agent.join().map_err(|_| "the agent failed")??;
     println!("6. The relay has said goodbye to its agent and stopped.");
+    println!();
+    println!(
+        "Next: `cargo run --release` starts the relay itself and prints what an agent needs to know;"
+    );
+    println!("`RELAY_URL=… API_KEY=… cargo run --release --example agent` is an agent for it; and");
+    println!("`cargo run --release -- ask --url http://127.0.0.1:8080 громче` asks it as Alice would.");
+    println!("DEPLOYMENT.md puts it on a server, from nothing to a spoken answer.");
     Ok(())
 }

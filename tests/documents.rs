@@ -1,7 +1,12 @@
 //! What the documents and comments say of the sources is so.
 
+#[path = "support/markdown.rs"]
+mod markdown;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+use markdown::{Document, root};
 
 /// Every file with this ending below a folder of the project.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -144,17 +149,17 @@ fn every_fact_that_a_comment_cites_is_there() {
 }
 
 #[test]
-fn every_link_and_named_file_of_a_document_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+fn every_link_of_a_document_leads_somewhere() {
     let of_root = ["README.md", "DEPLOYMENT.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md"]
-        .map(|name| root.join(name));
-    for path in of_root.iter().chain(&files("docs", "md")) {
-        let text = read(path);
-        let folder = path.parent().unwrap();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !link.starts_with("http") {
-                let (file, _) = link.split_once('#').unwrap_or((link, ""));
-                assert!(folder.join(file).exists(), "{} leads to {file}", shown(path));
+        .map(str::to_owned);
+    let documents = of_root.into_iter().chain(files("docs", "md").into_iter().map(|path| shown(&path)));
+    for document in documents.map(|path| Document::read(&path)) {
+        for link in document.links().into_iter().filter(|link| !link.starts_with("http")) {
+            let (file, place) = document.target(link);
+            assert!(root().join(&file).exists(), "{} leads to {file}", document.path);
+            if !place.is_empty() {
+                let anchors = Document::read(&file).anchors();
+                assert!(anchors.contains(place), "{} leads to {link}: {anchors:?}", document.path);
             }
         }
     }

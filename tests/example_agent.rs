@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use support::{KEY, Relay};
@@ -15,9 +16,7 @@ impl Example {
     }
 
     fn start_with(relay: &Relay, settings: &[(&str, &str)]) -> Self {
-        let tests = std::env::current_exe().unwrap();
-        let program = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/agent");
-        let child = Command::new(program)
+        let child = Command::new(example("agent"))
             .env_clear()
             .envs([("API_KEY", KEY), ("RELAY_URL", &format!("ws://{}/ws", relay.address()))])
             .envs(settings.iter().copied())
@@ -28,6 +27,12 @@ impl Example {
         relay.line("Agent connected");
         Self(child)
     }
+}
+
+/// An example, as `cargo test` has built it.
+fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name)
 }
 
 impl Drop for Example {
@@ -74,4 +79,19 @@ fn it_wakes_the_pc_whose_address_the_environment_names() {
     assert_eq!(packet[..length], right);
     assert_eq!(relay.say("разбуди кота"), "Не знаю адреса, чтобы разбудить кота.");
     assert!(relay.say("разбуди сервер").contains("не похож"));
+}
+
+#[test]
+fn the_demo_prints_what_the_readme_shows() {
+    let done = Command::new(example("demo")).env_clear().output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    // Ports, times and sizes differ.
+    let without_numbers =
+        |text: &str| -> String { text.chars().filter(|c| !c.is_ascii_digit()).collect() };
+    let printed = without_numbers(std::str::from_utf8(&done.stdout).unwrap());
+    for readme in [include_str!("../README.md"), include_str!("../docs/ru/README.md")] {
+        let (_, shown) = readme.split_once("$ cargo run --release --example demo\n").unwrap();
+        let (shown, _) = shown.split_once("```").unwrap();
+        assert!(shown.lines().count() > 8 && printed.starts_with(&without_numbers(shown)), "{printed}");
+    }
 }

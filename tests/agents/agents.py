@@ -4,14 +4,20 @@ import asyncio
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from pathlib import Path
 
 import jsonschema
 import websockets
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
+from document import OF_AGENTS, Document, pattern  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RELAY = sys.argv[1]
@@ -107,6 +113,34 @@ def example_answers() -> None:
             running.kill()
 
 
+def from_nothing_to_connected() -> None:
+    """The blocks of DEPLOYMENT.md that start an agent end with what is shown there."""
+    document = Document(ROOT / "DEPLOYMENT.md")
+    blocks = {name: text for name, text in document.blocks.items() if name.startswith(OF_AGENTS)}
+    assert len(blocks) == 2, list(blocks)
+    for name, text in blocks.items():
+        with Relay() as relay, tempfile.TemporaryDirectory() as folder:
+            where = ROOT if "cargo" in text else Path(folder)
+            if where != ROOT:
+                shutil.copy(ROOT / "examples" / "agent.py", where)
+            url = f"ws://127.0.0.1:{relay.port}/ws"
+            for shown, real in (("wss://your-domain.com/ws", url), ("ws://127.0.0.1:8080/ws", url), ("the-key", KEY)):
+                text = text.replace(shown, real)
+            assert url in text and KEY in text, text
+            running = subprocess.Popen(
+                ["bash", "-euc", text], cwd=where, stdout=subprocess.PIPE, text=True, start_new_session=True)
+            timer = threading.Timer(240, os.killpg, (running.pid, signal.SIGKILL))
+            timer.start()
+            try:
+                # pip and cargo may say something before.
+                shown = pattern(document.told[name])
+                assert any(re.fullmatch(shown, line.strip()) for line in running.stdout), f"{name}: never {shown}"
+                relay.wait_for("Agent connected from")
+            finally:
+                timer.cancel()
+                os.killpg(running.pid, signal.SIGKILL)
+
+
 def messages_fit() -> None:
     """What the relay sends in each format is what the schema says, and so is what is answered."""
     pressed = {"type": "ButtonPressed", "nlu": {"tokens": ["да"]}, "payload": {"a": 1}}
@@ -153,7 +187,7 @@ def main() -> None:
         passes(path)
         print(f"{name} passes check-agent", flush=True)
         done += 1
-    for check in (example_answers, messages_fit, examples_fit):
+    for check in (example_answers, from_nothing_to_connected, messages_fit, examples_fit):
         check()
         print(check.__doc__.splitlines()[0], flush=True)
         done += 1

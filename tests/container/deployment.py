@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+import from_nothing
 import old_machines
 import option3
 import owner
@@ -16,6 +17,8 @@ from world import World
 
 def checks(world: World, tools: Path, agent_binary: Path):
     report = world.report
+    with report.check("a server with nothing on it"):
+        from_nothing.server(world)
     with report.check("the compose file is sound, and says what is missing"):
         option3.compose_file(world, str(tools / "check-jsonschema"))
     with report.check("from nothing to a running relay"):
@@ -23,6 +26,8 @@ def checks(world: World, tools: Path, agent_binary: Path):
     with report.check("what is in the image"):
         option3.image(world)
     proxy = world.proxy("proxy")
+    with report.check("an image from another machine"):
+        option3.image_from_elsewhere(world, proxy)
     with report.check("up to the first healthy answer"):
         begun = option3.first_answer(world, proxy)
     idle = option3.idle_begins(world)
@@ -40,19 +45,19 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.proxy_restarts(world, proxy)
     with report.check("updating and rolling back under load"):
         option3.update(world, proxy)
-    with report.check("the secrets are made as it is said"):
-        option3.secrets(world)
     with report.check("only the owner"):
         option3.only_the_owner(world, proxy)
     with report.check("the key is changed under a connected agent"):
         option3.key_change(world, proxy)
+    with report.check("a proxy on the server itself"):
+        from_nothing.host_port(world)
     with report.check("another PC, by its name"):
         several.another_pc(world, proxy)
     with report.check("Smart Home, linked and commanded"):
         smart_home.one_phrase(world, proxy)
     with report.check("the owner's page"):
         owner.page(world, proxy)
-    with report.check("the secrets in files of their own; backup"):
+    with report.check("the secrets in files of their own; backup and restore"):
         option3.secret_files(world, proxy)
     with report.check("the table of errors"):
         trouble.table(world, proxy)
@@ -60,12 +65,14 @@ def checks(world: World, tools: Path, agent_binary: Path):
         old_machines.calls_taken_away(world)
     with report.check("a machine with systemd"):
         systemd.boot(world)
-    with report.check("option 1: built on the server, run by systemd"):
-        systemd.option1(world)
-    with report.check("option 2: a static binary, copied"):
-        systemd.option2(world)
+    with report.check("without Docker: built on the server, run by systemd"):
+        systemd.built_there(world)
+    with report.check("without Docker: a static binary, copied"):
+        systemd.built_elsewhere(world)
     with report.check("five minutes without a command"):
         option3.idle_ends(world, idle)
+    with report.check("removed again"):
+        option3.remove(world)
     with report.check("all that DEPLOYMENT.md says was run or seen"):
         never = world.document.never_seen()
         assert not never, never
@@ -79,6 +86,7 @@ def main() -> int:
     try:
         with world.report.check("the machine image, the network, an authority"):
             world.prepare()
+            from_nothing.npm(world)
         if not world.report.failed:
             checks(world, tools, agent_binary)
     finally:

@@ -11,7 +11,7 @@ import threading
 import time
 
 from harness import (
-    HERE, MACHINE, MARK, NETWORK, RELAY, SKILL, USER, Agent, Log, docker, inspect, log_of, moment, run,
+    DOMAIN, HERE, MACHINE, MARK, NETWORK, RELAY, SKILL, USER, Agent, Log, docker, inspect, log_of, moment, run,
 )  # fmt: skip
 from world import REPOSITORY, World
 
@@ -40,7 +40,8 @@ def compose_file(world: World, schema_checker: str):
     (world.clone / ".env").write_text(example.read_text())
     config = world.compose("config").stdout
     assert "WARN" not in config, config
-    run(schema_checker, "--builtin-schema", "vendor.compose-spec", world.clone / "docker-compose.yml")
+    for file in ("docker-compose.yml", *sorted(path.relative_to(world.clone) for path in (world.clone / "deploy").glob("*.yml"))):
+        run(schema_checker, "--builtin-schema", "vendor.compose-spec", world.clone / file)
     run("rm", "-rf", world.clone)
     world.report.figure("docker-compose config, published schema", "clean")
     for name, command in (
@@ -54,7 +55,8 @@ def compose_file(world: World, schema_checker: str):
 def build(world: World):
     """From nothing to a running relay, as the document says it."""
     begun = time.monotonic()
-    printed = world.do("option 3 up", cwd=world.work, timeout=600).stdout
+    world.do("option 3 settings", cwd=world.work)
+    printed = world.do("option 3 up", timeout=600).stdout
     world.report.figure("clone, build and up, from nothing", f"{time.monotonic() - begun:.0f} s")
     assert "WARN" not in printed, printed
     assert (world.clone / ".env").stat().st_mode & 0o077 == 0, "others can read .env"
@@ -62,8 +64,9 @@ def build(world: World):
     made = (world.clone / ".env").read_text() + "NPM_NETWORK=nginx_default\n"
     (world.clone / ".env").write_text(made)
     for folder in (world.clone, world.work):
-        world.do("option 3 up", cwd=folder, timeout=600)
+        world.do("option 3 settings", cwd=folder)
         assert (world.clone / ".env").read_text() == made
+    world.do("option 3 up", timeout=600)
     assert not (world.clone / RELAY).exists()
     # A checkout with a full target/, and a change of the relay's own source.
     (world.clone / "target").mkdir()
@@ -178,8 +181,12 @@ def hardening(world: World):
 def answers(world: World, proxy, agent_binary):
     """Health and turns through https and wss, by two agents of different make."""
     proxy.healthy(connected=False)
-    seen = world.do("option 3 verify", check=False)
-    assert seen.returncode == 1 and "Компьютер не на связи" in seen.stdout, seen.stdout
+    seen = docker("exec", RELAY, "/home-alice-relay", "healthcheck")
+    assert seen == "", seen
+    # The reason for its exit code, which stands on the other stream, is no part of what is shown.
+    seen = world.do("option 3 verify", check=False, change=("информация\"", "информация\" 2>/dev/null"), told=True)
+    assert seen.returncode == 1, seen.stdout
+    world.do("setup", told=True)
     assert proxy.turn("системная информация")[2] == "no-agent"
     agent = world.agent(proxy)
     agent.expect("connected", 10)
@@ -187,9 +194,9 @@ def answers(world: World, proxy, agent_binary):
     status, said, outcome = proxy.turn("громкость на 50")
     assert (status, said, outcome) == (200, "Сделано: громкость на 50", "answered"), (status, said)
     assert agent.expect("command", 1)["text"] == "громкость на 50"
-    health = world.do("verify from outside", proxy).stdout
+    health = world.do("verify from outside", proxy, told=True).stdout
     assert json.loads(health) == {"status": "ok", "agent_connected": True}, health
-    reply = json.loads(world.do("a turn", proxy).stdout)
+    reply = json.loads(world.do("a turn", proxy, told=True).stdout)
     assert reply["response"] == {"text": "Сделано: системная информация", "end_session": False}, reply
     seen = world.do("option 3 verify")
     assert seen.stdout == "Сделано: системная информация\n", seen.stdout
@@ -428,16 +435,9 @@ def update(world: World, proxy):
         assert after[2] == "answered" and not strange, (after, strange)
         newer_runs = "A newer relay started" in log_of(RELAY)
         assert newer_runs == (block == "update"), f"after {what!r} the wrong version runs"
+    world.do("roll back", timeout=300)
     assert inspect(RELAY, "{{.Image}}") == image_before, "rolling back left another image"
     agent.end()
-
-
-def secrets(world: World):
-    """The line that makes them, and what `.env` was made with."""
-    made = world.do("secrets").stdout
-    assert re.fullmatch(r"WEBHOOK_SECRET=[0-9a-f]{64}\nAPI_KEY=[0-9a-f]{64}\n", made), made
-    values = re.findall(r"[0-9a-f]{64}", made) + [world.setting(name) for name in ("WEBHOOK_SECRET", "API_KEY")]
-    assert len(set(values)) == 4 and all(len(value) == 64 for value in values), "a secret was made twice"
 
 
 def only_the_owner(world: World, proxy):
@@ -521,36 +521,114 @@ def key_change(world: World, proxy):
 
 
 def secret_files(world: World, proxy):
-    """The secrets in files of their own, as the document says it; and a backup."""
-    world.do("backup")
-    backup = world.work / "home-alice-relay-backup.tar.gz"
-    assert run("tar", "-tzf", backup).stdout.split() == [".env", "docker-compose.yml", "files/", "files/.gitignore"]
+    """The secrets in files of their own; the key changed there; a backup, and all of it restored elsewhere."""
     environment = (world.clone / ".env").read_text()
-    compose = world.clone / "docker-compose.yml"
     webhook = proxy.webhook()
     key = world.key
-    world.do("secret files")
-    text = compose.read_text()
-    lines = world.document.block("secret lines")
-    edited, times = re.subn(r"^      WEBHOOK_SECRET:.*\n      API_KEY:.*$", lambda _: lines, text, flags=re.M)
-    assert times == 1
-    compose.write_text(edited)
-    world.compose("up", "-d")
+    world.do("secret files", times=2)
     agent = world.agent(proxy, key)
     agent.expect("connected", 20)
     assert proxy.turn("громче", path=webhook)[2] == "answered"
     assert world.do("option 3 verify").stdout == "Сделано: системная информация\n"
+    # The blocks that came before go on working.
+    assert f"https://{DOMAIN}{webhook}\n" in world.do("setup").stdout
+    assert json.loads(world.do("a turn", proxy).stdout)["response"]["text"] == "Сделано: системная информация"
     told = docker("inspect", RELAY) + (world.clone / ".env").read_text()
     assert key not in told and webhook.rsplit("/", 1)[1] not in told, "a secret is still shown"
-    for file in (world.clone / "files").glob("[A-Z]*"):
+    files = list((world.clone / "files").glob("[A-Z]*"))
+    for file in files:
         assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (10001, 0o600), file
-    assert run("git", "status", "--porcelain", "files", cwd=world.clone).stdout == ""
+    assert run("git", "status", "--porcelain", cwd=world.clone).stdout == ""
+
+    seen = len(agent.seen)
+    world.do("new key in its file", times=2)
+    new, old = (world.clone / "files" / "API_KEY").read_text().strip().split(",")
+    assert old == key and re.fullmatch("[0-9a-f]{64}", new), (old, new)
+    agent.expect("connected", 20, seen)
+    assert proxy.turn("громче", path=webhook)[2] == "answered"
     agent.end()
-    compose.write_text(text)
+    agent = world.agent(proxy, new)
+    agent.expect("connected", 20)
+    seen = len(agent.seen)
+    world.do("old key in its file", times=2)
+    assert (world.clone / "files" / "API_KEY").read_text() == f"{new}\n"
+    agent.expect("connected", 20, seen)
+    for file in files:
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (10001, 0o600), file
+
+    # Another server: nothing but the archive. There what is newer than the archive stays.
+    world.do("backup", times=2)
+    elsewhere = world.work / "elsewhere"
+    elsewhere.mkdir()
+    (world.work / "home-alice-relay-backup.tar.gz").rename(elsewhere / "home-alice-relay-backup.tar.gz")
+    kept = {name: (world.clone / name).read_bytes() for name in
+            (".env", "docker-compose.override.yml", "files/API_KEY", "files/WEBHOOK_SECRET")}  # fmt: skip
+    world.compose("down")
+    image = inspect(f"{RELAY}:latest", "{{.Id}}")
+    restored = elsewhere / RELAY
+    for _ in range(2):
+        seen = len(agent.seen)
+        world.do("restore", cwd=elsewhere, timeout=300)
+        assert {name: (restored / name).read_bytes() for name in kept} == kept
+        agent.expect("connected", 20, seen)
+        kept[".env"] += b"LOG_LEVEL=debug\n"
+        (restored / ".env").write_bytes(kept[".env"])
+    assert proxy.turn("громче", path=webhook)[2] == "answered"
+    run("docker-compose", "down", cwd=restored, env=world.environment)
+    run("rm", "-r", elsewhere)
+    # There it was built from what had come meanwhile.
+    docker("tag", image, RELAY)
+
+    agent.end()
     (world.clone / ".env").write_text(environment)
-    for file in (world.clone / "files").glob("[A-Z]*"):
+    for file in (*files, world.clone / "docker-compose.override.yml"):
         file.unlink()
     world.up()
+
+
+def image_from_elsewhere(world: World, proxy):
+    """The image saved on one machine and loaded on another, which doesn't build."""
+    programs = world.work / "image-programs"
+    programs.mkdir()
+    server = world.work / "server"
+    server.mkdir()
+    (programs / "scp").write_text(f'#!/bin/sh\n[ "$2" = root@your-server: ] && cp "$1" {server}/\n')
+    (programs / "scp").chmod(0o755)
+    build = ("docker build", f"docker build --build-arg RUST_IMAGE={MACHINE}")
+    world.do("image save", timeout=300, times=2, change=build, path=programs)
+    size = (server / f"{RELAY}.tar.gz").stat().st_size
+    world.report.figure("docker save, compressed (under 1.5 MB)", f"{size / 1e6:.2f} MB")
+    assert size < 1_500_000, size
+    image = inspect(RELAY + ":latest", "{{.Id}}")
+    world.compose("down")
+    docker("image", "rm", RELAY)
+    assert docker("images", "-q", RELAY) == ""
+    world.do("image load", cwd=server, times=2)
+    assert inspect(RELAY + ":latest", "{{.Id}}") == image
+    world.do("no build up", times=2)
+    assert inspect(RELAY, "{{.Image}}") == image
+    proxy.healthy(connected=False)
+    # Under another name, as from a registry.
+    docker("tag", RELAY, f"{MARK}:ready")
+    world.compose("up", "-d", "--no-build", RELAY_IMAGE=f"{MARK}:ready")
+    assert inspect(RELAY, "{{.Config.Image}}") == f"{MARK}:ready"
+    world.up()
+    docker("image", "rm", f"{MARK}:ready")
+
+
+def remove(world: World):
+    """Nothing of it is left, and what else lies there is."""
+    beside = world.clone.parent / "beside"
+    beside.write_text("somebody else's")
+    # The other relay of this test stands in nobody's way.
+    run("docker", "rm", "-f", f"{MARK}-idle", check=False)
+    world.do("remove", timeout=120)
+    world.do("remove", cwd=world.work, timeout=120)
+    assert beside.exists() and not world.clone.exists()
+    assert docker("ps", "-aq", "--filter", f"name=^{RELAY}$") == ""
+    label = f"label=org.opencontainers.image.title={RELAY}"
+    assert docker("image", "ls", "-aq", "--filter", label) == ""
+    world.report.figure("removed", "container, images and folder are gone")
 
 
 def idle_begins(world: World):

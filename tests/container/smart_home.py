@@ -79,7 +79,7 @@ def printed_values(world: World) -> dict[str, str]:
     """What `setup` prints for each field of the console, held against the document's own table."""
     printed = world.do("setup").stdout
     values = dict(re.findall(r"^ +(\S[^:\n]*(?:URL)?): +(\S.*)$", printed, re.M))
-    table = world.document.text.split("## Smart Home: one phrase", 1)[1].split("\n## ", 1)[0]
+    table = world.document.text.split("## 9. Smart Home: one phrase", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^ *\| (?:Настройки|Связка аккаунтов) \| (.+?) \| (.+?) \|$", table, re.M)
     assert len(rows) == 10, rows
     for field, value in rows:
@@ -112,7 +112,8 @@ def linked(world: World, proxy) -> tuple[str, str]:
         return proxy.request("POST", "/smart-home/authorize", body, headers=FORM)
 
     status, _, page = type_in("0000-0000-0000")
-    assert status == 200 and "Код неверный" in page, (status, page)
+    assert status == 200, (status, page)
+    world.document.row_is_seen("Код неверный, уже использован или устарел: …", page)
     status, fields, _ = type_in(pairing.lower())
     location = urllib.parse.urlsplit(fields["Location"])
     parameters = dict(urllib.parse.parse_qsl(location.query))
@@ -178,6 +179,7 @@ def its_own(world: World, proxy, agent, devices, bearer):
     line = log.expect("smart-home.json", 20)["line"]
     log.end()
     assert "pc" in line and "type" in line, line
+    world.document.row_is_seen("SMART_HOME_DEVICES names …, device … has …", line)
     world.report.figure("a devices file that can't be used", line)
 
 

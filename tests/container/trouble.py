@@ -28,6 +28,7 @@ def table(world: World, proxy):
          "behind it: …"),
         (f"{env_before}ALICE_SKILL_ID=https://dialogs.yandex.ru/developer/skills/x\n",
          "ALICE_SKILL_ID is …: copy the id alone from the relay's log, without quotes, a name or an address"),
+        (re.sub("^API_KEY=.*$", "API_KEY=file", env_before, flags=re.M), "… but API_KEY_FILE is not set: …"),
     ):  # fmt: skip
         env.write_text(content)
         begun = time.time()

@@ -37,10 +37,9 @@ class World:
         self.events = Events()
 
     def prepare(self):
-        """The machine image, the network, a throw-away authority, and the repository to clone."""
+        """The machine image, a throw-away authority, and the repository to clone."""
         run(HERE / "machine-image", MACHINE, self.work / "python", timeout=300)
         self.machine = docker("image", "inspect", "--format", "{{.Id}}", MACHINE)
-        docker("network", "create", NETWORK)
         run("git", "clone", "-q", "--bare", REPOSITORY, self.work / "origin.git")
         (self.work / "gitconfig").write_text(
             f'[url "{self.work}/origin.git"]\n\tinsteadOf = https://your-git-host/home-alice-relay.git\n'
@@ -87,15 +86,23 @@ class World:
     def key(self) -> str:
         return self.setting("API_KEY")
 
-    def do(self, block: str, proxy: Proxy | None = None, cwd=None, timeout=60, check=True):
-        """Runs a block of the document in the clone, as it is written."""
-        environment = dict(self.environment)
+    def do(self, block: str, proxy: Proxy | None = None, cwd=None, timeout=60, check=True, times=1, told=False, change=(),
+           path=""):  # fmt: skip
+        """Runs a block of the document in the clone, as it is written but for a `change` of one text for another, so many
+        `times` in a row; returns the last run. `told`: it must print what the document shows. `path`: a folder of programs
+        that stand in for others."""
+        environment = {**self.environment, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
         if proxy:
             environment["CURL_HOME"] = str(proxy.curl_home(self.work))
-        return run(
-            "bash", "-euc", self.document.block(block),
-            cwd=cwd or self.clone, env=environment, timeout=timeout, check=check,
-        )  # fmt: skip
+        for _ in range(times):
+            text = self.document.block(block)
+            if change:
+                assert change[0] in text, (block, change)
+                text = text.replace(*change)
+            done = run("bash", "-euc", text, cwd=cwd or self.clone, env=environment, timeout=timeout, check=check)
+        if told:
+            self.document.is_told(block, done.stdout)
+        return done
 
     def compose(self, *arguments, timeout=120, check=True, **more) -> subprocess.CompletedProcess:
         environment = {**self.environment, **more}
@@ -138,6 +145,8 @@ class World:
         ours = docker("ps", "-aq", "--filter", f"name=^({RELAY}$|{MARK})").split()
         if ours:
             docker("rm", "-f", "-v", *ours)
+        if (self.work / "nginx").exists():
+            run("docker-compose", "down", cwd=self.work / "nginx", env=self.environment, check=False)
         for network in (NETWORK, f"{MARK}-elsewhere"):
             docker("network", "rm", network, check=False)
         # An image goes only after those that are built on it.
