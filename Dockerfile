@@ -28,7 +28,6 @@ RUN touch src/main.rs src/lib.rs \
 FROM scratch
 LABEL org.opencontainers.image.title="home-alice-relay" \
       org.opencontainers.image.description="Carries a voice command from Yandex Alice to your own PC, and the PC's answer back" \
-      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=builder /passwd /etc/passwd
 COPY --from=builder /home-alice-relay /home-alice-relay

@@ -6,6 +6,7 @@ use std::path::Path;
 use home_alice_relay::limits::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS, PLACEHOLDER};
 
 const CARGO: &str = include_str!("../Cargo.toml");
+const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 const CODE: [&str; 3] = [
     include_str!("../src/config/mod.rs"),
     include_str!("../src/config/credentials.rs"),
@@ -172,9 +173,22 @@ fn the_builder_is_named_the_same_everywhere_and_new_enough() {
 }
 
 #[test]
-fn the_image_says_which_version_it_is() {
-    let label = between(DOCKERFILE, "org.opencontainers.image.version=\"", "\"");
-    assert_eq!(label, env!("CARGO_PKG_VERSION"));
+fn the_newest_release_of_the_changelog_is_the_version_of_the_package() {
+    let (unreleased, released) =
+        CHANGELOG.split_once("\n## [Unreleased]\n").expect("a heading for what is not released yet");
+    assert!(!unreleased.contains("\n## "), "something stands above what is not released yet");
+    let heading = between(released, "\n## [", "\n");
+    let (version, date) = heading.split_once("] - ").expect("a version and its date");
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(date.split('-').map(str::len).collect::<Vec<_>>(), [4, 2, 2], "{date}");
+}
+
+#[test]
+fn the_version_is_written_in_no_second_place_of_the_deployment() {
+    for (file, text) in [("Dockerfile", DOCKERFILE), ("docker-compose.yml", COMPOSE), ("unit", UNIT)] {
+        assert!(!text.contains(env!("CARGO_PKG_VERSION")), "{file} keeps the version too");
+        assert!(!text.contains("image.version"), "{file} keeps the version too");
+    }
 }
 
 #[test]

@@ -121,8 +121,9 @@ def image(world: World):
         "StartPeriod": 5 * 10**9,
         "Retries": 3,
     }, config["Healthcheck"]
-    labels = [label for label in config["Labels"] if label.startswith("org.opencontainers.image.")]
-    assert len(labels) >= 4, labels
+    labels = {label.removeprefix("org.opencontainers.image.") for label in config["Labels"]}
+    # The version's one place is Cargo.toml.
+    assert labels == {"title", "description", "licenses"}, labels
     world.report.figure("in the image", f"{', '.join(sorted(files))}; user {config['User']}")
     # Smaller is a matter of the relay's own build: the check comes last, so that the rest is said.
     assert size <= IMAGE_LIMIT, f"the image has {size} bytes, more than {IMAGE_LIMIT}"
