@@ -29,6 +29,8 @@ FROM scratch
 LABEL org.opencontainers.image.title="home-alice-relay" \
       org.opencontainers.image.description="Carries a voice command from Yandex Alice to your own PC, and the PC's answer back" \
       org.opencontainers.image.licenses="MIT"
+# What the licences in the binary ask to go with it.
+COPY LICENSE THIRD-PARTY-NOTICES /
 COPY --from=builder /passwd /etc/passwd
 COPY --from=builder /home-alice-relay /home-alice-relay
 USER relay

@@ -110,7 +110,7 @@ def image(world: World):
         for layer in manifest[0]["Layers"]:
             with tarfile.open(fileobj=io.BytesIO(archive.extractfile(layer).read())) as contents:
                 files |= {member.name for member in contents if not member.isdir()}
-    assert files == {"etc/passwd", "home-alice-relay"}, files
+    assert files == {"LICENSE", "THIRD-PARTY-NOTICES", "etc/passwd", "home-alice-relay"}, files
     config = json.loads(docker("image", "inspect", "--format", "{{json .Config}}", RELAY))
     assert config["User"] == "relay", config["User"]
     assert "8080/tcp" in config["ExposedPorts"] and "LISTEN_ADDR=:8080" in config["Env"]
