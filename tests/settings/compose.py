@@ -87,7 +87,9 @@ class DockerCompose(Tool):
             assert "API_KEY has no value" in done.stderr, done.stderr
             return None
         assert "WARN" not in done.stderr, done.stderr
-        return yaml.safe_load(done.stdout)["services"]["relay"]["environment"]
+        service = yaml.safe_load(done.stdout)["services"]["relay"]
+        self.image = service["image"]
+        return service["environment"]
 
 
 class PodmanCompose(Tool):
@@ -102,7 +104,7 @@ class PodmanCompose(Tool):
         if not record.exists():
             assert done.returncode != 0 and "API_KEY has no value" in done.stdout + done.stderr, done
             return None
-        arguments = record.read_text().split("\0")
+        *arguments, self.image, _ = record.read_text().split("\0")
         told = [value for option, value in zip(arguments, arguments[1:]) if option in ("-e", "--env")]
         return dict(pair.partition("=")[::2] for pair in told)
 
@@ -224,6 +226,16 @@ def in_files(tools, relay: str) -> int:
     return 2 * len(tools)
 
 
+def ready_image(tools) -> int:
+    """The image is the one that is built here, or a ready one by its name."""
+    ready = "registry.example/somebody/home-alice-relay:1.2.3"
+    for tool in tools:
+        for line, image in (("", "home-alice-relay"), (f"RELAY_IMAGE={ready}\n", ready)):
+            tool.hands_over(f"API_KEY={KEY}\n{line}")
+            assert tool.image == image, (tool.name, line, tool.image)
+    return 2 * len(tools)
+
+
 def main():
     work, relay = Path(sys.argv[1]), sys.argv[2]
     (work / "podman").mkdir()
@@ -234,7 +246,7 @@ def main():
         PodmanCompose(work, "1.0.3"),
         PodmanCompose(work, "1.6.0"),
     ]
-    tried = table(tools, relay) + odd_files(tools, relay) + in_files(tools, relay)
+    tried = table(tools, relay) + odd_files(tools, relay) + in_files(tools, relay) + ready_image(tools)
     print(f"{tried} files of settings: what is written is handed over, or refused, or told")
 
 
