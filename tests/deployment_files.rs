@@ -6,6 +6,7 @@ use std::path::Path;
 use home_alice_relay::limits::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS, PLACEHOLDER};
 
 const CARGO: &str = include_str!("../Cargo.toml");
+const CI: &str = include_str!("../.github/workflows/ci.yml");
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 const CODE: [&str; 3] = [
     include_str!("../src/config/mod.rs"),
@@ -168,6 +169,7 @@ fn the_builder_is_named_the_same_everywhere_and_new_enough() {
     let image = between(DOCKERFILE, "ARG RUST_IMAGE=", "\n");
     assert_eq!(between(COMPOSE, "${RUST_IMAGE:-", "}"), image);
     assert_eq!(between(ENV, "#RUST_IMAGE=", "\n"), image);
+    assert_eq!(between(CI, "image: rust:", "-"), between(image, "rust:", "-"));
     let minor = |version: &str| number(version.split('.').nth(1).expect("a minor version"));
     assert!(minor(image) >= minor(between(CARGO, "rust-version = \"", "\"")));
 }
