@@ -84,7 +84,8 @@ impl<R: Request> Engine<R> {
         let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
         let prefix = random_bytes::<4>()?.map(|byte| format!("{byte:02x}")).concat();
         let names = config.credentials.agents.names();
-        let commands = Commands::new(prefix, names.clone(), lines.clone(), alarm.clone());
+        let keeps = config.keeps_late_answers;
+        let commands = Commands::new(prefix, names.clone(), lines.clone(), alarm.clone(), keeps);
         let commands = Arc::new(commands);
         let registry = Registry::new(config.heartbeat, names.clone(), commands.clone(), alarm.clone());
         let registry = Arc::new(registry);
@@ -119,8 +120,12 @@ impl<R: Request> Engine<R> {
             telling: telling.clone(),
             way: way.clone(),
         };
-        let webhook =
-            Webhook::new(parts, names.clone(), config.reply_timeout, config.leaves_after_one_phrase);
+        let manners = webhook::Manners {
+            reply_timeout: config.reply_timeout,
+            leaves: config.leaves_after_one_phrase,
+            keeps,
+        };
+        let webhook = Webhook::new(parts, names.clone(), manners);
         let strangers = repeats("Smart Home requests refused");
         let visitors = repeats("requests for the owner's page refused");
         let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));

@@ -247,7 +247,7 @@ fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
         let credentials = Config::from_env()?.credentials;
         let said = home_alice_relay::ask(target, &credentials, phrase)?;
         match wait {
-            Some(patience) if said.is_late() => {
+            Some(patience) if said.will_be_kept() => {
                 print(&format!("{}\n", said.text));
                 home_alice_relay::wait(target, &credentials, &said, patience)
             }
@@ -263,6 +263,9 @@ fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
             let outcome = said.outcome.as_deref().unwrap_or("unknown");
             let cure = match outcome {
                 "refused" => ". Run ask with the relay's own environment",
+                _ if wait.is_some() && said.is_late() && !said.will_be_kept() => {
+                    ". Its answer will not be kept, so there is nothing to wait for (LATE_ANSWERS)"
+                }
                 _ => "",
             };
             eprint(&format!("the relay answers, but no agent did: {outcome}{cure}"));

@@ -100,10 +100,10 @@ pub struct Commands {
 
 impl Commands {
     /// No commands yet. `prefix` begins every id, `lines` takes how each ended and whose it was by the agents'
-    /// `names`, `alarm` wakes whoever calls [`Commands::tend`].
-    pub fn new(prefix: String, names: Names, lines: Arc<Tally>, alarm: Alarm) -> Self {
+    /// `names`, `alarm` wakes whoever calls [`Commands::tend`]. Late answers are kept if it `keeps` any.
+    pub fn new(prefix: String, names: Names, lines: Arc<Tally>, alarm: Alarm, keeps: bool) -> Self {
         let bounds = Bounds { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
-        let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds));
+        let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds, keeps));
         Self { record: Record::default(), table, names, lines, alarm }
     }
 
@@ -152,6 +152,10 @@ impl Commands {
             Answered::Late(begun) => {
                 self.record.answered_late(link.agent, begun, now);
                 self.say(id, link.agent, "answered late", begun, now);
+            }
+            Answered::Dropped(begun) => {
+                self.record.answered_late(link.agent, begun, now);
+                self.say(id, link.agent, "answered late, dropped", begun, now);
             }
             Answered::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
@@ -222,14 +226,17 @@ impl Commands {
         self.lock().close();
     }
 
-    /// Says how many answers were late, and how many of them were told, for the end of the log.
+    /// Says how many answers were late, and how many of them were told or dropped, for the end of the log.
     pub fn sum_up(&self) {
-        let (came, told) = {
+        let (came, told, dropped) = {
             let table = self.lock();
-            (table.late.came, table.late.told)
+            (table.late.came, table.late.told, table.dropped)
         };
         if came > 0 {
             log::info!("{came} answers came late, {told} kept ones were heard");
+        }
+        if dropped > 0 {
+            log::info!("{dropped} answers came late and were dropped");
         }
     }
 
@@ -292,7 +299,7 @@ mod tests {
     fn world() -> World {
         let (alarm, rung) = alarm();
         let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
-        let commands = Commands::new("p".into(), Names::default(), lines, alarm);
+        let commands = Commands::new("p".into(), Names::default(), lines, alarm, true);
         World { commands, rung, ends: unbounded(), now: Instant::now() }
     }
 

@@ -16,13 +16,28 @@ pub struct Table<W, A> {
     pub under_way: UnderWay<W>,
     /// What has become of the others.
     pub late: Late<A>,
-    /// What was sent and missed its turn, but is nobody's: only that it is at work, and until when that counts.
-    nobodys: Vec<(String, LinkId, Instant)>,
+    /// What was sent and missed its turn, and whose answer will be kept for nobody.
+    nobodys: Vec<Nobodys>,
     remembered: Duration,
+    /// Whether late answers are kept at all.
+    keeps: bool,
+    /// How many late answers were dropped instead, since the start.
+    pub dropped: u64,
     /// Nobody will come back to hear late answers.
     closing: bool,
     /// When the clock will look at this table by itself.
     next_look: Option<Instant>,
+}
+
+/// A command that is at work, and whose answer nobody will hear.
+#[derive(Debug)]
+struct Nobodys {
+    id: String,
+    link: LinkId,
+    /// When its turn came in, if its answer is nobody's only because none is kept.
+    dropped: Option<Instant>,
+    /// Until when it counts as at work.
+    until: Instant,
 }
 
 /// What [`Table::begin`] has done.
@@ -41,6 +56,8 @@ pub enum Answered<W, A> {
     InTime(Command<W>, A),
     /// For a command whose turn, which came in then, is over: it is kept.
     Late(Instant),
+    /// The same, but none is kept.
+    Dropped(Instant),
     /// For none that still waits.
     Nobody,
 }
@@ -57,11 +74,13 @@ pub struct Expired<W> {
 }
 
 impl<W, A> Table<W, A> {
-    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
-    pub fn new(prefix: String, most: usize, bounds: Bounds) -> Self {
+    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones, whose answers
+    /// are kept if it `keeps` any.
+    pub fn new(prefix: String, most: usize, bounds: Bounds, keeps: bool) -> Self {
         let (under_way, late) = (UnderWay::new(prefix, most), Late::new(bounds));
         let (nobodys, remembered) = (Vec::new(), bounds.remembered);
-        Self { under_way, late, nobodys, remembered, closing: false, next_look: None }
+        let (dropped, closing, next_look) = (0, false, None);
+        Self { under_way, late, nobodys, remembered, keeps, dropped, closing, next_look }
     }
 
     /// Registers a command that has not been sent yet.
@@ -84,18 +103,28 @@ impl<W, A> Table<W, A> {
             Some(command) => Answered::InTime(command, answer),
             None => match self.late.answer(link, id, answer, now) {
                 Ok(begun) => Answered::Late(begun),
-                Err(()) => {
-                    self.nobodys.retain(|(nobodys, on, _)| *on != link || nobodys != id);
-                    Answered::Nobody
-                }
+                Err(()) => self.forget(link, id),
             },
+        }
+    }
+
+    /// The agent answered on `link` what may be at work for nobody.
+    fn forget(&mut self, link: LinkId, id: &str) -> Answered<W, A> {
+        let is_it = |nobodys: &Nobodys| nobodys.link == link && nobodys.id == id;
+        let place = self.nobodys.iter().position(is_it);
+        match place.and_then(|place| self.nobodys.remove(place).dropped) {
+            Some(begun) => {
+                self.dropped += 1;
+                Answered::Dropped(begun)
+            }
+            None => Answered::Nobody,
         }
     }
 
     /// The link is over. Returns the commands that were under way on it, each with whether it was sent.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
-        self.nobodys.retain(|(_, on, _)| *on != link);
+        self.nobodys.retain(|nobodys| nobodys.link != link);
         self.under_way.lose(link)
     }
 
@@ -103,15 +132,17 @@ impl<W, A> Table<W, A> {
     pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
         self.under_way.is_any_sent(link)
             || self.late.is_any_at_work(link)
-            || self.nobodys.iter().any(|(_, on, until)| *on == link && now < *until)
+            || self.nobodys.iter().any(|nobodys| nobodys.link == link && now < nobodys.until)
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
-    /// from now on; what was not sent never will be. Returns also when to look again; none means not
+    /// for them from now on, if late answers are kept; what was not sent never will be. Returns also when to look again; none means not
     /// before the next [`Table::begin`] that asks for it.
     pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
         let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
-            let person = command.person.clone().filter(|_| was_sent && !self.closing);
+            let person = command.person.clone();
+            let dropped = person.as_ref().filter(|_| !self.keeps).map(|_| command.begun);
+            let person = person.filter(|_| was_sent && self.keeps && !self.closing);
             let will_be_kept = person.is_some();
             let id = command.id.clone();
             match person {
@@ -120,7 +151,8 @@ impl<W, A> Table<W, A> {
                     if self.nobodys.len() >= MAX_NOBODYS {
                         self.nobodys.remove(0);
                     }
-                    self.nobodys.push((id, command.link, now + self.remembered));
+                    let (link, until) = (command.link, now + self.remembered);
+                    self.nobodys.push(Nobodys { id, link, dropped, until });
                 }
                 None => {}
             }
@@ -155,7 +187,7 @@ mod tests {
 
     fn table() -> (Table<&'static str, &'static str>, Instant) {
         let bounds = Bounds { in_all: 8, each: 3, remembered: 600 * SECOND };
-        (Table::new("p".into(), 3, bounds), Instant::now())
+        (Table::new("p".into(), 3, bounds, true), Instant::now())
     }
 
     fn new(deadline: Instant, person: Option<Person>) -> New<&'static str> {
@@ -187,6 +219,25 @@ mod tests {
         assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(_)));
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
+    }
+
+    #[test]
+    fn where_none_is_kept_a_late_answer_is_dropped_and_the_agent_is_at_work_until_then() {
+        let (table, now) = table();
+        let mut table = Table { keeps: false, ..table };
+        let [mine, nobodys] =
+            [Some(Person::Ask), None].map(|person| table.begin(new(now, person)).unwrap().id);
+        assert!(table.under_way.send(&mine) && table.under_way.send(&nobodys));
+        assert!(table.tend(now).0.iter().all(|expired| !expired.will_be_kept));
+        assert_eq!(table.sizes(), [0; 4]);
+        assert!(table.is_at_work(LINK, now));
+        let other = LinkId::new(AgentId::DEFAULT, 2);
+        assert!(matches!(table.answer(other, &mine, "done", now), Answered::Nobody));
+        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Dropped(at) if at == now));
+        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Nobody), "it came before");
+        assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
+        assert!(!table.is_at_work(LINK, now));
+        assert_eq!((table.dropped, table.late.came), (1, 0));
     }
 
     #[test]

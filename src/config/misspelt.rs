@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 /// Every variable that the relay reads.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "LISTEN_ADDR",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
@@ -21,6 +21,7 @@ const KNOWN: [&str; 17] = [
     "REPLY_TIMEOUT_MS",
     "HEARTBEAT_SECS",
     "AFTER_ONE_PHRASE",
+    "LATE_ANSWERS",
     "LOG_LEVEL",
 ];
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub reply_timeout: Duration,
     /// Whether Alice leaves the skill after a phrase that opened it (`AFTER_ONE_PHRASE`).
     pub leaves_after_one_phrase: bool,
+    /// Whether an answer that missed its turn is kept for whoever asked (`LATE_ANSWERS`).
+    pub keeps_late_answers: bool,
     /// How often the agent is pinged (`HEARTBEAT_SECS`).
     pub heartbeat: Duration,
     /// What is logged (`LOG_LEVEL`).
@@ -77,18 +79,8 @@ impl Config {
                 100..=30_000,
                 "milliseconds",
             )?),
-            leaves_after_one_phrase: match given(text, "AFTER_ONE_PHRASE")?.as_deref() {
-                None | Some("leave") => true,
-                Some("stay") => false,
-                Some(other) => {
-                    let problem = format!("is {}", quoted(other));
-                    return Err(ConfigError::new(
-                        "AFTER_ONE_PHRASE",
-                        problem,
-                        "it may be leave or stay",
-                    ));
-                }
-            },
+            leaves_after_one_phrase: either(text, "AFTER_ONE_PHRASE", ["leave", "stay"])?,
+            keeps_late_answers: either(text, "LATE_ANSWERS", ["keep", "drop"])?,
             heartbeat: Duration::from_secs(number(text, "HEARTBEAT_SECS", 20, 1..=60, "seconds")?),
             log_level: match given(text, "LOG_LEVEL")? {
                 None => log::LevelFilter::Info,
@@ -110,6 +102,24 @@ fn given(
     variable: &'static str,
 ) -> Result<Option<String>, ConfigError> {
     Ok(text(variable)?.filter(|value| !value.is_empty()))
+}
+
+/// Returns whether a setting holds the first of its two words, which is also its default.
+fn either(
+    text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
+    variable: &'static str,
+    [default, other]: [&str; 2],
+) -> Result<bool, ConfigError> {
+    match given(text, variable)? {
+        None => Ok(true),
+        Some(word) if word == default => Ok(true),
+        Some(word) if word == other => Ok(false),
+        Some(word) => Err(ConfigError::new(
+            variable,
+            format!("is {}", quoted(&word)),
+            format!("it may be {default} or {other}"),
+        )),
+    }
 }
 
 fn number(
@@ -144,6 +154,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.reply_timeout, Duration::from_secs(4));
+        assert!(config.leaves_after_one_phrase && config.keeps_late_answers);
         assert_eq!(config.heartbeat, Duration::from_secs(20));
         assert_eq!(config.log_level, log::LevelFilter::Info);
         assert!(matches!(config.credentials.keys, AgentKeys::Generated(_)));
@@ -179,5 +190,8 @@ mod tests {
             |value| read(&[("AFTER_ONE_PHRASE", value)]).map(|config| config.leaves_after_one_phrase);
         assert_eq!((leaves("leave"), leaves("stay"), leaves("")), (Ok(true), Ok(false), Ok(true)));
         assert!(leaves("go").unwrap_err().to_string().contains("leave or stay"));
+        let keeps = |value| read(&[("LATE_ANSWERS", value)]).map(|config| config.keeps_late_answers);
+        assert_eq!((keeps("keep"), keeps("drop"), keeps("")), (Ok(true), Ok(false), Ok(true)));
+        assert!(keeps("off").unwrap_err().to_string().contains("keep or drop"));
     }
 }

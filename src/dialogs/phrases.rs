@@ -30,6 +30,10 @@ pub const HELP: &str = "Скажите команду, и я передам её
     Например: системная информация. Если ответа пришлось ждать, спросите: готово? \
     Чтобы выйти, скажите: хватит.";
 
+/// The same where late answers are not kept.
+pub const HELP_WITHOUT_NEWS: &str = "Скажите команду, и я передам её на компьютер, а потом прочитаю \
+    ответ, если он придёт сразу. Например: системная информация. Чтобы выйти, скажите: хватит.";
+
 /// A turn that carries no command.
 pub const NO_COMMAND: &str = "Я не услышала команды. Скажите, что сделать на компьютере.";
 
@@ -75,7 +79,7 @@ pub const AT_WORK: Phrase = Phrase {
     named: "команда ещё выполняется. Спросите: «готово?»",
 };
 
-/// The deadline passed, and the turn doesn't say whom the answer could be kept for.
+/// The deadline passed, and the answer will not be kept: none is, or the turn doesn't say for whom.
 pub const TOO_LATE: Phrase = Phrase {
     alone: "Компьютер не успел ответить. Возможно, команда ещё выполнится.",
     named: "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",

@@ -32,10 +32,12 @@ impl<R: Request> Waits for WaitingTurn<R> {
         let outcome = ended.outcome();
         let person = of.and_then(|of| of.person);
         let asked = of.filter(|_| person == Some(&Person::Ask));
+        // There is nothing to ask about what will not be kept.
+        let is_over = matches!(ended, Ended::TooLate { will_be_kept: false });
         let reply = |speech: Speech| {
             let speech = if self.is_one_phrase { leave(speech, person, commands) } else { speech };
             let reply = reply(&speech, &self.version, outcome);
-            match asked {
+            match asked.filter(|_| !is_over) {
                 Some(Told { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
                 None => reply,
             }

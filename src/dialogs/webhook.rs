@@ -41,13 +41,22 @@ pub struct Webhook {
     commands: Arc<Commands>,
     names: Names,
     addresses: Addresses,
-    reply_timeout: Duration,
-    /// Whether the only phrase of a session ends it.
-    leaves: bool,
+    manners: Manners,
     /// What a turn that waits holds.
     owed: Arc<Owed>,
     telling: Arc<Telling>,
     way: Arc<Way>,
+}
+
+/// How turns are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// How long each waits for the agent.
+    pub reply_timeout: Duration,
+    /// Whether the only phrase of a session ends it.
+    pub leaves: bool,
+    /// Whether late answers are kept, and so the words that ask for them are the relay's own.
+    pub keeps: bool,
 }
 
 /// What turns are answered with.
@@ -79,12 +88,11 @@ pub struct Spoken<'a> {
 }
 
 impl Webhook {
-    /// Sends commands of those who are let in to the registry's agents. Each waits for `reply_timeout`; the only phrase of a
-    /// session ends it if it `leaves`.
-    pub fn new(parts: Parts, names: Names, reply_timeout: Duration, leaves: bool) -> Self {
+    /// Sends commands of those who are let in to the registry's agents.
+    pub fn new(parts: Parts, names: Names, manners: Manners) -> Self {
         let Parts { access, registry, commands, owed, telling, way } = parts;
         let addresses = Addresses::new(&names);
-        Self { access, registry, commands, names, addresses, reply_timeout, leaves, owed, telling, way }
+        Self { access, registry, commands, names, addresses, manners, owed, telling, way }
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
@@ -128,7 +136,7 @@ impl Webhook {
             self.commands.record.count(outcome);
             incoming.answer(reply(&speech, version, outcome));
         };
-        let is_one_phrase = self.leaves && is_first && !command.is_empty();
+        let is_one_phrase = self.manners.leaves && is_first && !command.is_empty();
         let finish = |speech| match is_one_phrase {
             true => leave(speech, person.as_ref(), &self.commands),
             false => speech,
@@ -138,8 +146,10 @@ impl Webhook {
             None => (None, command),
         };
         let greets = command.is_empty() && named.is_none() && is_first;
-        if greets || words::asks_for_news(command) {
-            let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
+        let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
+        // What `ask --wait` says about its command is never one itself.
+        let asks = (self.manners.keeps || only.is_some()) && words::asks_for_news(command);
+        if greets || asks {
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
             say(incoming, finish(speech), outcome);
         } else if command.is_empty() {
@@ -182,11 +192,12 @@ impl Webhook {
     }
 
     fn help(&self) -> Speech {
+        let help = if self.manners.keeps { phrases::HELP } else { phrases::HELP_WITHOUT_NEWS };
         if self.names.among_several(AgentId::DEFAULT).is_none() {
-            return phrases::HELP.into();
+            return help.into();
         }
         let names = self.names.all().map(|(_, name)| name);
-        Speech::new(&format!("{} {}", phrases::HELP, phrases::names_of_pcs(names)))
+        Speech::new(&format!("{help} {}", phrases::names_of_pcs(names)))
     }
 
     /// Returns what has become of the person's commands that missed their turn, or of the one command
@@ -231,7 +242,7 @@ impl Webhook {
         waiting: Box<dyn Waits>,
         now: Instant,
     ) {
-        let deadline = now + self.reply_timeout;
+        let deadline = now + self.manners.reply_timeout;
         let pseudonym = match (link.format, &person) {
             (Format::Second, Some(person)) => self.telling.pseudonym(person),
             _ => None,

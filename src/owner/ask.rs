@@ -29,7 +29,7 @@ pub struct Said {
     pub text: String,
     /// The relay's word for how the turn ended; none from a relay of another version.
     pub outcome: Option<String>,
-    /// The id of the command, if it became one.
+    /// The id of the command, if it became one and can be asked about.
     pub command: Option<String>,
 }
 
@@ -40,9 +40,14 @@ impl Said {
         self.outcome.as_deref().is_some_and(|outcome| by_agent.contains(&outcome))
     }
 
-    /// Whether the agent may still answer.
+    /// Whether it was too late for this turn.
     pub fn is_late(&self) -> bool {
         self.outcome.as_deref() == Some(Outcome::TooLate.name())
+    }
+
+    /// Whether the agent's answer will be kept when it comes.
+    pub fn will_be_kept(&self) -> bool {
+        self.is_late() && self.command.is_some()
     }
 }
 

@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LINKS: u64 = 3;
 
 /// A run in which one of these never happens shows nothing about it.
-const MUST_HAPPEN: [&str; 24] = [
+const MUST_HAPPEN: [&str; 26] = [
     "begun",
     "one too many",
     "the clock is woken",
@@ -32,10 +32,12 @@ const MUST_HAPPEN: [&str; 24] = [
     "answered before it was sent",
     "answered on another link",
     "answered late",
+    "answered late, dropped",
     "answered for nobody",
     "expired unsent",
     "expired, nobody's",
     "expired while the relay is stopping",
+    "expired, and none is kept",
     "expired, and goes on",
     "lost under way",
     "lost at work",
@@ -77,13 +79,14 @@ enum Operation {
 }
 
 fn which() -> impl Strategy<Value = Which> {
-    use State::{AtWork, Kept, Over, Sent, Unsent};
-    let of: [&[State]; 3] = [&[Unsent, Sent], &[AtWork, Kept], &[Unsent, Sent, AtWork, Kept, Over]];
+    use State::{AtWork, Kept, Over, Sent, Unheard, Unsent};
+    let of: [&[State]; 3] =
+        [&[Unsent, Sent], &[AtWork, Kept, Unheard], &[Unsent, Sent, AtWork, Kept, Unheard, Over]];
     (any::<Index>(), prop::sample::select(of.to_vec())).prop_map(|(index, of)| Which { index, of })
 }
 
 /// Bounds so small that each is reached all the time, and what is done within them.
-fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
+fn histories() -> impl Strategy<Value = (usize, Bounds, bool, Vec<Operation>)> {
     use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait, Withdraw};
     let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
@@ -114,7 +117,7 @@ fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
         }
         operations
     });
-    (1..9usize, bounds, operations)
+    (1..9usize, bounds, prop::bool::weighted(0.8), operations)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,8 @@ enum State {
     AtWork,
     /// It was answered after that.
     Kept,
+    /// As at work, but its answer will be dropped.
+    Unheard,
     Over,
 }
 
@@ -152,6 +157,7 @@ struct Lost {
 struct Model {
     most: usize,
     bounds: Bounds,
+    keeps: bool,
     records: Vec<Record>,
     losses: Vec<Lost>,
     closing: bool,
@@ -245,6 +251,7 @@ impl Model {
             let fate = match (state, &person) {
                 (State::Unsent, _) => "expired unsent",
                 (_, None) => "expired, nobody's",
+                (_, Some(_)) if !self.keeps => "expired, and none is kept",
                 (_, Some(_)) if self.closing => "expired while the relay is stopping",
                 (_, Some(_)) => "expired, and goes on",
             };
@@ -255,6 +262,7 @@ impl Model {
                     self.make_room(State::AtWork, number, Loss::NoAnswer, now, seen);
                     self.change(number, State::AtWork, now + self.bounds.remembered);
                 }
+                None if fate == "expired, and none is kept" => self.change(number, State::Unheard, now),
                 None => self.change(number, State::Over, now),
             }
             expired.push((id, goes_on));
@@ -265,7 +273,8 @@ impl Model {
 
     /// When the first of all these is over by itself.
     fn next(&self) -> Option<Instant> {
-        let records = self.records.iter().filter(|record| record.state != State::Over);
+        let records =
+            self.records.iter().filter(|record| !matches!(record.state, State::Unheard | State::Over));
         let records = records.map(|record| record.until);
         records.chain(self.losses.iter().map(|lost| lost.until)).min()
     }
@@ -306,11 +315,11 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    fn new(most: usize, bounds: Bounds, seen: &'a mut Seen) -> Self {
+    fn new(most: usize, bounds: Bounds, keeps: bool, seen: &'a mut Seen) -> Self {
         let (records, losses) = (Vec::new(), Vec::new());
-        let model =
-            Model { most, bounds, records, losses, closing: false, changes: 0, came: 0, told: 0 };
-        let table = Table::new("p".into(), most, bounds);
+        let (closing, changes, came, told) = (false, 0, 0, 0);
+        let model = Model { most, bounds, keeps, records, losses, closing, changes, came, told };
+        let table = Table::new("p".into(), most, bounds, keeps);
         let (now, ends) = (Instant::now(), Vec::new());
         Self { table, model, now, alarm: None, ends, answers: 0, seen }
     }
@@ -461,6 +470,11 @@ impl<'a> Both<'a> {
                 self.model.came += 1;
                 note(self.seen, "answered late");
             }
+            (Answered::Dropped(since), State::Unheard) if is_own_link => {
+                assert_eq!(since, begun);
+                self.model.change(number, State::Over, self.now);
+                note(self.seen, "answered late, dropped");
+            }
             (Answered::Nobody, State::Unsent) => note(self.seen, "answered before it was sent"),
             (Answered::Nobody, State::Kept | State::Over) => note(self.seen, "answered for nobody"),
             (Answered::Nobody, _) if !is_own_link => note(self.seen, "answered on another link"),
@@ -475,6 +489,11 @@ impl<'a> Both<'a> {
             if is_its(&self.model, &number) {
                 self.model.give_up(number, Loss::Link, self.now, self.seen);
                 note(self.seen, "lost at work");
+            }
+        }
+        for number in self.model.all(&[State::Unheard]) {
+            if is_its(&self.model, &number) {
+                self.model.change(number, State::Over, self.now);
             }
         }
         let mut expected = self.model.under_way();
@@ -601,8 +620,8 @@ impl<'a> Both<'a> {
 
 #[test]
 fn whatever_happens_the_table_does_what_a_flat_list_of_all_commands_would() {
-    let seen = hold(128, &histories(), |(most, bounds, operations), seen| {
-        let mut both = Both::new(most, bounds, seen);
+    let seen = hold(128, &histories(), |(most, bounds, keeps, operations), seen| {
+        let mut both = Both::new(most, bounds, keeps, seen);
         operations.iter().for_each(|operation| both.perform(operation));
         both.come_to_rest();
         operations.len()
