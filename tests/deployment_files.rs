@@ -18,9 +18,11 @@ const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const ENV: &str = include_str!("../.env.example");
 const PROXY: &str = include_str!("../deploy/npm-advanced.conf");
+const README: &str = include_str!("../README.md");
 const SECRET_FILES: &str = include_str!("../deploy/secret-files.yml");
 /// What NPM includes in every location.
 const PROXY_OF_NPM: &str = include_str!("nginx/proxy.conf");
+const SETTINGS: &str = include_str!("settings/compose.py");
 const UNIT: &str = include_str!("../deploy/home-alice-relay.service");
 
 /// What stands between `before` and `after`, the first time that it does.
@@ -48,18 +50,28 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
     };
     let read: BTreeSet<_> = CODE.iter().flat_map(|code| code.split('"')).filter(is_variable).collect();
     assert!(read.len() >= 10, "{read:?}");
+    // The first cell of README's table of variables may name a second one.
+    let table = between(README, "## Configuration", "\n## ");
+    let rows: Vec<_> = table.lines().filter_map(|line| line.split(" | ").next()).collect();
+    let mut missing = Vec::new();
     for name in read {
+        let mut must = |is_there: bool, place: &str| {
+            if !is_there {
+                missing.push(format!("{place} lacks {name}"));
+            }
+        };
+        must(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "README's table");
         if name == "LISTEN_ADDR" {
-            assert!(DOCKERFILE.contains("ENV LISTEN_ADDR="), "the image does not set it");
+            must(DOCKERFILE.contains("ENV LISTEN_ADDR="), "Dockerfile");
         } else if name.ends_with("_FILE") {
-            let line = format!("{name}: /files/");
-            assert!(SECRET_FILES.contains(&line), "deploy/secret-files.yml does not show {name}");
+            must(SECRET_FILES.contains(&format!("{name}: /files/")), "deploy/secret-files.yml");
         } else {
-            assert!(ENV.contains(&format!("{name}=")), ".env.example does not show {name}");
-            let line = format!("      {name}:");
-            assert!(COMPOSE.contains(&line), "docker-compose.yml does not pass {name} on");
+            must(ENV.contains(&format!("{name}=")), ".env.example");
+            must(COMPOSE.contains(&format!("      {name}:")), "docker-compose.yml");
+            must(SETTINGS.contains(&format!("    \"{name}\": ")), "tests/settings/compose.py");
         }
     }
+    assert!(missing.is_empty(), "{}", missing.join("; "));
 }
 
 #[test]

@@ -135,9 +135,9 @@ impl<W, A> Table<W, A> {
             || self.nobodys.iter().any(|nobodys| nobodys.link == link && now < nobodys.until)
     }
 
-    /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work
-    /// for them from now on, if late answers are kept; what was not sent never will be. Returns also when to look again; none means not
-    /// before the next [`Table::begin`] that asks for it.
+    /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work for them
+    /// from now on, if late answers are kept; what was not sent never will be. Returns also when to look again;
+    /// none means not before the next [`Table::begin`] that asks for it.
     pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
         let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone();

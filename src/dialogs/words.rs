@@ -1,4 +1,6 @@
 //! The commands that the relay keeps for itself, as Yandex normalises them (docs/facts/alice.md).
+//!
+//! People are told of them by `phrases.rs`; `owner/ask.rs` and `owner_page/page.js` say the first of them by themselves.
 
 /// Ask for late answers.
 const NEWS: [&str; 8] =
