@@ -47,6 +47,10 @@ def server(world: World):
     said = machine("mkdir -p /usr/local/bin", "if command -v docker-compose; then exit 9; fi", docker_of_today, block("compose"), block("compose"),
                    "docker-compose up -d --build")  # fmt: skip
     assert said == "compose up -d --build", said
+    # Debian 12's has no such plugin: there the name must stay free for the package that brings it.
+    without = "printf '#!/bin/sh\\nexit 1\\n' > /usr/bin/docker; chmod 755 /usr/bin/docker"
+    left = machine("mkdir -p /usr/local/bin", without, block("compose"), "ls /usr/local/bin")
+    assert left == "", left
     its_own = "printf '#!/bin/sh\\necho mine\\n' > /usr/bin/docker-compose; chmod 755 /usr/bin/docker-compose"
     assert machine("mkdir -p /usr/local/bin", its_own, block("compose"), "docker-compose") == "mine", "it replaced the one that is there"
 

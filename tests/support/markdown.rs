@@ -91,6 +91,8 @@ impl Document {
         for line in self.text.lines().map(str::trim_end) {
             if let Some(language) = line.trim_start().strip_prefix("```") {
                 inside = !inside;
+                // What has more behind it ends no block.
+                assert!(language.chars().all(char::is_alphanumeric), "{}: {line}", self.path);
                 if inside {
                     let mark =
                         before.trim().strip_prefix("<!-- ").and_then(|mark| mark.strip_suffix(" -->"));
