@@ -11,7 +11,7 @@ use markdown::{Document, root};
 /// Every file with this ending below a folder of the project.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
@@ -33,7 +33,7 @@ fn read(path: &Path) -> String {
 
 /// A path as the documents write it.
 fn shown(path: &Path) -> String {
-    path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().to_str().unwrap().to_owned()
+    path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned()
 }
 
 /// A number with a comma every three digits.
@@ -96,7 +96,7 @@ fn every_limit_in_the_sources_is_on_its_page_with_its_value_and_place() {
             }
         }
     }
-    let page = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/limits.md"));
+    let page = Document::read("docs/limits.md").text;
     let rows = page.lines().filter(|line| line.starts_with("| `")).map(|line| {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         (cells[1].trim_matches('`').to_owned(), (cells[2].to_owned(), cells[3].to_owned()))
@@ -118,7 +118,7 @@ fn numbers(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_fact_that_a_comment_cites_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let facts = read(&root.join("docs/facts/tiny_http.md"));
     let headings: BTreeSet<_> = facts
         .lines()
@@ -167,7 +167,7 @@ fn every_link_of_a_document_leads_somewhere() {
 
 #[test]
 fn every_test_that_security_md_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let mut named = 0;
     let mut file = String::new();
     for quoted in read(&root.join("SECURITY.md")).split('`').skip(1).step_by(2) {

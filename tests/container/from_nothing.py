@@ -14,7 +14,8 @@ ADDRESS = "203.0.113.7"
 
 def machine(*commands: str, options=()) -> str:
     """What the commands print on a machine that has no Compose, one after the other in one shell."""
-    return docker("run", "--rm", *options, MACHINE, "bash", "-euc", "\n".join(commands))
+    # The image holds what packages bring, and Debian's own folder for what is put there by hand.
+    return docker("run", "--rm", *options, MACHINE, "bash", "-euc", "\n".join(("mkdir -p /usr/local/bin", *commands)))
 
 
 def npm(world: World):
@@ -44,15 +45,15 @@ def server(world: World):
     """The other commands before the relay's own."""
     block = world.document.block
     docker_of_today = "printf '#!/bin/sh\\necho \"$@\"\\n' > /usr/bin/docker; chmod 755 /usr/bin/docker"
-    said = machine("mkdir -p /usr/local/bin", "if command -v docker-compose; then exit 9; fi", docker_of_today, block("compose"), block("compose"),
+    said = machine("if command -v docker-compose; then exit 9; fi", docker_of_today, block("compose"), block("compose"),
                    "docker-compose up -d --build")  # fmt: skip
     assert said == "compose up -d --build", said
     # Debian 12's has no such plugin: there the name must stay free for the package that brings it.
     without = "printf '#!/bin/sh\\nexit 1\\n' > /usr/bin/docker; chmod 755 /usr/bin/docker"
-    left = machine("mkdir -p /usr/local/bin", without, block("compose"), "ls /usr/local/bin")
+    left = machine(without, block("compose"), "ls /usr/local/bin")
     assert left == "", left
     its_own = "printf '#!/bin/sh\\necho mine\\n' > /usr/bin/docker-compose; chmod 755 /usr/bin/docker-compose"
-    assert machine("mkdir -p /usr/local/bin", its_own, block("compose"), "docker-compose") == "mine", "it replaced the one that is there"
+    assert machine(its_own, block("compose"), "docker-compose") == "mine", "it replaced the one that is there"
 
     world.document.is_told("name", machine(block("name"), options=("--add-host", f"{DOMAIN}:{ADDRESS}")))
 

@@ -30,9 +30,10 @@ class World:
         }
         # Settings of whoever runs the test must not stand in for those of .env.
         for name in ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE", "API_KEY", "API_KEY_FILE", "ALICE_USER_IDS",
-                     "ALICE_SKILL_ID", "REPLY_TIMEOUT_MS", "AFTER_ONE_PHRASE", "LATE_ANSWERS", "HEARTBEAT_SECS", "LOG_LEVEL", "AGENTS", "AGENT_NAME",
-                     "SMART_HOME_SECRET", "SMART_HOME_SECRET_FILE", "SMART_HOME_DEVICES", "NPM_NETWORK", "RELAY_IMAGE",
-                     "COMPOSE_FILE", "COMPOSE_PROJECT_NAME"):  # fmt: skip
+                     "ALICE_SKILL_ID", "REPLY_TIMEOUT_MS", "AFTER_ONE_PHRASE", "LATE_ANSWERS", "HEARTBEAT_SECS",
+                     "LOG_LEVEL", "AGENTS", "AGENT_NAME", "SMART_HOME_SECRET", "SMART_HOME_SECRET_FILE",
+                     "SMART_HOME_DEVICES", "NPM_NETWORK", "RELAY_IMAGE", "COMPOSE_FILE",
+                     "COMPOSE_PROJECT_NAME"):  # fmt: skip
             self.environment.pop(name, None)
         self.events = Events()
 

