@@ -54,6 +54,34 @@ fn each_pc_hears_what_is_said_to_it_without_its_name() {
 }
 
 #[test]
+fn a_name_is_known_by_its_fleeting_vowel_and_by_the_forms_that_are_written_out() {
+    let agents =
+        "узел=key-of-the-notebook;часы|часов|часах=new-key-of-the-server;третий=key-of-the-third-pc";
+    let relay = Relay::start(&[("AGENTS", agents)]);
+    let mut pcs = [NOTEBOOK, SERVER, "key-of-the-third-pc"].map(|key| agent(&relay, key));
+    for (phrase, pc) in [
+        ("громче на узле", 0),
+        ("узлу громче", 0),
+        ("громче на часах", 1),
+        ("часы громче", 1),
+        ("громче на третьем", 2),
+    ] {
+        assert_eq!(hears(&relay, phrase, &mut pcs[pc]).0, "громче", "{phrase}");
+    }
+}
+
+#[test]
+fn a_name_whose_cases_are_unsure_is_warned_of_and_one_that_is_the_relays_own_word_ends_the_start() {
+    let relay = Relay::start(&[("AGENTS", "часы=key-of-the-notebook;узел=new-key-of-the-server")]);
+    let line = relay.line("The PC часы is heard by no other form of its name than часы:");
+    assert!(line.contains("часы|часов|часам"), "{line}");
+    let refused = command(&[("AGENTS", "готов=key-of-the-notebook")]).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(told.contains("AGENTS has an entry 1") && told.contains("the relay's own"), "{told}");
+}
+
+#[test]
 fn without_further_agents_no_word_is_looked_at_or_taken_out() {
     let relay = Relay::start(&[("AGENT_NAME", "десктоп")]);
     let mut only = relay.agent();

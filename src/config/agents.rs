@@ -1,79 +1,38 @@
 //! The PCs: the one that `API_KEY` lets in, and those of `AGENTS`. The name of each, and what it must show.
 
-use std::sync::Arc;
-
 use crate::config::credentials::{AgentKeys, MAX_KEYS};
 use crate::config::error::ConfigError;
+use crate::config::names::Name;
+pub use crate::config::names::{AgentId, Names};
 use crate::config::secret::{SHORT_SECRET, Secret};
-use crate::declension;
 
 /// PCs, the one of `API_KEY` among them.
 pub const MAX_AGENTS: usize = 16;
 
-/// Letters of a PC's name: Yandex hides a device with a longer one (docs/facts/smart_home.md, 4.5).
-pub const MAX_AGENT_NAME: usize = 25;
-
-/// What the PC of `API_KEY` is called unless `AGENT_NAME` says otherwise.
-pub const DEFAULT_NAME: &str = "компьютер";
-
 const CURE: &str = "write name=key, the name one word of Russian letters as it is spoken, the key an output of \
-                    `openssl rand -hex 32`; entries stand in lines of their own, or have a semicolon between them";
-
-/// Which PC, or its agent: its place among those that are configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AgentId(pub u8);
-
-impl AgentId {
-    /// The one that is meant when none is named.
-    pub const DEFAULT: Self = Self(0);
-}
-
-/// What the PCs are called, by [`AgentId`]. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names(Arc<[String]>);
-
-impl Default for Names {
-    fn default() -> Self {
-        Self([DEFAULT_NAME.to_owned()].into())
-    }
-}
-
-impl Names {
-    /// Returns the name of a PC.
-    pub fn of(&self, agent: AgentId) -> &str {
-        &self.0[usize::from(agent.0)]
-    }
-
-    /// Returns the name of a PC, if there are others that it must be told from.
-    pub fn among_several(&self, agent: AgentId) -> Option<&str> {
-        (self.0.len() > 1).then(|| self.of(agent))
-    }
-
-    /// Returns the PC with this name, in whatever case its letters are.
-    pub fn find(&self, name: &str) -> Option<AgentId> {
-        let name = declension::plain(name);
-        self.all().find(|(_, own)| declension::plain(own) == name).map(|(agent, _)| agent)
-    }
-
-    /// Returns every PC and its name.
-    pub fn all(&self) -> impl Iterator<Item = (AgentId, &str)> {
-        (0..).map(AgentId).zip(self.0.iter().map(String::as_str))
-    }
-}
+                    `openssl rand -hex 32`; entries stand in lines of their own, or have a semicolon between them; \
+                    further forms of a name stand behind it, as узел|узла|узле=key";
 
 /// A PC of `AGENTS`.
 #[derive(Debug, Clone)]
 pub struct Further {
-    /// Its name, in lower case.
-    pub name: String,
+    /// What it is called.
+    name: Name,
     /// What it shows to be let in.
     pub keys: AgentKeys,
+}
+
+impl Further {
+    /// Returns its name, in the nominative and in lower case.
+    pub fn name(&self) -> &str {
+        self.name.word()
+    }
 }
 
 /// The PCs besides the one of `API_KEY`, and what that one is called.
 #[derive(Debug, Clone)]
 pub struct Agents {
-    default_name: String,
+    default_name: Name,
     further: Vec<Further>,
 }
 
@@ -88,8 +47,8 @@ impl Agents {
         others: &[&Secret],
     ) -> Result<Self, ConfigError> {
         let default_name = match default_name {
-            None => DEFAULT_NAME.to_owned(),
-            Some(value) => name(&value).map_err(|problem| {
+            None => Name::default(),
+            Some(value) => Name::read(&value).map_err(|problem| {
                 let cure = "name it by one word of Russian letters as it is spoken, or remove the line";
                 ConfigError::new("AGENT_NAME", problem, cure)
             })?,
@@ -117,11 +76,10 @@ impl Agents {
     /// Returns the PC that one entry describes, or what is wrong with it.
     fn entry(&self, entry: &str, others: &[&Secret]) -> Result<Further, String> {
         let (name_part, keys) = entry.split_once('=').ok_or("has no `=`")?;
-        let name = name(name_part.trim_end())?;
-        let known = self.further.iter().map(|further| further.name.as_str());
-        let own = declension::forms(&name);
-        for (place, known) in known.chain([self.default_name.as_str()]).enumerate() {
-            if declension::forms(known).iter().any(|form| own.contains(form)) {
+        let name = Name::read(name_part)?;
+        let known = self.further.iter().map(|further| &further.name);
+        for (place, known) in known.chain([&self.default_name]).enumerate() {
+            if known.clashes_with(&name) {
                 return Err(match self.further.get(place) {
                     Some(_) => format!("is called, in one case or another, like entry {}", place + 1),
                     None => {
@@ -159,27 +117,10 @@ impl Agents {
 
     /// Returns what they are all called.
     pub fn names(&self) -> Names {
-        let further = self.further.iter().map(|further| further.name.clone());
-        Names([self.default_name.clone()].into_iter().chain(further).collect())
+        let further = self.further.iter().map(|further| &further.name);
+        Names::new([&self.default_name].into_iter().chain(further).cloned().collect())
     }
 }
-
-/// Returns a name as it is compared, or what is wrong with it.
-fn name(value: &str) -> Result<String, String> {
-    let name = value.to_lowercase();
-    let is_russian = |letter: char| ('а'..='я').contains(&letter) || letter == 'ё';
-    match name.chars().count() {
-        0 => Err("has no name".into()),
-        2..=MAX_AGENT_NAME if name.chars().all(is_russian) => match RESERVED.contains(&name.as_str()) {
-            true => Err("has a name that is a word of the relay's own".into()),
-            false => Ok(name),
-        },
-        _ => Err(format!("has a name that is not one word of 2 to {MAX_AGENT_NAME} Russian letters")),
-    }
-}
-
-/// Words that ask the relay itself for something, or stand before a name.
-const RESERVED: [&str; 9] = ["готово", "готова", "ответ", "помощь", "что", "ну", "на", "да", "нет"];
 
 #[cfg(test)]
 mod tests {

@@ -212,7 +212,12 @@ impl Credentials {
     }
 
     /// Returns what is let in but is hardly meant, each with its cure and without the value.
-    pub fn doubts(&self) -> Vec<&'static str> {
+    pub fn doubts(&self) -> Vec<String> {
+        let of_keys = self.doubts_of_keys().into_iter().map(ToOwned::to_owned);
+        of_keys.chain(self.agents.names().doubts()).collect()
+    }
+
+    fn doubts_of_keys(&self) -> Vec<&'static str> {
         let AgentKeys::Configured(keys) = &self.keys else { return Vec::new() };
         let any = |is_odd: &dyn Fn(&str) -> bool| keys.iter().any(|key| is_odd(key.reveal()));
         let mut doubts = Vec::new();

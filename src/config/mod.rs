@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod error;
 pub mod listen;
 mod misspelt;
+pub mod names;
 pub mod secret;
 pub mod smart_home;
 

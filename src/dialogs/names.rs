@@ -1,7 +1,6 @@
 //! Which PC a command is for: it may be named at the beginning or the end. Plain data.
 
-use crate::config::agents::AgentId;
-use crate::config::agents::Names;
+use crate::config::names::{AgentId, Names};
 use crate::declension;
 
 /// Knows the PCs by what they are called, in any case.
@@ -13,11 +12,7 @@ pub struct Addresses {
 impl Addresses {
     /// Knows those of `names`.
     pub fn new(names: &Names) -> Self {
-        let several = names.all().filter(|(agent, _)| names.among_several(*agent).is_some());
-        let forms = several.flat_map(|(agent, name)| {
-            declension::forms(name).into_iter().map(move |form| (form, agent))
-        });
-        Self { forms: forms.collect() }
+        Self { forms: names.forms() }
     }
 
     /// Returns the PC that a normalised command names, and the rest of the command: «ноутбук громче», «на ноутбуке

@@ -19,6 +19,12 @@ pub fn asks_for_help(command: &str) -> bool {
     HELP.contains(&command)
 }
 
+/// Returns all of them.
+#[cfg(test)]
+pub fn all() -> impl Iterator<Item = &'static str> {
+    NEWS.into_iter().chain(HELP)
+}
+
 /// Returns the command that asks for late answers.
 pub fn news() -> &'static str {
     NEWS[0]

@@ -102,7 +102,7 @@ const NO_SMART_HOME: &str = "  \
 
 /// Returns the key of one of several PCs, under the name that it is called by.
 fn further(further: &Further) -> String {
-    let label = format!("api_key of «{}»:", further.name);
+    let label = format!("api_key of «{}»:", further.name());
     format!("  {label:<35}{}\n", further.keys.all()[0].reveal())
 }
 
