@@ -41,7 +41,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `proofs`, `speech`, `declension`, `json`, `object`, `text`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
+//! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -80,6 +80,7 @@ mod smart_home;
 mod speech;
 mod system;
 mod text;
+mod tts;
 mod unchecked;
 mod upkeep;
 

@@ -5,8 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::json::has_lone_surrogate;
 use crate::text::cut;
+use crate::tts;
 
-/// Unicode scalar values of a reply's text or tts (docs/facts/alice.md).
+/// Unicode scalar values of a reply's text, and of its tts as [`tts::length`] counts them (docs/facts/alice.md).
 pub const MAX_TEXT: usize = 1024;
 
 /// Unicode scalar values of a button's title (docs/facts/alice.md).
@@ -24,8 +25,11 @@ pub const DONE: &str = "Готово.";
 /// Stands in for an answer whose text can't be used.
 pub const NOT_UNDERSTOOD: &str = "Компьютер прислал непонятный ответ.";
 
-/// What the agent that exists begins the answer to a command with that has failed (docs/facts/agent.md).
-const FAILURE: &str = "Ошибка:";
+/// What the original agent begins its answer with when a command has failed (docs/facts/agent.md).
+const FAILURE: &str = "Не удалось";
+
+/// The same, each with more words and a colon behind it: «Ошибка при переключении: …».
+const FAILURES: [&str; 4] = ["Ошибка:", "Ошибка при ", "Ошибка поиска ", "Ошибка подключения "];
 
 /// A button under a reply. One without a payload sends its title as a command when it is pressed.
 #[derive(Debug, Clone, Serialize)]
@@ -57,14 +61,14 @@ impl Speech {
     /// Makes `text` fit: an empty one becomes «Готово.», a long one is cut.
     pub fn new(text: &str) -> Self {
         let text = if text.trim().is_empty() { DONE } else { text };
-        let failed = text.starts_with(FAILURE);
+        let failed = tells_of_failure(text);
         Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: None, failed }
     }
 
     /// Adds what is spoken when it differs from the text. One without a word says nothing else than the
     /// text does; a long one is cut.
     pub fn with_tts(self, tts: Option<&str>) -> Self {
-        let tts = tts.filter(|tts| !tts.trim().is_empty()).map(|tts| cut(tts, MAX_TEXT));
+        let tts = tts.filter(|tts| !tts.trim().is_empty()).map(|tts| tts::cut(tts, MAX_TEXT));
         Self { tts, ..self }
     }
 
@@ -107,8 +111,9 @@ impl Speech {
 
     /// Names the PC that says it first, in the nominative: nothing need be declined.
     pub fn by(self, name: &str) -> Self {
-        let named = |words: &str| cut(&format!("{}: {words}", title(name)), MAX_TEXT);
-        Self { text: named(&self.text), tts: self.tts.as_deref().map(named), ..self }
+        let named = |words: &str| format!("{}: {words}", title(name));
+        let tts = self.tts.as_deref().map(|tts| tts::cut(&named(tts), MAX_TEXT));
+        Self { text: cut(&named(&self.text), MAX_TEXT), tts, ..self }
     }
 
     /// Returns what is shown, and spoken when there is no tts.
@@ -155,6 +160,13 @@ pub fn not_understood(name: Option<&str>) -> Speech {
 pub fn title(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+}
+
+/// Whether the original agent says so that a command has failed.
+fn tells_of_failure(text: &str) -> bool {
+    let is_failure = |rest: &str| !rest.starts_with(char::is_alphabetic);
+    text.strip_prefix(FAILURE).is_some_and(is_failure)
+        || FAILURES.iter().any(|failure| text.starts_with(failure) && text.contains(':'))
 }
 
 fn fitted(button: Button) -> Button {

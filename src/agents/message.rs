@@ -235,7 +235,16 @@ mod tests {
             (r#""text":"нет","ok":false"#, true),
             (r#""text":"Ошибка: нет такого окна""#, true),
             (r#""text":"Ошибка: нет такого окна","ok":true"#, true),
+            (r#""text":"Не удалось обработать команду: нет сети""#, true),
+            (r#""text":"Ошибка при переключении: нет прав""#, true),
+            (r#""text":"Ошибка поиска видео: 500""#, true),
+            (r#""text":"Ошибка подключения к браузеру: нет его""#, true),
             (r#""text":"Без ошибки: да""#, false),
+            (r#""text":"Готово. Ошибка: нет""#, false),
+            (r#""text":"Ошибка исправлена: перезапустил""#, false),
+            (r#""text":"Не удалось""#, true),
+            (r#""text":"Не удалось.""#, true),
+            (r#""text":"Не удалосьбы""#, false),
         ] {
             let message = format!(r#"{{"id":"a-1",{rest}}}"#);
             assert_eq!(Answer::parse(&message, None).unwrap().speech.failed(), failed, "{message}");

@@ -6,6 +6,7 @@ use crate::commands::late::{Item, Loss};
 use crate::config::agents::{AgentId, Names};
 use crate::dialogs::phrases;
 use crate::speech::{MAX_TEXT, Speech};
+use crate::tts;
 
 /// Puts as many items as fit whole into one reply, with a word about those that must wait. One item at
 /// least is told. Of several PCs each says its name, as `names` has it. Returns how many, and what to say.
@@ -66,11 +67,10 @@ fn named<'a>(agent: AgentId, speech: &'a Speech, names: &Names) -> Cow<'a, Speec
 }
 
 fn fit(parts: &[Cow<'_, Speech>]) -> bool {
-    let length = |part_of: fn(&Speech) -> &str| {
-        let lengths = parts.iter().map(|part| part_of(part).chars().count());
-        lengths.sum::<usize>() + parts.len().saturating_sub(1)
-    };
-    length(Speech::text) <= MAX_TEXT && length(Speech::spoken) <= MAX_TEXT
+    let breaks = parts.len().saturating_sub(1);
+    let length = |of: fn(&Speech) -> usize| parts.iter().map(|part| of(part)).sum::<usize>() + breaks;
+    length(|part| part.text().chars().count()) <= MAX_TEXT
+        && length(|part| tts::length(part.spoken())) <= MAX_TEXT
 }
 
 fn join(parts: &[Cow<'_, Speech>]) -> Speech {

@@ -30,7 +30,7 @@ impl Number {
             value = value.checked_mul(10)?.checked_add(i64::from(digit.checked_sub(b'0')?))?;
         }
         // 10 to the 3rd: thousandths.
-        let mut shift = exponent.saturating_add(3) - fraction.len() as i32;
+        let mut shift = exponent.saturating_add(3).saturating_sub(fraction.len() as i32);
         while shift != 0 && value != 0 {
             value = if shift > 0 { value.checked_mul(10)? } else { value / 10 };
             shift -= shift.signum();
@@ -77,6 +77,8 @@ mod tests {
             ("0.33333333333333333333333333", "0.333"),
             ("0e999999999", "0"),
             ("1e-999999999", "0"),
+            ("1.123456789e-2147483648", "0"),
+            ("1.5e-2147483645", "0"),
         ] {
             assert_eq!(Number::parse(json).map(|n| n.to_string()).as_deref(), Some(shown), "{json}");
         }
@@ -97,6 +99,16 @@ mod tests {
         #[test]
         fn nothing_makes_it_fail(json in "\\PC*") {
             let _ = Number::parse(&json);
+        }
+
+        #[test]
+        fn no_number_makes_it_fail(
+            digits in "-?[0-9]{1,20}(\\.[0-9]{0,20})?",
+            exponent in prop_oneof![any::<i32>(), -30..30, Just(i32::MIN), Just(i32::MAX)],
+            sign in "[eE]",
+        ) {
+            let read = Number::parse(&format!("{digits}{sign}{exponent}"));
+            prop_assert!(exponent > -40 || read.is_none_or(|number| number == Number(0)), "{read:?}");
         }
 
         #[test]
