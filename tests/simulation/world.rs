@@ -437,6 +437,8 @@ impl World {
             self.serve(work);
         }
         self.engine.connections.before_waiting();
+        // What was served may have woken the clock.
+        self.clock();
         let step = match self.chance.below(20) {
             0 => self.chance.below(if self.calm { 100_000 } else { 12_000 }),
             1..4 => self.chance.below(1000),
