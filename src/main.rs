@@ -256,9 +256,9 @@ fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
     });
     match said {
         Ok(said) => {
-            print(&format!("{}\n", said.text));
+            let printed = print(&format!("{}\n", said.text));
             if said.by_agent() {
-                return ExitCode::SUCCESS;
+                return printed;
             }
             let outcome = said.outcome.as_deref().unwrap_or("unknown");
             let cure = match outcome {
@@ -374,10 +374,16 @@ fn failure(error: &AskError) -> ExitCode {
     }
 }
 
-/// Nobody may be there to read it, which is no reason to fail.
+/// Prints what was asked for. Returns the code of success, or that of failure when nobody got it.
 fn print(text: &str) -> ExitCode {
-    let _ = io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint(&format!("what was asked for can't be written to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn eprint(text: &str) {

@@ -2,6 +2,7 @@
 //! be used counts as not there. And JSON for the outside, made of parts that are JSON already.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -22,6 +23,12 @@ impl<'a> Fields<'a> {
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
         let (_, value) = self.0.iter().rev().find(|(own, _)| own == key)?;
         Some(*value).filter(|value| value.get() != "null")
+    }
+
+    /// Returns a key that stands here more than once.
+    pub fn repeated(&self) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        self.0.iter().map(|(key, _)| &**key).find(|key| !seen.insert(*key))
     }
 
     /// Returns the text of `key`, if it is one.

@@ -79,6 +79,19 @@ impl Speech {
         Self { buttons: buttons.into_iter().filter(has_title).map(fitted).collect(), ..self }
     }
 
+    /// Leaves out the buttons whose press would tell nothing: Yandex makes no words of a title like «▶», so that only a
+    /// page to open is left, or, where the agent is told of payloads, its payload. Returns whether there were any.
+    pub fn without_wordless_buttons(mut self, payloads_are_told: bool) -> (Self, bool) {
+        let before = self.buttons.len();
+        self.buttons.retain(|button| {
+            button.title.contains(char::is_alphanumeric)
+                || button.url.is_some()
+                || (payloads_are_told && button.payload.is_some())
+        });
+        let were_any = self.buttons.len() < before;
+        (self, were_any)
+    }
+
     /// Says whether Alice leaves the skill.
     pub fn with_end_session(self, end_session: bool) -> Self {
         Self { end_session: Some(end_session), ..self }
@@ -227,6 +240,31 @@ mod tests {
         let fitted: Vec<_> =
             speech.buttons().iter().map(|b| (b.title.as_str(), b.url.is_some(), b.hide)).collect();
         assert_eq!(fitted, [("да", true, true), ("нет", false, true)]);
+    }
+
+    #[test]
+    fn a_button_without_words_stays_only_if_its_press_tells_something() {
+        let button = |title: &str, url: Option<&str>, payload: Option<&str>| Button {
+            title: title.into(),
+            hide: true,
+            url: url.map(Into::into),
+            payload: payload.map(|json| RawValue::from_string(json.into()).unwrap()),
+        };
+        let speech = Speech::new("Играет.").with_buttons(vec![
+            button("▶", None, Some("{}")),
+            button("▶ дальше", None, Some("{}")),
+            button("10", None, None),
+            button("🎬", Some("https://a.example"), None),
+            button("⏹️", None, None),
+        ]);
+        let titles = |payloads_are_told| {
+            let (speech, were_any) = speech.clone().without_wordless_buttons(payloads_are_told);
+            assert!(were_any);
+            speech.buttons().iter().map(|button| button.title.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(false), ["▶ дальше", "10", "🎬"]);
+        assert_eq!(titles(true), ["▶", "▶ дальше", "10", "🎬"]);
+        assert!(!Speech::new("Играет.").without_wordless_buttons(false).1);
     }
 
     #[test]

@@ -135,6 +135,69 @@ fn the_key_may_be_in_a_file() {
 }
 
 #[test]
+fn a_file_that_is_no_regular_one_or_is_too_long_ends_it_with_code_2_and_never_makes_it_wait() {
+    let folder = std::env::temp_dir().join(format!("relay-files-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let pipe = folder.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let long = folder.join("long");
+    std::fs::write(&long, "k".repeat(8 * 1024 + 1)).unwrap();
+    let name = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    for variable in ["API_KEY_FILE", "WEBHOOK_SECRET_FILE", "AGENTS_FILE", "SMART_HOME_SECRET_FILE"] {
+        for (path, problem) in [
+            (name(&pipe), "no regular file"),
+            (name(&folder), "no regular file"),
+            ("/dev/zero".into(), "no regular file"),
+            (name(&long), "longer than 8 KiB"),
+        ] {
+            let output = run(&[(variable, &path)], &[]);
+            let line = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{line}");
+            assert!(
+                line.contains(variable) && line.contains(&path) && line.contains(problem),
+                "{line}"
+            );
+        }
+    }
+    let settings =
+        [("API_KEY", KEY), ("SMART_HOME_SECRET", SECRET), ("SMART_HOME_DEVICES", &name(&pipe))];
+    let output = run(&settings, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no regular file"), "{output:?}");
+    std::fs::write(&long, "k".repeat(8 * 1024)).unwrap();
+    let settings = [("LISTEN_ADDR", "127.0.0.1:0"), ("API_KEY_FILE", &*name(&long))];
+    drop(Relay::spawn(&mut command(&settings)));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_can_not_be_printed_is_no_success() {
+    let webhook = "webhook-secret_0123456789";
+    let secrets = [("API_KEY", KEY), ("WEBHOOK_SECRET", webhook), ("SMART_HOME_SECRET", SECRET)];
+    let relay = Relay::start(&secrets);
+    let mut agent = relay.agent();
+    let address = relay.address().to_string();
+    let settings = [&secrets[..], &[("LISTEN_ADDR", &*address)]].concat();
+    std::thread::scope(|scope| {
+        scope.spawn(|| agent.echo(""));
+        for arguments in [
+            &["pair"][..],
+            &["login"],
+            &["login", "--monitor"],
+            &["setup", "--domain", "your-domain.com"],
+            &["--help"],
+            &["ask", "громче"],
+        ] {
+            let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+            let output = command(&settings).args(arguments).stdout(full).output().unwrap();
+            let told = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+            assert!(told.contains("can't be written to standard output"), "{told}");
+        }
+    });
+}
+
+#[test]
 fn a_short_key_is_warned_of() {
     let relay = Relay::start(&[("API_KEY", "short")]);
     assert!(relay.line("shorter than 16 characters").contains("WARN"));

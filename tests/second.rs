@@ -130,6 +130,54 @@ fn without_a_secret_nobody_is_named() {
 }
 
 #[test]
+fn a_button_without_words_brings_an_empty_text_and_its_payload() {
+    let relay = Relay::start(&[]);
+    let (mut agent, _) = connect(&relay, "home-alice.v2");
+    let mut http = relay.http();
+    http.send_post(&turn("музыка").to_string());
+    let command = next(&mut agent);
+    let buttons =
+        json!([{ "title": "▶", "payload": { "a": 1 } }, { "title": "⏹" }, { "title": "Дальше" }]);
+    let answer = json!({ "id": command["id"], "text": "Музыка.", "buttons": buttons });
+    agent.socket.send(Message::text(answer.to_string())).unwrap();
+    let reply = http.response().json();
+    let titles: Vec<_> =
+        reply["response"]["buttons"].as_array().unwrap().iter().map(|b| &b["title"]).collect();
+    assert_eq!(titles, ["▶", "Дальше"]);
+    relay.line("a button without words, whose press would tell the agent nothing");
+    let mut press = turn("");
+    press["request"] =
+        json!({ "type": "ButtonPressed", "nlu": { "tokens": [] }, "payload": { "a": 1 } });
+    let command = command_of(&relay, &mut agent, "/alice/webhook", &press);
+    assert_eq!((&command["text"], &command["payload"]), (&json!(""), &json!({ "a": 1 })));
+    press["request"] = json!({ "type": "ButtonPressed", "payload": { "a": 2 } });
+    let command = command_of(&relay, &mut agent, "/alice/webhook", &press);
+    assert_eq!((&command["text"], &command["payload"]), (&json!(""), &json!({ "a": 2 })));
+}
+
+#[test]
+fn in_the_first_format_a_button_without_words_is_left_out_and_told() {
+    let relay = Relay::start(&[]);
+    let mut agent = relay.agent();
+    let mut http = relay.http();
+    http.send_post(&turn("музыка").to_string());
+    let (id, _) = agent.command();
+    let buttons =
+        json!([{ "title": "▶", "payload": { "a": 1 } }, { "title": "🎬", "url": "https://a.example" }]);
+    let answer = json!({ "id": id, "text": "Музыка.", "buttons": buttons });
+    agent.socket.send(Message::text(answer.to_string())).unwrap();
+    let reply = http.response().json();
+    assert_eq!(reply["response"]["buttons"].as_array().unwrap().len(), 1, "{reply}");
+    assert!(relay.line("a button without words").contains(&id));
+    let mut press = turn("");
+    press["request"] =
+        json!({ "type": "ButtonPressed", "nlu": { "tokens": [] }, "payload": { "a": 1 } });
+    let mut http = relay.http();
+    http.send_post(&press.to_string());
+    assert_eq!(said(&http.response().json()), "Я не услышала команды. Скажите, что сделать на компьютере.");
+}
+
+#[test]
 fn a_pressed_button_brings_its_payload_and_what_is_too_long_is_left_out_and_told() {
     let relay = Relay::start(&[]);
     let (mut agent, _) = connect(&relay, "home-alice.v2");

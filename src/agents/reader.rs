@@ -14,6 +14,7 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::agents::link::Link;
 use crate::agents::message::Answer;
 use crate::agents::registry::Registry;
+use crate::agents::telling::Format;
 use crate::commands::Commands;
 use crate::http::request::read_on;
 use crate::text::quoted;
@@ -117,7 +118,13 @@ impl Reader {
 
     fn take_text(&mut self, text: &str, now: Instant) {
         match Answer::parse(text, self.registry.name(self.link.id.agent)) {
-            Ok(Answer { id, speech, left_out }) => {
+            Ok(Answer { id, speech, mut left_out }) => {
+                let payloads_are_told = self.link.format == Format::Second;
+                let (speech, were_any) = speech.without_wordless_buttons(payloads_are_told);
+                left_out.extend(
+                    were_any
+                        .then_some("a button without words, whose press would tell the agent nothing"),
+                );
                 if !left_out.is_empty() {
                     let (id, left_out) = (quoted(&id), left_out.join(", "));
                     self.odd.say(format!(

@@ -1,12 +1,11 @@
 //! Everything that decides who is let in, as it is configured: the agent's keys, the webhook's secret,
 //! the owner's ids.
 
-use std::io::Read;
-
 use sha1::{Digest, Sha1};
 
 use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
+use crate::config::file;
 use crate::config::secret::{SHORT_SECRET, Secret};
 use crate::proofs::seal::derived;
 use crate::text::quoted;
@@ -321,19 +320,17 @@ pub(super) fn secret(
 
 /// Returns the first line of the file at `path`: editors and `echo` end a file with a line break.
 fn secret_file(variable: &'static str, path: &str) -> Result<String, ConfigError> {
-    let unreadable = |error: std::io::Error| {
+    let unusable = |problem: &dyn std::fmt::Display| {
         // Without a slash it may be the secret itself, put into the wrong variable.
         let name = if path.contains('/') { quoted(path) } else { "a file".into() };
         ConfigError::new(
             variable,
-            format!("names {name}, which can't be read ({error})"),
+            format!("names {name}, {problem}"),
             "name a file that holds the secret and that the relay's user may read",
         )
     };
-    let mut content = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_SECRET_FILE).read_to_string(&mut content))
-        .map_err(unreadable)?;
+    let content = file::read(path.as_ref(), MAX_SECRET_FILE).map_err(|error| unusable(&error))?;
+    let content = String::from_utf8(content).map_err(|_| unusable(&"which is not UTF-8"))?;
     Ok(content.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned())
 }
 

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod credentials;
 pub mod error;
+pub mod file;
 pub mod listen;
 mod misspelt;
 pub mod names;

@@ -32,6 +32,8 @@ pub struct Turn<'a> {
     pub is_ping: bool,
     /// What Yandex makes of the words, as JSON.
     pub nlu: Option<&'a str>,
+    /// Whether a button was pressed, rather than something said.
+    pub is_press: bool,
     /// The payload of the button that was pressed, as JSON.
     pub payload: Option<&'a str>,
     /// What is known of the device, as JSON.
@@ -126,11 +128,12 @@ struct RawNlu<'a> {
 }
 
 impl<'a> RawRequest<'a> {
-    /// Returns the words of the button that was pressed, if one was: such a turn has no command.
-    fn pressed(&self) -> Option<String> {
-        if self.kind?.get() != "\"ButtonPressed\"" {
-            return None;
-        }
+    fn is_press(&self) -> bool {
+        self.kind.is_some_and(|kind| kind.get() == "\"ButtonPressed\"")
+    }
+
+    /// Returns the words of the button that was pressed: such a turn has no command.
+    fn words_pressed(&self) -> Option<String> {
         let Object(nlu) = serde_json::from_str::<Object<RawNlu<'a>>>(self.nlu?.get()).ok()?;
         let words: Vec<_> = nlu.tokens.iter().map(|token| token.0.trim()).collect();
         Some(words.join(" ").trim().to_owned())
@@ -155,9 +158,11 @@ impl<'a> Turn<'a> {
         let Object(session) = raw.session;
         let text = |json: Option<&'a RawValue>| json.map(RawValue::get);
         let (mut command, mut utterance, mut nlu, mut payload) = (None, None, None, None);
+        let mut is_press = false;
         if let Some(Object(request)) = raw.request {
             (nlu, payload) = (text(request.nlu), text(request.payload));
-            command = request.pressed().map(Cow::Owned);
+            is_press = request.is_press();
+            command = is_press.then(|| request.words_pressed()).flatten().map(Cow::Owned);
             command = command.or(request.command.map(|text| trimmed(text.0)));
             utterance = request.original_utterance;
         }
@@ -177,6 +182,7 @@ impl<'a> Turn<'a> {
             command: command.unwrap_or_default(),
             is_ping: utterance.is_some_and(|utterance| utterance.0 == "ping"),
             nlu,
+            is_press,
             payload,
             meta: text(raw.meta),
         })

@@ -145,6 +145,13 @@ impl Webhook {
             Some((agent, rest)) => (Some(agent), rest),
             None => (None, command),
         };
+        // A button whose title has no words: its payload is all that it says, and some agents are told of it.
+        let is_wordless_press = command.is_empty()
+            && turn.is_some_and(|turn| turn.is_press && turn.payload.is_some())
+            && self
+                .registry
+                .current(AgentId::DEFAULT)
+                .is_some_and(|link| link.format == Format::Second);
         let greets = command.is_empty() && named.is_none() && is_first;
         let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
         // What `ask --wait` says about its command is never one itself.
@@ -152,7 +159,7 @@ impl Webhook {
         if greets || asks {
             let (speech, outcome) = self.news(person.as_ref(), only, greets, now);
             say(incoming, finish(speech), outcome);
-        } else if command.is_empty() {
+        } else if command.is_empty() && !is_wordless_press {
             let words = match named {
                 Some(agent) => finish(self.state(agent, now)),
                 None => phrases::NO_COMMAND.into(),

@@ -2,8 +2,6 @@
 //! Yandex would drop without a word is refused here, with the cure. Plain data.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 
 use data_encoding::HEXLOWER;
 use serde_json::value::RawValue;
@@ -11,6 +9,7 @@ use sha1::{Digest, Sha1};
 
 use crate::config::agents::{AgentId, Names};
 use crate::config::error::ConfigError;
+use crate::config::file::{self, Unusable};
 use crate::config::smart_home::SmartHome;
 use crate::json::without_bom;
 use crate::object::{Fields, list, text};
@@ -33,7 +32,7 @@ pub const MAX_COMMAND: usize = 256;
 pub const MAX_SOURCES: usize = 10;
 
 /// Bytes of the devices file.
-pub const MAX_DEVICES_FILE: usize = 256 * 1024;
+pub const MAX_DEVICES_FILE: u64 = 256 * 1024;
 
 /// The variable that names the devices file.
 const VARIABLE: &str = "SMART_HOME_DEVICES";
@@ -180,16 +179,13 @@ pub fn load(config: &SmartHome, names: &Names) -> Result<(Vec<Device>, Vec<Strin
     let fail = |(problem, cure): Problem| {
         ConfigError::new(VARIABLE, format!("names {}, {problem}", quoted(path)), cure)
     };
-    let mut content = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_DEVICES_FILE as u64 + 1).read_to_end(&mut content))
-        .map_err(|error| {
-            let problem = format!("which can't be read ({error})");
-            fail((problem, "name a file that the relay's user may read"))
-        })?;
-    if content.len() > MAX_DEVICES_FILE {
-        return Err(fail(("which is longer than 256 KiB".into(), "it may list 301 devices")));
-    }
+    let content = file::read(path.as_ref(), MAX_DEVICES_FILE).map_err(|error| {
+        let cure = match error {
+            Unusable::TooLong(_) => "it may list 301 devices",
+            _ => "name a file that the relay's user may read",
+        };
+        fail((error.to_string(), cure))
+    })?;
     let devices = parse(&content, names).map_err(fail)?;
     let is_latin =
         |(_, device): &(usize, &Device)| device.name.contains(|c: char| c.is_ascii_alphabetic());
@@ -274,6 +270,7 @@ pub fn parse(content: &[u8], names: &Names) -> Result<Vec<Device>, Problem> {
 }
 
 fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
+    no_key_twice(fields, "")?;
     let required = |key: &str| match (fields.get(key), fields.text(key)) {
         (_, Some(text)) => Ok(text.into_owned()),
         (None, _) => Err((format!("has no \"{key}\""), "give it one")),
@@ -314,6 +311,15 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
     Ok(device)
 }
 
+/// Checks that an object, which stands in this `place` of a device, has each key once: of two the last would count, in
+/// silence.
+fn no_key_twice(fields: &Fields<'_>, place: &str) -> Result<(), Problem> {
+    match fields.repeated() {
+        None => Ok(()),
+        Some(key) => Err((format!("has the key {} twice{place}", quoted(key)), "keep one of them")),
+    }
+}
+
 /// Returns the agent that an object names, if it does.
 fn agent(fields: &Fields<'_>, names: &Names) -> Result<Option<AgentId>, Problem> {
     if fields.get("agent").is_none() {
@@ -344,6 +350,7 @@ impl Reading<'_> {
         let (own, agent) = match &fields {
             None => (text(json), self.agent),
             Some(fields) => {
+                no_key_twice(fields, &format!(" in \"{key}\""))?;
                 if let Some((odd, _)) =
                     fields.0.iter().find(|(key, _)| !["agent", "text"].contains(&&**key))
                 {
@@ -426,7 +433,11 @@ mod tests {
     }
 
     fn with(more: &str) -> String {
-        format!(r#"[{{"id":"pc","name":"Компьютер","type":"media_device","off":"спи"{more}}}]"#)
+        let base = [("id", "pc"), ("name", "Компьютер"), ("type", "media_device"), ("off", "спи")];
+        let base = base.map(|(key, value)| (format!("\"{key}\":"), format!("\"{key}\":\"{value}\"")));
+        let base = base.into_iter().filter(|(key, _)| !more.contains(key)).map(|(_, field)| field);
+        let fields: Vec<_> = base.collect();
+        format!("[{{{}{more}}}]", fields.join(","))
     }
 
     #[test]
@@ -473,6 +484,13 @@ mod tests {
             (r#","room":"Зал2""#, "a room with a letter beside a digit"),
             (r#","type":"computer""#, "the unknown type \"computer\": media_device suits"),
             (r#","volum":"громкость""#, "the unknown key \"volum\""),
+            (r#","mute":"тихо","mute":"тихо""#, "the key \"mute\" twice: keep one"),
+            (r#","on":"a","mute":"b","\u006fn":"c""#, "the key \"on\" twice"),
+            (r#","on":{"text":"a","text":"b"}"#, "the key \"text\" twice in \"on\""),
+            (
+                r#","sources":["a",{"text":"b","agent":"компьютер","text":"c"}]"#,
+                "\"text\" twice in \"sources\"",
+            ),
             (r#","agent":5"#, "has an agent that there is not"),
             (r#","agent":"ноутбук""#, "has an agent that there is not"),
             (r#","on":{"agent":"сервер","text":"разбуди"}"#, "has an agent that there is not"),
