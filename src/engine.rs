@@ -87,7 +87,10 @@ impl<R: Request> Engine<R> {
         let keeps = config.keeps_late_answers;
         let commands = Commands::new(prefix, names.clone(), lines.clone(), alarm.clone(), keeps);
         let commands = Arc::new(commands);
-        let registry = Registry::new(config.heartbeat, names.clone(), commands.clone(), alarm.clone());
+        let odd = repeats("odd messages of agents");
+        let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
+        let (commanded, told) = (commands.clone(), telling.clone());
+        let registry = Registry::new(config.heartbeat, names.clone(), commanded, told, alarm.clone());
         let registry = Arc::new(registry);
         let calls = Calls {
             now: outside.now,
@@ -109,8 +112,6 @@ impl<R: Request> Engine<R> {
         ));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
-        let odd = repeats("odd messages of agents");
-        let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
         let way = Arc::new(Way::new((outside.now)()));
         let parts = webhook::Parts {
             access: access.clone(),

@@ -79,6 +79,39 @@ fn who_does_not_offer_it_by_its_exact_name_gets_the_first_format() {
 }
 
 #[test]
+fn the_time_is_told_again_once_for_each_ping_that_finds_the_agent_alive() {
+    let relay = Relay::start(&[("HEARTBEAT_SECS", "1")]);
+    let (mut agent, first) = connect(&relay, "home-alice.v2");
+    let mut last = first["now"].as_u64().unwrap();
+    for _ in 0..3 {
+        // tungstenite answers the ping, and the time comes behind it.
+        assert!(matches!(agent.read().unwrap(), Message::Ping(_)));
+        let Message::Text(time) = agent.read().unwrap() else { panic!("no time behind the ping") };
+        let time: Value = serde_json::from_str(&time).unwrap();
+        assert_eq!(time.as_object().unwrap().len(), 1, "{time}");
+        let now = time["now"].as_u64().unwrap();
+        assert!(now > last + 500 && now <= unix() + 1000, "{last} {now}");
+        last = now;
+    }
+    let mut old = relay.agent();
+    assert!(matches!(old.read().unwrap(), Message::Ping(_)));
+    assert!(matches!(old.read().unwrap(), Message::Ping(_)), "the first format never changes");
+}
+
+#[test]
+fn a_pc_that_sleeps_finds_no_heap_of_old_times() {
+    let relay = Relay::start(&[("HEARTBEAT_SECS", "1")]);
+    let (mut agent, _) = connect(&relay, "home-alice.v2");
+    // It reads nothing, and so answers no ping, until the relay gives it up.
+    relay.line("nothing came from it for 3 s");
+    let mut times = 0;
+    while let Ok(message) = agent.read() {
+        times += usize::from(matches!(message, Message::Text(_)));
+    }
+    assert_eq!(times, 0);
+}
+
+#[test]
 fn a_command_tells_who_speaks_how_and_until_when() {
     let relay = Relay::start(&[("WEBHOOK_SECRET", SECRET), ("REPLY_TIMEOUT_MS", "2500")]);
     let (mut agent, _) = connect(&relay, "home-alice.v2");
@@ -174,7 +207,10 @@ fn in_the_first_format_a_button_without_words_is_left_out_and_told() {
         json!({ "type": "ButtonPressed", "nlu": { "tokens": [] }, "payload": { "a": 1 } });
     let mut http = relay.http();
     http.send_post(&press.to_string());
-    assert_eq!(said(&http.response().json()), "Я не услышала команды. Скажите, что сделать на компьютере.");
+    assert_eq!(
+        said(&http.response().json()),
+        "Я не услышала команды. Скажите, что сделать на компьютере."
+    );
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl Handshake {
         let mut switching = Response::empty(StatusCode(101)).with_header(accept);
         if format == Format::Second {
             // Before any command can be put in.
-            let _ = link.text(self.telling.greeting());
+            let _ = link.text(self.telling.time());
             let protocol = Header::from_bytes("Sec-WebSocket-Protocol", second::PROTOCOL);
             switching = protocol.into_iter().fold(switching, Response::with_header);
         }

@@ -32,6 +32,8 @@ pub struct Link {
     heard: AtomicU64,
     /// When the ping went out that has no pong, in microseconds after `opened` and one; 0 is none.
     pinged: AtomicU64,
+    /// Whether the agent is to be told the time anew as soon as something comes from it.
+    owes_time: AtomicBool,
     /// How long the last pong was awaited, in microseconds and one; 0 is never.
     round_trip: AtomicU64,
 }
@@ -43,7 +45,21 @@ impl Link {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
         let (probe, has_waiting, heard) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
         let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { id, peer, outbox, probe, has_waiting, format, opened: now, heard, pinged, round_trip }
+        let owes_time = AtomicBool::new(false);
+        let opened = now;
+        Self {
+            id,
+            peer,
+            outbox,
+            probe,
+            has_waiting,
+            format,
+            opened,
+            heard,
+            pinged,
+            owes_time,
+            round_trip,
+        }
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].
@@ -60,6 +76,7 @@ impl Link {
     /// As [`Outbox::put`].
     pub fn ping(&self, now: Instant) -> Result<(), LinkDown> {
         self.pinged.store(self.microseconds(now) + 1, Relaxed);
+        self.owes_time.store(self.format == Format::Second, Relaxed);
         self.outbox.send(&bytes(Frame::ping(Vec::new())))
     }
 
@@ -72,6 +89,12 @@ impl Link {
     pub fn hear(&self, now: Instant) {
         let after = now.saturating_duration_since(self.opened).as_millis();
         self.heard.store(u64::try_from(after).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Whether something has come, for the first time since a ping, from an agent that is told the time. Its clock may
+    /// have run ahead since the last time, and a PC that sleeps must not find a heap of old times when it wakes.
+    pub fn takes_time(&self) -> bool {
+        self.owes_time.load(Relaxed) && self.owes_time.swap(false, Relaxed)
     }
 
     /// A pong came.

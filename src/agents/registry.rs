@@ -10,6 +10,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use crate::agents::link::Link;
 use crate::agents::probe::{Offered, Unsent, is_alive};
 use crate::agents::roster::{Bounds, Joined, Roster};
+use crate::agents::telling::Telling;
 use crate::commands::{Commands, Why};
 use crate::config::agents::{AgentId, Names};
 use crate::config::credentials::Shown;
@@ -52,6 +53,7 @@ pub struct Registry {
     silence: Duration,
     names: Names,
     commands: Arc<Commands>,
+    telling: Arc<Telling>,
     alarm: Alarm,
     state: Mutex<State>,
     /// Ends when every reader thread has.
@@ -65,8 +67,15 @@ struct State {
 }
 
 impl Registry {
-    /// None of the agents called `names` is here yet. They will be pinged every `heartbeat`.
-    pub fn new(heartbeat: Duration, names: Names, commands: Arc<Commands>, alarm: Alarm) -> Self {
+    /// None of the agents called `names` is here yet. They will be pinged every `heartbeat`, and told the time by
+    /// `telling`.
+    pub fn new(
+        heartbeat: Duration,
+        names: Names,
+        commands: Arc<Commands>,
+        telling: Arc<Telling>,
+        alarm: Alarm,
+    ) -> Self {
         let (running, readers) = bounded(0);
         let silence = 2 * heartbeat + HEARTBEAT_GRACE;
         let bounds = Bounds {
@@ -77,7 +86,7 @@ impl Registry {
             often: (REPLACED_OFTEN, REPLACED_WINDOW),
         };
         let state = State { roster: Roster::new(bounds), running: Some(running) };
-        Self { silence, names, commands, alarm, state: Mutex::new(state), readers }
+        Self { silence, names, commands, telling, alarm, state: Mutex::new(state), readers }
     }
 
     /// Returns the agent's link.
@@ -127,6 +136,10 @@ impl Registry {
     /// Something has come on `link`: what has waited for it goes out.
     pub fn hear(&self, link: &Link, now: Instant) {
         link.hear(now);
+        if link.takes_time() {
+            // A link that is down is on its way out.
+            let _ = link.text(self.telling.time()).and_then(|()| link.outbox.flush());
+        }
         if !link.has_waiting.load(SeqCst) {
             return;
         }

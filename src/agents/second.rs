@@ -49,8 +49,9 @@ pub struct Times {
     pub until: u64,
 }
 
-/// Returns the first message of a link, by which an agent learns how far its clock is from the relay's.
-pub fn greeting(now: u64) -> String {
+/// Returns the message by which an agent learns how far its clock is from the relay's: the first of a link, and again
+/// with each heartbeat, since a clock may run fast.
+pub fn time(now: u64) -> String {
     format!(r#"{{"now":{now}}}"#)
 }
 
@@ -118,7 +119,7 @@ mod tests {
         let (least, left_out) = command("a-1", "громче", &Context::default(), TIMES);
         assert_eq!(least, r#"{"id":"a-1","text":"громче","screen":false,"now":1000,"until":5000}"#);
         assert!(left_out.is_empty());
-        assert_eq!(greeting(7), r#"{"now":7}"#);
+        assert_eq!(time(7), r#"{"now":7}"#);
     }
 
     #[test]

@@ -33,9 +33,9 @@ impl Telling {
         Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook), odd }
     }
 
-    /// Returns the first message of a link in the second format.
-    pub fn greeting(&self) -> String {
-        second::greeting(self.unix.now())
+    /// Returns the message of the second format that tells the relay's time.
+    pub fn time(&self) -> String {
+        second::time(self.unix.now())
     }
 
     /// Returns what a person is called towards agents.

@@ -343,7 +343,7 @@ impl Bench<'_> {
         stream.write_all(answer.as_bytes()).map_err(|_| broken)?;
         let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
         if is_second {
-            socket.send(Message::text(second::greeting(self.unix.now()))).map_err(|_| broken)?;
+            socket.send(Message::text(second::time(self.unix.now()))).map_err(|_| broken)?;
         }
         Ok((socket, is_second))
     }

@@ -150,7 +150,7 @@ def messages_fit() -> None:
         address = f"ws://127.0.0.1:{relay.port}/ws"
         async with websockets.connect(address, additional_headers=headers, **options) as socket:
             if options:
-                fits("greeting", json.loads(await socket.recv()))
+                fits("time", json.loads(await socket.recv()))
             for request in (said("громче на 10"), pressed):
                 told = asyncio.create_task(asyncio.to_thread(relay.say, request))
                 command = json.loads(await socket.recv())
@@ -169,7 +169,7 @@ def messages_fit() -> None:
 def examples_fit() -> None:
     """Every message of docs/agents.md is one that the schema knows."""
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "agents.md").read_text(), re.S)
-    names = ["first command", "greeting", "second command", "second command", "answer", "answer"]
+    names = ["first command", "time", "second command", "second command", "answer", "answer"]
     assert len(blocks) == len(names), len(blocks)
     for block, name in zip(blocks, names):
         fits(name, json.loads(block))
