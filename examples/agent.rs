@@ -8,6 +8,7 @@
 //! carries the commands out, one after another. It speaks plain `ws://`; `wss://` needs a TLS stream in
 //! `Line` that one thread can read while another writes.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
@@ -29,6 +30,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// Commands that may wait for the one at work; one more is refused at once.
 const MAX_WAITING: usize = 64;
+
+/// Times of the relay's that count: few enough for a clock that runs fast, and enough for one that was read after a sleep.
+const TIMES_KEPT: usize = 3;
 
 /// Held while a command is carried out: one of the last link may still be at work on the next.
 static AT_WORK: Mutex<()> = Mutex::new(());
@@ -66,17 +70,20 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     let link = Arc::downgrade(&line);
     Builder::new().name("worker".into()).spawn(move || work(&commands, &link))?;
     connected();
-    // How far the relay's clock is before ours; its first message tells.
-    let mut offset = None;
+    // How far the relay's clock was ahead of ours whenever it told the time. One that was read late is too small.
+    let mut offsets = VecDeque::with_capacity(TIMES_KEPT);
     loop {
         match socket.read() {
             Ok(Message::Text(message)) => {
                 let command: Value = serde_json::from_str(&message)?;
-                let now = command["now"].as_i64().ok_or("a message without a time")?;
-                let offset = *offset.get_or_insert(now - counted());
                 if command.get("id").is_none() {
+                    offsets.truncate(TIMES_KEPT - 1);
+                    offsets.push_front(
+                        command["now"].as_i64().ok_or("a message without a time")? - counted(),
+                    );
                     continue;
                 }
+                let offset = offsets.iter().max().ok_or("a command before the time")?;
                 // Judged here, beside the work: a PC that has slept must not carry out what was given up.
                 if command["until"].as_i64().is_some_and(|until| counted() + offset > until) {
                     let late = "Команда пришла слишком поздно и не выполнена.";

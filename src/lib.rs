@@ -97,7 +97,7 @@ pub use config::credentials::{AgentKeys, Credentials};
 pub use config::error::ConfigError;
 pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
-pub use owner::check_agent::{Desk, check_agent};
+pub use owner::check_agent::{COME_TIMEOUT, Desk, check_agent};
 pub use owner::healthcheck::healthcheck;
 pub use owner::login::{Pass, login};
 pub use owner::pair::pair;

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT, Pass, Relay,
-    StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, COME_TIMEOUT, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT,
+    Pass, Relay, StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -24,7 +24,8 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
                                           with --monitor a token that lets a monitor read its state
   home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
   home-alice-relay check-agent            put an agent of your own through all that it must withstand;
-                                          with --yes without asking first
+                                          with --yes without asking first; with --wait SECONDS it
+                                          waits so long for the agent to come, and not 600
   home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
@@ -59,8 +60,15 @@ fn main() -> ExitCode {
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
-        ["check-agent"] => check_agent(false),
-        ["check-agent", "--yes"] => check_agent(true),
+        ["check-agent", options @ ..] => {
+            let others: Vec<_> = options.iter().copied().filter(|o| *o != "--yes").collect();
+            let is_sure = others.len() < options.len();
+            match Options::read(&others) {
+                Ok(Options { phrase: None, url: None, wait }) => check_agent(is_sure, wait),
+                Ok(_) => not_understood(),
+                Err(unusable) => unusable.tell(),
+            }
+        }
         ["login", options @ ..] => {
             let others: Vec<_> = options.iter().copied().filter(|o| *o != "--monitor").collect();
             let pass = match options.len() - others.len() {
@@ -344,22 +352,30 @@ impl Desk for Person {
         print(&format!("{line}\n"));
     }
 
-    fn may_begin(&mut self, question: &str) -> bool {
-        self.say(question);
+    fn may_begin(&mut self, who: &str) -> bool {
+        if self.is_sure {
+            self.say(who);
+            return true;
+        }
+        self.say(&format!(
+            "{who} It may be a real PC: every text is like «проверка связи 17», which is harmless to carry out. Begin? \
+             [y/N]"
+        ));
         let mut answer = String::new();
-        self.is_sure
-            || io::stdin()
-                .read_line(&mut answer)
-                .is_ok_and(|_| ["y", "yes", "да"].contains(&answer.trim()))
+        let read = io::stdin().read_line(&mut answer);
+        read.is_ok_and(|_| ["y", "yes", "да"].contains(&answer.trim()))
     }
 }
 
-fn check_agent(is_sure: bool) -> ExitCode {
+fn check_agent(is_sure: bool, wait: Option<Duration>) -> ExitCode {
     let listen = match std::env::var("LISTEN_ADDR") {
         Ok(listen) => listen.parse().map_err(AskError::from),
         Err(_) => Ok(ListenAddr::default()),
     };
-    match listen.and_then(|listen| home_alice_relay::check_agent(&listen, &mut Person { is_sure })) {
+    let mut person = Person { is_sure };
+    let check =
+        |listen| home_alice_relay::check_agent(&listen, wait.unwrap_or(COME_TIMEOUT), &mut person);
+    match listen.and_then(check) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => failure(&error),

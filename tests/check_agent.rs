@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::{Agent, PATIENCE, command, exit_of};
@@ -42,25 +44,37 @@ impl Check {
         Self { program, lines, address, key }
     }
 
-    /// Plays an agent that answers each command by `answer`, and comes again `times` times. Returns its links.
+    /// Plays an agent that answers what it is sent by `answer`, and comes `times` times, whatever became of the last one.
     fn play(
         &self,
         fields: &[(&'static str, &str)],
         times: usize,
         answer: impl Fn(&Value) -> Option<Value>,
     ) {
+        let is_refused = |error: &tungstenite::Error| matches!(error, tungstenite::Error::Http(_));
         for _ in 0..times {
-            let target = format!("/ws?key={}", self.key);
-            let Ok(mut agent) = Agent::with(self.address, &target, fields) else { return };
-            while let Ok(message) = agent.read() {
-                let Message::Text(text) = message else { continue };
-                let command: Value = serde_json::from_str(&text).unwrap();
-                let Some(answer) = command.get("id").and_then(|_| answer(&command)) else { continue };
-                if agent.socket.send(Message::text(answer.to_string())).is_err() {
-                    break;
-                }
+            if self.link(fields, &answer).is_err_and(|error| !is_refused(&error)) {
+                return;
             }
         }
+    }
+
+    /// Plays one link of an agent, until it ends.
+    fn link(
+        &self,
+        fields: &[(&'static str, &str)],
+        answer: impl Fn(&Value) -> Option<Value>,
+    ) -> Result<(), Box<tungstenite::Error>> {
+        let mut agent = Agent::with(self.address, &format!("/ws?key={}", self.key), fields)?;
+        while let Ok(message) = agent.read() {
+            let Message::Text(text) = message else { continue };
+            let command: Value = serde_json::from_str(&text).unwrap();
+            let Some(answer) = answer(&command) else { continue };
+            if agent.socket.send(Message::text(answer.to_string())).is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The exit code, and what was said of each check.
@@ -71,17 +85,44 @@ impl Check {
     }
 }
 
+impl Drop for Check {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
 fn failed(lines: &[String]) -> Vec<&str> {
     lines.iter().filter(|line| line.starts_with('✘')).map(String::as_str).collect()
 }
 
 fn echo(command: &Value) -> Option<Value> {
-    Some(json!({ "id": command["id"], "text": command["text"] }))
+    Some(json!({ "id": command.get("id")?, "text": command["text"] }))
+}
+
+/// An agent of the second format that keeps this many of the times that it was told.
+fn with_a_clock(keeps: usize) -> impl Fn(&Value) -> Option<Value> {
+    let begun = Instant::now();
+    let offsets = RefCell::new(VecDeque::new());
+    move |message| {
+        let own = begun.elapsed().as_millis() as i64;
+        let Some(id) = message.get("id") else {
+            let mut offsets = offsets.borrow_mut();
+            offsets.push_back(message["now"].as_i64().unwrap() - own);
+            if offsets.len() > keeps {
+                offsets.pop_front();
+            }
+            return None;
+        };
+        let is_late = message["until"].as_i64().unwrap() < own + offsets.borrow().iter().max().unwrap();
+        let text = if is_late { json!("Поздно.") } else { message["text"].clone() };
+        Some(json!({ "id": id, "ok": !is_late, "text": text }))
+    }
 }
 
 #[test]
 fn the_example_passes() {
-    let check = Check::start();
+    let mut check = Check::start();
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/agent");
     let mut agent = Command::new(program)
@@ -91,11 +132,10 @@ fn the_example_passes() {
         .stdout(Stdio::null())
         .spawn()
         .expect("the example can't be run");
-    let mut program = check.program;
-    // It comes again 5 s after each of three ends.
-    let end = std::time::Instant::now() + Duration::from_secs(60);
+    // It comes again 5 s after each of five ends and two refusals.
+    let end = std::time::Instant::now() + Duration::from_secs(120);
     let code = loop {
-        if let Some(status) = program.try_wait().unwrap() {
+        if let Some(status) = check.program.try_wait().unwrap() {
             break status.code();
         }
         assert!(std::time::Instant::now() < end, "the check hangs");
@@ -105,7 +145,7 @@ fn the_example_passes() {
     agent.kill().unwrap();
     agent.wait().unwrap();
     assert_eq!((code, failed(&lines)), (Some(0), vec![]), "{lines:?}");
-    assert!(lines.len() == 10 && lines.iter().any(|line| line.contains("`until`")), "{lines:?}");
+    assert!(lines.len() == 14 && lines.iter().any(|line| line.contains("`until`")), "{lines:?}");
 }
 
 #[test]
@@ -130,7 +170,7 @@ fn an_agent_that_does_not_come_again_is_told_so() {
     check.play(&[], 1, echo);
     let (code, lines) = check.end();
     assert_eq!(code, Some(1));
-    assert_eq!(failed(&lines).len(), 3, "{lines:?}");
+    assert_eq!(failed(&lines).len(), 5, "{lines:?}");
     assert!(failed(&lines)[0].contains("opened anew within 10 s: connect again"), "{lines:?}");
 }
 
@@ -149,27 +189,68 @@ fn an_agent_that_leaves_a_command_without_words_is_told_so() {
 }
 
 #[test]
-fn in_the_second_format_a_command_past_its_until_must_be_refused() {
+fn in_the_second_format_a_command_past_its_until_must_be_refused_by_a_clock_that_follows_the_relays() {
     let protocol = [("Sec-WebSocket-Protocol", "home-alice.v2")];
-    let check = Check::start();
-    check.play(&protocol, 20, echo);
-    let (code, lines) = check.end();
+    let judged = |answer: &dyn Fn(&Value) -> Option<Value>| {
+        let check = Check::start();
+        check.play(&protocol, 20, answer);
+        check.end()
+    };
+    let (code, lines) = judged(&echo);
     assert_eq!(code, Some(1));
-    assert_eq!(failed(&lines).len(), 1, "{lines:?}");
-    assert!(failed(&lines)[0].contains("past its `until`"), "{lines:?}");
+    let told = failed(&lines);
+    assert!(told.len() == 2 && told[0].contains("past its `until`"), "{lines:?}");
 
-    let check = Check::start();
-    check.play(&protocol, 5, |command| {
-        let is_late = command["until"].as_u64() < command["now"].as_u64();
-        let text = if is_late {
-            json!("Команда пришла слишком поздно и не выполнена.")
-        } else {
-            command["text"].clone()
-        };
-        Some(json!({ "id": command["id"], "ok": !is_late, "text": text }))
-    });
-    let (code, lines) = check.end();
+    let (code, lines) = judged(&with_a_clock(3));
     assert_eq!((code, failed(&lines)), (Some(0), vec![]), "{lines:?}");
+    // It compares its clock once in a link, as if none ran fast.
+    let (code, lines) = judged(&with_a_clock(100));
+    let told = failed(&lines);
+    assert!(code == Some(1) && told.len() == 1 && told[0].contains("fallen behind"), "{lines:?}");
+    // It believes the last time that it was told, though it may have slept since.
+    let (code, lines) = judged(&with_a_clock(1));
+    let told = failed(&lines);
+    assert!(code == Some(1) && told.len() == 1 && told[0].contains("as after a sleep"), "{lines:?}");
+}
+
+#[test]
+fn a_pong_that_comes_behind_the_answer_to_a_long_command_is_none_in_time() {
+    // tungstenite answers a ping when it reads on, which this agent does when its work is done.
+    for (work, fails) in [(0, 0), (500, 1)] {
+        let check = Check::start();
+        check.play(&[], 20, |command| {
+            if command["id"] == "5f2a9c01-p" {
+                // That the work takes time is what is tried.
+                std::thread::sleep(Duration::from_millis(work));
+            }
+            echo(command)
+        });
+        let (_, lines) = check.end();
+        assert_eq!(failed(&lines).len(), fails, "{lines:?}");
+        assert!(
+            failed(&lines).iter().all(|line| line.contains("a ping is answered while")),
+            "{lines:?}"
+        );
+    }
+}
+
+#[test]
+fn an_agent_that_ends_when_it_is_refused_is_told_so() {
+    let check = Check::start();
+    while check.link(&[], echo).is_ok() {}
+    let (code, lines) = check.end();
+    let told = failed(&lines);
+    assert!(code == Some(1) && told.len() == 2 && told[0].contains("(502) is survived"), "{lines:?}");
+    assert!(told[1].contains("(401) is survived"), "{lines:?}");
+}
+
+#[test]
+fn when_no_agent_comes_the_check_has_failed_and_says_so() {
+    let arguments = ["check-agent", "--wait", "0"];
+    let output = command(&[("LISTEN_ADDR", "127.0.0.1:0")]).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("✘ no agent came within 0 s"), "{said}");
 }
 
 #[test]
@@ -195,5 +276,5 @@ fn an_agent_is_asked_for_permission_and_a_wrong_key_told() {
     assert!(rest.iter().any(|line| line.contains("must end in /ws")), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("Begin?")), "{rest:?}");
     // Nobody has said yes.
-    assert_eq!(exit_of(&mut program).code(), Some(2));
+    assert_eq!(exit_of(&mut program).code(), Some(1));
 }

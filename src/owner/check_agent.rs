@@ -22,11 +22,17 @@ use crate::owner::target::AskError;
 use crate::system::refused;
 use crate::upkeep::unix::Unix;
 
-/// How long the first connection of an agent is waited for.
+/// How long the first connection of an agent is waited for, unless the command line says otherwise.
 pub const COME_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long an agent may take over a harmless command.
+/// How long an agent may take over each harmless command.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a pong may take when the answer to a command that takes no time is there before it.
+pub const PONG_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Times that are told when an agent's clock is to follow the relay's: more than any agent keeps.
+pub const TIMES_TOLD: usize = 8;
 
 /// How long it may take until it is back.
 pub const RETURN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,15 +50,20 @@ pub const MAX_HANDSHAKE: usize = 16 * 1024;
 pub trait Desk {
     /// Says one line.
     fn say(&mut self, line: &str);
-    /// Whether the check may begin.
-    fn may_begin(&mut self, question: &str) -> bool;
+    /// Whether the check may begin, now that an agent of this kind has come.
+    fn may_begin(&mut self, who: &str) -> bool;
 }
 
-/// Checks the agent that comes to `listen`. Returns whether everything holds.
+/// Checks the agent that comes to `listen` within `patience`. Returns whether everything holds; it does not when no agent
+/// comes, or the check may not begin.
 ///
 /// # Errors
-/// The system refuses what is needed, or no agent comes.
-pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, AskError> {
+/// The system refuses what is needed.
+pub fn check_agent(
+    listen: &ListenAddr,
+    patience: Duration,
+    desk: &mut dyn Desk,
+) -> Result<bool, AskError> {
     let listener = bind(listen).map_err(|error| {
         AskError::System(refused(&format!("to listen on {listen} (LISTEN_ADDR)"), &error))
     })?;
@@ -65,6 +76,7 @@ pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, Ask
         listener,
         key,
         unix: Unix::new(),
+        behind: 0,
         sent: 0,
         link: None,
         is_second: false,
@@ -72,16 +84,14 @@ pub fn check_agent(listen: &ListenAddr, desk: &mut dyn Desk) -> Result<bool, Ask
         is_gone: false,
         desk,
     };
-    if !bench.come(COME_TIMEOUT) {
-        return Err(AskError::Address("no agent came within 10 minutes".into()));
+    if !bench.come(patience) {
+        bench.desk.say(&format!("✘ no agent came within {} s", patience.as_secs()));
+        return Ok(false);
     }
     let format = if bench.is_second { "second" } else { "first" };
-    let question = format!(
-        "An agent of the {format} format has come. It may be a real PC: every text is like «проверка связи 17», which \
-         is harmless to carry out. Begin? [y/N]"
-    );
-    if !bench.desk.may_begin(&question) {
-        return Err(AskError::Address("nothing was sent to it".into()));
+    if !bench.desk.may_begin(&format!("An agent of the {format} format has come.")) {
+        bench.desk.say("✘ nothing was sent to it");
+        return Ok(false);
     }
     bench.check();
     Ok(bench.is_fine)
@@ -91,6 +101,8 @@ struct Bench<'a> {
     listener: TcpListener,
     key: Secret,
     unix: Unix,
+    /// How many milliseconds the clock of the relay that this plays is behind.
+    behind: u64,
     sent: u32,
     link: Option<WebSocket<TcpStream>>,
     /// Whether the agent has asked for the second format.
@@ -151,6 +163,29 @@ impl Bench<'_> {
                         && bench.take(&["5f2a9c01-u"]).is_some_and(|given| given[0].failed)
                 },
             );
+            let cure = "of the last few times that were told, keep that by which the relay's clock is furthest ahead";
+            self.judge(
+                "a time that is read late, as after a sleep, revives no command",
+                cure,
+                |bench| {
+                    bench.behind = FALLEN_BEHIND;
+                    let is_sent =
+                        bench.tell_time() && bench.send_until("5f2a9c01-s", "проверка связи", 4_000);
+                    bench.behind = 0;
+                    is_sent && bench.take(&["5f2a9c01-s"]).is_some_and(|given| given[0].failed)
+                },
+            );
+            let cure =
+                "take the time again from each message that tells it, and forget all but the last few";
+            self.judge("a relay's clock that has fallen behind makes no command late", cure, |bench| {
+                bench.behind = FALLEN_BEHIND;
+                let is_sent = (0..TIMES_TOLD).all(|_| bench.tell_time())
+                    && bench.send_until("5f2a9c01-t", "проверка связи", 4_000);
+                bench.behind = 0;
+                let is_done = bench.take(&["5f2a9c01-t"]).is_some_and(|given| !given[0].failed);
+                // From here on the largest of its times is right again.
+                is_sent && is_done && bench.tell_time()
+            });
         }
         for (what, end) in [
             ("a link that is closed is opened anew within 10 s", End::Close(CloseCode::Away)),
@@ -164,6 +199,19 @@ impl Bench<'_> {
             self.judge(what, cure, move |bench| {
                 bench.end(end);
                 bench.come(RETURN_TIMEOUT) && bench.ask(&["5f2a9c01-r"], "")
+            });
+        }
+        for (what, status) in [
+            ("an outage (502) is survived: it connects again within 10 s", "502 Bad Gateway"),
+            ("a refusal (401) is survived: it connects again within 10 s", "401 Unauthorized"),
+        ] {
+            let cure =
+                "whatever a connection attempt ends with, wait a few seconds and try again, for ever";
+            self.judge(what, cure, move |bench| {
+                bench.end(End::Cut);
+                bench.turn_away(status, RETURN_TIMEOUT)
+                    && bench.come(RETURN_TIMEOUT)
+                    && bench.ask(&["5f2a9c01-r"], "")
             });
         }
     }
@@ -210,10 +258,19 @@ impl Bench<'_> {
         if !self.is_second {
             return message::command(id, text);
         }
-        let now = self.unix.now();
+        let now = self.now();
         let times = Times { now, until: now.saturating_add_signed(wait) };
         let context = Context { session: Some(("check", false)), ..Context::default() };
         second::command(id, text, &context, times).0
+    }
+
+    fn tell_time(&mut self) -> bool {
+        self.send(&second::time(self.now()))
+    }
+
+    /// Returns the time of the relay that this plays, in Unix milliseconds.
+    fn now(&self) -> u64 {
+        self.unix.now().saturating_sub(self.behind)
     }
 
     fn send(&mut self, message: &str) -> bool {
@@ -224,9 +281,11 @@ impl Bench<'_> {
     fn take(&mut self, ids: &[&str]) -> Option<Vec<Given>> {
         let mut missing: BTreeSet<_> = ids.iter().copied().collect();
         let mut given = Vec::new();
-        let end = Instant::now() + ANSWER_TIMEOUT;
+        // For each of them: an agent may carry out one after another.
+        let mut end = Instant::now() + ANSWER_TIMEOUT;
         while !missing.is_empty() {
             let Message::Text(text) = self.read(end)? else { continue };
+            end = Instant::now() + ANSWER_TIMEOUT;
             let Answer { id, speech, left_out } = Answer::parse(&text, None).ok()?;
             missing.take(id.as_str())?;
             given.push(Given { has_text: !left_out.contains(&"text"), failed: speech.failed() });
@@ -243,18 +302,21 @@ impl Bench<'_> {
         if link.send(Message::Ping(PAYLOAD.into())).is_err() {
             return false;
         }
-        let (end, mut pong, mut answer) = (Instant::now() + ANSWER_TIMEOUT, false, false);
-        while !(pong && answer) {
-            match self.read(end) {
-                Some(Message::Pong(payload)) => pong |= &*payload == PAYLOAD,
+        let (start, mut pong, mut answer) = (Instant::now(), None, None);
+        while pong.is_none() || answer.is_none() {
+            match self.read(start + ANSWER_TIMEOUT) {
+                Some(Message::Pong(payload)) if &*payload == PAYLOAD => pong = Some(start.elapsed()),
                 Some(Message::Text(text)) => {
-                    answer |= Answer::parse(&text, None).is_ok_and(|answer| answer.id == "5f2a9c01-p");
+                    let is_it =
+                        Answer::parse(&text, None).is_ok_and(|answer| answer.id == "5f2a9c01-p");
+                    answer = answer.or(is_it.then(|| start.elapsed()));
                 }
                 Some(_) => {}
                 None => return false,
             }
         }
-        true
+        // One that comes only when the work is done is no sign of life; one to a command that takes no time may be second.
+        pong < answer || pong < Some(PONG_TIMEOUT)
     }
 
     /// Returns the next message; none when there is none in time, or the link is over.
@@ -297,19 +359,19 @@ impl Bench<'_> {
         false
     }
 
+    /// Answers the next attempt to connect with this status. Returns whether there was one in time.
+    fn turn_away(&mut self, status: &str, patience: Duration) -> bool {
+        if !wait_for(&self.listener, Instant::now() + patience) {
+            return false;
+        }
+        let Ok((mut stream, _)) = self.listener.accept() else { return false };
+        let refusal = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        read_head(&mut stream).is_ok() && stream.write_all(refusal.as_bytes()).is_ok()
+    }
+
     /// Answers the handshake (RFC 6455, 4.2). Returns the link, and whether it is of the second format.
     fn greet(&self, mut stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), &'static str> {
-        let broken = "its connection broke";
-        stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|_| broken)?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            if head.len() >= MAX_HANDSHAKE || stream.read(&mut byte).map_err(|_| broken)? == 0 {
-                return Err("it sent no whole request");
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).map_err(|_| "its request is no ASCII")?;
+        let head = read_head(&mut stream)?;
         let fields = |name: &str| {
             let all = head.lines().skip(1).filter_map(|line| line.split_once(':'));
             let own = all.filter(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -340,13 +402,32 @@ impl Bench<'_> {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
         );
-        stream.write_all(answer.as_bytes()).map_err(|_| broken)?;
+        stream.write_all(answer.as_bytes()).map_err(|_| BROKEN)?;
         let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
         if is_second {
-            socket.send(Message::text(second::time(self.unix.now()))).map_err(|_| broken)?;
+            socket.send(Message::text(second::time(self.now()))).map_err(|_| BROKEN)?;
         }
         Ok((socket, is_second))
     }
+}
+
+/// Milliseconds by which the relay that this plays falls behind.
+const FALLEN_BEHIND: u64 = 60_000;
+
+const BROKEN: &str = "its connection broke";
+
+/// Reads the head of a request.
+fn read_head(stream: &mut TcpStream) -> Result<String, &'static str> {
+    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|_| BROKEN)?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        if head.len() >= MAX_HANDSHAKE || stream.read(&mut byte).map_err(|_| BROKEN)? == 0 {
+            return Err("it sent no whole request");
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).map_err(|_| "its request is no ASCII")
 }
 
 #[derive(Clone, Copy)]

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -21,6 +23,8 @@ from document import OF_AGENTS, Document, pattern  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RELAY = sys.argv[1]
+# A Python with the newest websockets; the one that runs this has the original agent's.
+NEWEST = sys.argv[2]
 KEY = "0123456789abcdef0123456789abcdef"
 SECRET = "webhook-secret_0123456789"
 SCHEMA = json.loads((ROOT / "docs" / "agents.schema.json").read_text())
@@ -36,12 +40,12 @@ def value(line: str, name: str) -> str | None:
     return line.removeprefix(name).strip() if line.startswith(name) else None
 
 
-def agent(path: str, url: str, key: str) -> subprocess.Popen:
-    environment = {**os.environ, "SERVER_URL": url, "API_KEY": key}
-    return subprocess.Popen([sys.executable, ROOT / path], env=environment, stdout=subprocess.PIPE, text=True)
+def agent(path: str, url: str, key: str, python=sys.executable, **more: str) -> subprocess.Popen:
+    environment = {**os.environ, "SERVER_URL": url, "API_KEY": key, **more}
+    return subprocess.Popen([python, ROOT / path], env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def passes(path: str) -> None:
+def passes(path: str, python=sys.executable) -> None:
     """An agent holds all that `check-agent` demands."""
     check = subprocess.Popen(
         [RELAY, "check-agent", "--yes"], env={"LISTEN_ADDR": "127.0.0.1:0"}, stdout=subprocess.PIPE, text=True)
@@ -53,7 +57,7 @@ def passes(path: str) -> None:
         for line in check.stdout:
             url, key = url or value(line, "server_url: "), key or value(line, "api_key: ")
             if url and key and not running:
-                running = agent(path, url, key)
+                running = agent(path, url, key, python)
             if line[0] in "✔✘":
                 judged.append(line.strip())
         code = check.wait()
@@ -111,6 +115,64 @@ def example_answers() -> None:
             assert reply["text"] == "Вы сказали: сделай кофе" and reply["end_session"], reply
         finally:
             running.kill()
+
+
+def example_works_one_after_another() -> None:
+    """examples/agent.py carries out one command after another, and refuses beside the work what comes too late."""
+
+    async def serve(socket):
+        now = int(time.time() * 1000)
+        await socket.send(json.dumps({"now": now}))
+        for number in range(20):
+            await socket.send(json.dumps({"id": str(number), "text": "раз", "now": now, "until": now + 60_000}))
+        answers = [json.loads(await socket.recv()) for _ in range(20)]
+        assert [answer["id"] for answer in answers] == [str(number) for number in range(20)], answers
+        for times, is_done in ((1, False), (8, True)):
+            # A relay's clock that is behind: once it was read late, as after a sleep; eight times it was paused.
+            for _ in range(times):
+                await socket.send(json.dumps({"now": now - 60_000}))
+            command = {"id": f"t{times}", "text": "раз", "now": now - 60_000, "until": now - 56_000}
+            await socket.send(json.dumps(command))
+            answer = json.loads(await socket.recv())
+            assert answer["id"] == command["id"] and answer["ok"] == is_done, answer
+
+    async def play():
+        done = asyncio.get_running_loop().create_future()
+
+        async def handler(socket):
+            try:
+                await serve(socket)
+                done.set_result(None)
+            except BaseException as error:
+                done.set_exception(error)
+
+        async with websockets.serve(handler, "127.0.0.1", 0, subprotocols=["home-alice.v2"]) as server:
+            port = server.sockets[0].getsockname()[1]
+            running = agent("examples/agent.py", f"ws://127.0.0.1:{port}/ws", KEY)
+            try:
+                await asyncio.wait_for(done, 60)
+            finally:
+                running.kill()
+
+    asyncio.run(play())
+
+
+def example_lives_through_a_proxy() -> None:
+    """examples/agent.py lives through a proxy of the environment that can't be used, and names its variable."""
+    with Relay() as relay:
+        for name, proxy in (("https_proxy", "http://127.0.0.1:9"), ("socks_proxy", "socks5://127.0.0.1:9")):
+            url = f"ws://127.0.0.1:{relay.port}/ws"
+            running = agent("examples/agent.py", url, KEY, NEWEST, **{name: proxy})
+            timer = threading.Timer(60, running.kill)
+            timer.start()
+            try:
+                # It says so again and again, since it goes on trying.
+                for _ in range(2):
+                    line = running.stdout.readline()
+                    assert line.startswith("not connected: ") and name in line, line
+            finally:
+                timer.cancel()
+                running.kill()
 
 
 def from_nothing_to_connected() -> None:
@@ -183,11 +245,18 @@ def examples_fit() -> None:
 
 def main() -> None:
     done = 0
-    for name, path in AGENTS.items():
-        passes(path)
-        print(f"{name} passes check-agent", flush=True)
-        done += 1
-    for check in (example_answers, from_nothing_to_connected, messages_fit, examples_fit):
+    # Each waits most of its time for an agent that comes again.
+    with ThreadPoolExecutor() as checks:
+        passing = {f"{name} passes check-agent": checks.submit(passes, path) for name, path in AGENTS.items()}
+        newest = checks.submit(passes, "examples/agent.py", NEWEST)
+        passing["examples/agent.py passes check-agent with the newest websockets"] = newest
+        for what, check in passing.items():
+            check.result()
+            print(what, flush=True)
+            done += 1
+    checks = (example_answers, example_works_one_after_another, example_lives_through_a_proxy,
+              from_nothing_to_connected, messages_fit, examples_fit)
+    for check in checks:
         check()
         print(check.__doc__.splitlines()[0], flush=True)
         done += 1
