@@ -61,6 +61,7 @@ pub struct Engine<R: Request> {
     pub requests: Arc<Tally>,
     /// Takes what is to be said of agents that are rejected.
     pub rejected: Arc<Repeats>,
+    fights: Arc<Repeats>,
     /// Takes what is to be said of agents' messages that can't be used.
     pub odd: Arc<Repeats>,
     /// Writes what agents are told.
@@ -89,8 +90,15 @@ impl<R: Request> Engine<R> {
         let commands = Arc::new(commands);
         let odd = repeats("odd messages of agents");
         let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
-        let (commanded, told) = (commands.clone(), telling.clone());
-        let registry = Registry::new(config.heartbeat, names.clone(), commanded, told, alarm.clone());
+        let fights = repeats("agents that share a key");
+        let registry = Registry::new(
+            config.heartbeat,
+            names.clone(),
+            commands.clone(),
+            telling.clone(),
+            fights.clone(),
+            alarm.clone(),
+        );
         let registry = Arc::new(registry);
         let calls = Calls {
             now: outside.now,
@@ -144,6 +152,7 @@ impl<R: Request> Engine<R> {
             visitors,
             requests,
             rejected,
+            fights,
             odd,
             telling,
             failed,
@@ -162,6 +171,7 @@ impl<R: Request> Engine<R> {
             self.sweeper.tend(now),
             self.lines.tend(now),
             self.rejected.tend(now),
+            self.fights.tend(now),
             self.odd.tend(now),
             self.turned_away.tend(now),
             self.no_request.tend(now),

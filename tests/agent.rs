@@ -300,6 +300,23 @@ fn three_replacements_within_a_minute_are_told_as_two_agents_with_one_key() {
 }
 
 #[test]
+fn agents_that_fight_over_one_key_fill_no_log() {
+    let mut relay = Relay::start(&[]);
+    let connect = || Agent::connect(relay.address(), KEY).unwrap();
+    let mut last = connect();
+    for _ in 0..300 {
+        let next = connect();
+        drop(std::mem::replace(&mut last, next));
+    }
+    drop(last);
+    relay.stop();
+    let log = relay.rest_of_log();
+    assert!(log.contains("share one key"), "{log}");
+    assert!(log.contains("connected again, while two share its key"), "{log}");
+    assert!(log.lines().count() < 40, "{} lines", log.lines().count());
+}
+
+#[test]
 fn an_agent_that_ignores_its_replacement_is_cut_off() {
     let relay = Relay::start(&[]);
     let mut deaf = relay.agent();
@@ -425,7 +442,7 @@ fn agents_leave_nothing_behind() {
     relay.line("Agent disconnected");
     let (threads, descriptors) = (relay.figure("Threads"), relay.descriptors());
     for _ in 0..100 {
-        drop(relay.agent());
+        drop(Agent::connect(relay.address(), KEY));
         let _ = Agent::connect(relay.address(), "wrong");
     }
     // tiny_http keeps idle threads for 5 s.

@@ -27,8 +27,13 @@ pub trait Wire: Send + Sync {
     /// The connection is broken.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Ends the connection both ways at once.
+    /// Ends the connection both ways at once: what was sent and has not arrived is thrown away.
     fn shut(&self);
+
+    /// Ends the connection both ways: what was sent still arrives.
+    fn finish(&self) {
+        self.shut();
+    }
 
     /// Has [`Outbox::go_on`] called as soon as the socket takes more, and [`Outbox::cut`] if it doesn't.
     /// Returns whether it can be waited for: too many others may be.
@@ -124,6 +129,12 @@ impl Outbox {
     /// Ends the connection at once. `why` is for the log.
     pub fn cut(&self, why: &str) {
         self.break_off(&mut self.lock(), why);
+    }
+
+    /// Takes nothing any more, and ends the connection behind what was sent.
+    pub fn finish(&self) {
+        self.lock().closed = true;
+        self.wire.finish();
     }
 
     /// Takes nothing any more: the connection is over.

@@ -82,13 +82,16 @@ impl Reader {
             match socket.read() {
                 Ok(message) => {
                     if let Some(farewell) = self.take(message, Instant::now()) {
-                        break farewell;
+                        // Confirms the agent's close; an error only says that the connection is over.
+                        let _ = socket.flush();
+                        self.leave(&farewell, Instant::now());
+                        // RFC 6455, 5.5.1: both have closed, and the server closes the connection at once.
+                        return self.link.outbox.finish();
                     }
                 }
                 Err(error) => break self.refuse(&error),
             }
         };
-        // Confirms the agent's close; an error only says that the connection is over.
         let _ = socket.flush();
         self.leave(&why, Instant::now());
         if self.link.outbox.why().is_some() {
@@ -217,5 +220,86 @@ fn farewell(frame: Option<CloseFrame>) -> String {
     match frame {
         Some(frame) => format!("it closed the link with {} {}", frame.code, quoted(&frame.reason)),
         None => "it closed the link".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::agents::outbox::{Outbox, Wire};
+    use crate::agents::telling::Telling;
+    use crate::commands::under_way::LinkId;
+    use crate::config::agents::{AgentId, Names};
+    use crate::upkeep::clock::alarm;
+    use crate::upkeep::tally::Tally;
+
+    /// A socket that takes everything; tells what came last and how it ended.
+    #[derive(Clone, Default)]
+    struct MadeUp(Arc<Mutex<(Vec<u8>, Vec<&'static str>)>>);
+
+    impl Wire for MadeUp {
+        fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn shut(&self) {
+            self.0.lock().unwrap().1.push("shut");
+        }
+
+        fn finish(&self) {
+            self.0.lock().unwrap().1.push("finish");
+        }
+
+        fn await_room(&self, _: &Arc<Outbox>) -> bool {
+            true
+        }
+    }
+
+    /// What an agent sends, which then leaves its side open.
+    struct Sent(VecDeque<u8>);
+
+    impl Read for Sent {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            assert!(!self.0.is_empty(), "the relay waits for more");
+            self.0.read(buffer)
+        }
+    }
+
+    fn reader() -> (Reader, MadeUp) {
+        let (alarm, _) = alarm();
+        let odd = Arc::new(Repeats::new("things", log::Level::Warn, alarm.clone()));
+        let lines = Arc::new(Tally::new("things", log::Level::Info, alarm.clone()));
+        let commands =
+            Arc::new(Commands::new("a".into(), Names::default(), lines, alarm.clone(), true));
+        let telling = Arc::new(Telling::new(None, odd.clone()));
+        let heartbeat = Duration::from_secs(20);
+        let (names, fights) = (Names::default(), odd.clone());
+        let registry = Registry::new(heartbeat, names, commands.clone(), telling, fights, alarm);
+        let (wire, id) = (MadeUp::default(), LinkId::new(AgentId::DEFAULT, 0));
+        let link = Link::new(id, "peer".into(), Box::new(wire.clone()), Format::First, Instant::now());
+        link.outbox.open();
+        (Reader::new(Arc::new(link), Arc::new(registry), commands, odd), wire)
+    }
+
+    #[test]
+    fn once_both_have_closed_the_connection_is_closed_at_once() {
+        // A masked Close of the agent's, without a code.
+        let close = [0x88, 0x80, 0, 0, 0, 0];
+        for relay_closes in [false, true] {
+            let (mut reader, wire) = reader();
+            if relay_closes {
+                reader.link.close(CloseCode::Away, "going away", "a test");
+            }
+            reader.read(Sent(close.into()));
+            let (sent, ends) = &*wire.0.lock().unwrap();
+            assert_eq!((sent[0], &ends[..]), (0x88, &["finish"][..]), "{relay_closes}");
+            let closes = sent.iter().filter(|byte| **byte == 0x88).count();
+            assert_eq!(closes, 1, "{sent:?}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::commands::{Commands, Why};
 use crate::config::agents::{AgentId, Names};
 use crate::config::credentials::Shown;
 use crate::upkeep::clock::Alarm;
+use crate::upkeep::repeats::Repeats;
 
 /// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
 pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
@@ -54,6 +55,8 @@ pub struct Registry {
     names: Names,
     commands: Arc<Commands>,
     telling: Arc<Telling>,
+    /// Takes what is to be said of agents that fight over one key.
+    fights: Arc<Repeats>,
     alarm: Alarm,
     state: Mutex<State>,
     /// Ends when every reader thread has.
@@ -68,12 +71,13 @@ struct State {
 
 impl Registry {
     /// None of the agents called `names` is here yet. They will be pinged every `heartbeat`, and told the time by
-    /// `telling`.
+    /// `telling`; `fights` is told of those that share a key.
     pub fn new(
         heartbeat: Duration,
         names: Names,
         commands: Arc<Commands>,
         telling: Arc<Telling>,
+        fights: Arc<Repeats>,
         alarm: Alarm,
     ) -> Self {
         let (running, readers) = bounded(0);
@@ -86,7 +90,7 @@ impl Registry {
             often: (REPLACED_OFTEN, REPLACED_WINDOW),
         };
         let state = State { roster: Roster::new(bounds), running: Some(running) };
-        Self { silence, names, commands, telling, alarm, state: Mutex::new(state), readers }
+        Self { silence, names, commands, telling, fights, alarm, state: Mutex::new(state), readers }
     }
 
     /// Returns the agent's link.
@@ -163,19 +167,24 @@ impl Registry {
         let running = state.running.clone()?;
         let Shown { agent, position, of } = shown;
         let whose = self.whose(agent);
-        log::info!("Agent{whose} connected from {} with key {position} of {of}", link.peer);
+        let peer = link.peer.clone();
+        let is_fought_over = state.roster.is_fought_over(agent, now);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
         drop(state);
+        match is_fought_over {
+            false => log::info!("Agent{whose} connected from {peer} with key {position} of {of}"),
+            true => self.fights.say(format!("Agent{whose} connected again, while two share its key")),
+        }
         if let Some(old) = replaced {
             old.close(CloseCode::from(REPLACED), "replaced", "a newer connection replaced it");
             self.await_close(old.clone(), now);
             self.commands.lose(old.id, now);
         }
         if often {
-            log::warn!(
+            self.fights.say(format!(
                 "The agent{whose} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
                  share one key. Stop one of them, or give it an entry of its own in AGENTS"
-            );
+            ));
         }
         self.alarm.ring();
         Some(running)
@@ -197,7 +206,10 @@ impl Registry {
         self.commands.lose(link.id, now);
         let ended_by_relay = link.outbox.why();
         let (whose, why) = (self.whose(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
-        log::info!("Agent{whose} disconnected ({}): {why}", link.peer);
+        match ended_by_relay.is_some() && self.lock().roster.is_fought_over(link.id.agent, now) {
+            false => log::info!("Agent{whose} disconnected ({}): {why}", link.peer),
+            true => log::debug!("Agent{whose} disconnected ({}): {why}", link.peer),
+        }
         if was_an_agents && ended_by_relay.is_some() {
             self.await_close(link.clone(), now);
         }

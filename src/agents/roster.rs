@@ -34,6 +34,8 @@ struct Agent<L> {
     current: Option<(L, Instant)>,
     /// When its links were replaced lately.
     replaced: Vec<Instant>,
+    /// When they were last replaced often.
+    often: Option<Instant>,
 }
 
 /// What a new link has changed.
@@ -83,7 +85,7 @@ impl<L: Clone + PartialEq> Roster<L> {
     pub fn join(&mut self, id: AgentId, link: L, now: Instant) -> Joined<L> {
         let (often, window) = self.bounds.often;
         let place = self.agents.iter().position(|agent| agent.id == id).unwrap_or_else(|| {
-            self.agents.push(Agent { id, current: None, replaced: Vec::new() });
+            self.agents.push(Agent { id, current: None, replaced: Vec::new(), often: None });
             self.agents.len() - 1
         });
         let agent = &mut self.agents[place];
@@ -94,10 +96,17 @@ impl<L: Clone + PartialEq> Roster<L> {
             agent.replaced.retain(|at| now.saturating_duration_since(*at) < window);
             if agent.replaced.len() >= often {
                 agent.replaced.clear();
+                agent.often = Some(now);
                 is_often = true;
             }
         }
         Joined { replaced: old, often: is_often }
+    }
+
+    /// Whether an agent's links have been replaced often within the window: two fight over one key.
+    pub fn is_fought_over(&self, id: AgentId, now: Instant) -> bool {
+        let often = self.agents.iter().find(|agent| agent.id == id).and_then(|agent| agent.often);
+        often.is_some_and(|at| now.saturating_duration_since(at) < self.bounds.often.1)
     }
 
     /// The link is nobody's any more. Returns whether it was an agent's until now.
@@ -200,7 +209,14 @@ mod tests {
         assert!(!often(&mut roster, 2, now + 59 * SECOND));
         assert!(!often(&mut roster, 3, now + 60 * SECOND), "the first is forgotten");
         assert!(often(&mut roster, 4, now + 61 * SECOND));
+        assert!(
+            roster.is_fought_over(A, now + 61 * SECOND) && !roster.is_fought_over(B, now + 61 * SECOND)
+        );
         assert!(!often(&mut roster, 5, now + 62 * SECOND), "it was told");
+        assert!(
+            roster.is_fought_over(A, now + 120 * SECOND)
+                && !roster.is_fought_over(A, now + 121 * SECOND)
+        );
     }
 
     #[test]

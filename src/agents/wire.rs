@@ -43,6 +43,10 @@ impl Wire for SocketWire {
         sockets::throw_away(&self.socket);
     }
 
+    fn finish(&self) {
+        sockets::shut(&self.socket);
+    }
+
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool {
         let until = Instant::now() + AGENT_SEND_TIMEOUT;
         let unsent = Unsent { socket: self.socket.clone(), outbox: outbox.clone(), until };
