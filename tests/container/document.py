@@ -39,7 +39,7 @@ class Document:
         if len(blocks) + shown + configs != fences:
             raise ValueError(f"{path.name} has a code block that the test does not know")
         # The rows of the table of errors, by what is seen.
-        _, _, table = self.text.partition("## When something is wrong")
+        _, _, table = self.text.partition("## Common Errors and Solutions")
         self.rows = {
             row.split(" | ")[0].removeprefix("| `").removesuffix("`"): False
             for row in table.splitlines()

@@ -635,7 +635,7 @@ def remove(world: World):
 def idle_begins(world: World):
     """A second relay, whose agent will hear nothing but the relay's own pings for 5 minutes."""
     override = world.work / "idle.yml"
-    override.write_text(f"services:\n  relay:\n    container_name: {MARK}-idle\n")
+    override.write_text(f"services:\n  {RELAY}:\n    container_name: {MARK}-idle\n")
     world.compose("-p", "idle", "-f", "docker-compose.yml", "-f", override, "up", "-d", "--no-build")
     proxy = world.proxy("proxy-idle", relay=f"{MARK}-idle")
     agent = world.idle_agent = world.agent(proxy, PINGS="off")

@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef" * 4
 KEY = "fedcba9876543210" * 4
 DEFAULTS = {
+    "LISTEN_ADDR": ":8080",
     "WEBHOOK_SECRET": "open",
     "ALICE_USER_IDS": "any",
     "ALICE_SKILL_ID": "any",
@@ -28,6 +29,7 @@ DEFAULTS = {
     "SMART_HOME_DEVICES": "built-in",
 }
 VALUES = {
+    "LISTEN_ADDR": "0.0.0.0:9090",
     "WEBHOOK_SECRET": SECRET,
     "ALICE_USER_IDS": "6C91DA,7D02EB",
     "ALICE_SKILL_ID": "3ad36498-f5rd",
@@ -89,7 +91,7 @@ class DockerCompose(Tool):
             assert "API_KEY has no value" in done.stderr, done.stderr
             return None
         assert "WARN" not in done.stderr, done.stderr
-        service = yaml.safe_load(done.stdout)["services"]["relay"]
+        service = yaml.safe_load(done.stdout)["services"]["home-alice-relay"]
         self.image = service["image"]
         return service["environment"]
 
