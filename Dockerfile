@@ -14,8 +14,8 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 # The dependencies, in a layer that a change of the relay's own source leaves alone.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
-    && echo 'fn main() {}' | tee src/main.rs > benches/roundtrip.rs \
-    && touch src/lib.rs \
+    && echo '//! Nothing yet.' > src/lib.rs \
+    && printf '//! Nothing yet.\nfn main() {}\n' | tee src/main.rs > benches/roundtrip.rs \
     && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
 # Cargo rebuilds what is newer than the last build, and COPY keeps the older times of the checkout.
@@ -34,7 +34,9 @@ COPY LICENSE THIRD-PARTY-NOTICES /
 COPY --from=builder /passwd /etc/passwd
 COPY --from=builder /home-alice-relay /home-alice-relay
 USER relay
-ENV LISTEN_ADDR=:8080
+# The second tells any program that this is a container; the relay then warns of an address that only the
+# container reaches.
+ENV LISTEN_ADDR=:8080 container=docker
 EXPOSE 8080
 # There is no shell here: the program checks itself.
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \

@@ -24,6 +24,16 @@
 //! **Who keeps time.** The clock's thread alone calls `Engine::tend`, which asks every part what is due.
 //! Parts are told the time and never ask for it; one that needs an earlier look rings the alarm.
 //!
+//! **Where channels are, and where not.** Between two threads of which one waits for the other: a request
+//! that is ready for a worker (`http::connections`), a slow socket for the thread that waits for it
+//! (`net::slow`), lines for the log (`upkeep::log`), the clock's alarm, the program's end, and what is to be
+//! waited for at a stop: the readers (`agents::registry`), answers that are owed (`http::owed`). All are
+//! crossbeam's, and bounded. A command and its answer are *not* paired by a channel, but in a table under one
+//! lock (`commands::table`): a channel of each turn's own would hold a worker until the answer comes, while
+//! four things can end a command: an answer, its deadline, a link that breaks, the program's end. Under one
+//! lock exactly one of them takes it, and a command whose turn is over changes to the late ones without a
+//! moment in which it is in neither or in both.
+//!
 //! # The rooms
 //!
 //! Each uses only those below it.

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, COME_TIMEOUT, Config, Credentials, Desk, End, Ends, ListenAddr, MAX_WAIT,
-    Pass, Relay, StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, COME_TIMEOUT, Config, Desk, End, Ends, ListenAddr, MAX_WAIT, Pass, Relay,
+    StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -179,7 +179,7 @@ fn serve() -> ExitCode {
             return if is_unusable { ExitCode::from(UNUSABLE) } else { ExitCode::FAILURE };
         }
     };
-    introduce(&config.credentials, &relay);
+    introduce(&config, &relay);
     let code = match ended.recv() {
         Ok(End::Asked) | Err(_) => {
             relay.stop();
@@ -200,7 +200,8 @@ fn serve() -> ExitCode {
 }
 
 /// Tells what the user must know about who is let in.
-fn introduce(credentials: &Credentials, relay: &Relay) {
+fn introduce(config: &Config, relay: &Relay) {
+    let credentials = &config.credentials;
     if let AgentKeys::Generated(key) = &credentials.keys {
         // Behind what the log has said, though it is not a part of it.
         flush_log();
@@ -212,6 +213,9 @@ fn introduce(credentials: &Credentials, relay: &Relay) {
             key.reveal()
         ));
         log::warn!("The agent's key changes at every start: set API_KEY to keep one");
+    }
+    if let Some(doubt) = config.listen.doubt(std::env::var_os("container").as_deref()) {
+        log::warn!("{doubt}");
     }
     Config::misspelt().iter().for_each(|warning| log::warn!("{warning}"));
     credentials.doubts().iter().for_each(|doubt| log::warn!("{doubt}"));

@@ -15,6 +15,7 @@ const CODE: [&str; 3] = [
 ];
 const COMPOSE: &str = include_str!("../docker-compose.yml");
 const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
+const HOST_PORT: &str = include_str!("../deploy/host-port.yml");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const ENV: &str = include_str!("../.env.example");
 const PROXY: &str = include_str!("../deploy/npm-advanced.conf");
@@ -61,9 +62,7 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
             }
         };
         must(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "README's table");
-        if name == "LISTEN_ADDR" {
-            must(DOCKERFILE.contains("ENV LISTEN_ADDR="), "Dockerfile");
-        } else if name.ends_with("_FILE") {
+        if name.ends_with("_FILE") {
             must(SECRET_FILES.contains(&format!("{name}: /files/")), "deploy/secret-files.yml");
         } else {
             must(ENV.contains(&format!("{name}=")), ".env.example");
@@ -72,6 +71,22 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("; "));
+}
+
+#[test]
+fn service_container_image_and_port_are_called_the_same_everywhere() {
+    let service = between(COMPOSE, "\nservices:\n  ", ":\n");
+    assert_eq!(service, env!("CARGO_PKG_NAME"));
+    assert_eq!(between(COMPOSE, "container_name: ", "\n"), service);
+    assert_eq!(between(COMPOSE, "${RELAY_IMAGE:-", "}"), service);
+    for (file, text) in [("secret-files.yml", SECRET_FILES), ("host-port.yml", HOST_PORT)] {
+        assert_eq!(between(text, "\nservices:\n  ", ":\n"), service, "{file}");
+    }
+    let listen = between(COMPOSE, "${LISTEN_ADDR-", "}");
+    assert_eq!(between(ENV, "#LISTEN_ADDR=", "\n"), listen);
+    assert!(DOCKERFILE.contains(&format!("\nENV LISTEN_ADDR={listen} ")));
+    assert_eq!(format!(":{}", between(DOCKERFILE, "EXPOSE ", "\n")), listen);
+    assert!(HOST_PORT.contains(&format!("\"127.0.0.1:8080{listen}\"")));
 }
 
 #[test]

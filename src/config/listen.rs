@@ -1,5 +1,6 @@
 //! Where to listen.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -19,6 +20,23 @@ pub struct ListenAddr {
 impl Default for ListenAddr {
     fn default() -> Self {
         Self { host: Some(Ipv4Addr::LOCALHOST.into()), port: 8080 }
+    }
+}
+
+impl ListenAddr {
+    /// Returns a warning when no proxy can reach this address, with the line that cures it: in a container the
+    /// loopback address is the container's own. `container` is the variable of that name, by which images and
+    /// engines tell a program that it is in one (systemd.io/CONTAINER_INTERFACE).
+    pub fn doubt(&self, container: Option<&OsStr>) -> Option<String> {
+        let is_in_container = container.is_some_and(|name| !name.is_empty());
+        (is_in_container && self.host.is_some_and(|host| host.is_loopback())).then(|| {
+            format!(
+                "LISTEN_ADDR is {self}: in a container that is the container itself, which no proxy outside \
+                 reaches. Write LISTEN_ADDR=:{} into .env, unless the container shares the server's network \
+                 (network_mode: host)",
+                self.port
+            )
+        })
     }
 }
 
@@ -61,6 +79,21 @@ impl fmt::Display for ListenAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_container_an_address_that_is_only_its_own_is_doubted_with_the_line_to_write() {
+        let doubt = |address: &str, container: Option<&str>| {
+            address.parse::<ListenAddr>().unwrap().doubt(container.map(OsStr::new))
+        };
+        for own in ["127.0.0.1:8081", "localhost:8081", "[::1]:8081", "127.9.9.9:8081"] {
+            let said = doubt(own, Some("docker")).expect(own);
+            assert!(said.contains("Write LISTEN_ADDR=:8081 into .env"), "{said}");
+            assert_eq!((doubt(own, None), doubt(own, Some(""))), (None, None), "{own}");
+        }
+        for reached in [":8080", "0.0.0.0:8080", "[::]:8080", "172.18.0.2:8080"] {
+            assert_eq!(doubt(reached, Some("docker")), None, "{reached}");
+        }
+    }
 
     #[test]
     fn listen_addresses_are_read_and_written_the_same_way() {

@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
+import design
 import from_nothing
 import old_machines
 import option3
@@ -12,7 +13,7 @@ import several
 import smart_home
 import systemd
 import trouble
-from world import World
+from world import NEWEST, OLD, World
 
 
 def checks(world: World, tools: Path, agent_binary: Path):
@@ -43,6 +44,14 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.fault(world, proxy)
     with report.check("nginx reloaded and restarted"):
         option3.proxy_restarts(world, proxy)
+    for compose in (NEWEST, OLD):
+        with report.check(f"the design's commands, on {compose}"):
+            design.commands(world, proxy, compose)
+        with report.check(f"over from the service's former name, on {compose}"):
+            design.former_name(world, proxy, compose)
+    with report.check("the main deployment again"):
+        world.up(build=True)
+        proxy.healthy(connected=False)
     with report.check("updating and rolling back under load"):
         option3.update(world, proxy)
     with report.check("only the owner"):
@@ -73,22 +82,50 @@ def checks(world: World, tools: Path, agent_binary: Path):
         option3.idle_ends(world, idle)
     with report.check("removed again"):
         option3.remove(world)
+        option3.cache_is_emptied(world)
     with report.check("all that DEPLOYMENT.md says was run or seen"):
         never = world.document.never_seen()
         assert not never, never
 
 
+def today(world: World, tools: Path):
+    """What an engine of today, with the containerd image store and BuildKit, does otherwise than Debian 12's."""
+    report = world.report
+    with report.check("the compose file is sound, and says what is missing"):
+        option3.compose_file(world, str(tools / "check-jsonschema"))
+    with report.check("from nothing to a running relay"):
+        option3.start(world)
+    with report.check("what is in the image"):
+        option3.image(world)
+    proxy = world.proxy("proxy")
+    with report.check(f"the design's commands, on {NEWEST}"):
+        design.commands(world, proxy, NEWEST)
+    with report.check(f"over from the service's former name, on {NEWEST}"):
+        design.former_name(world, proxy, NEWEST)
+    with report.check("updating and rolling back under load"):
+        world.up(build=True)
+        option3.update(world, proxy)
+    with report.check("Compose 1.29 on an engine that it does not know"):
+        trouble.old_compose_on_a_new_engine(world, stand_in=False)
+    with report.check("removed again, with BuildKit's cache"):
+        option3.remove(world)
+        option3.cache_is_emptied(world)
+
+
 def main() -> int:
-    work, tools, agent_binary = (Path(argument) for argument in sys.argv[1:4])
+    work, tools, agent_binary, newest = (Path(argument) for argument in sys.argv[1:5])
     # The time limit of `run` ends this with what has been made taken away again.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("the time is over"))
-    world = World(work, str(tools / "python"))
+    world = World(work, str(tools / "python"), str(newest))
     try:
         with world.report.check("the machine image, the network, an authority"):
             world.prepare()
             from_nothing.npm(world)
         if not world.report.failed:
-            checks(world, tools, agent_binary)
+            if sys.argv[5:] == ["--today"]:
+                today(world, tools)
+            else:
+                checks(world, tools, agent_binary)
     finally:
         with world.report.check("torn down: no container, network or image is left"):
             left = world.clean()

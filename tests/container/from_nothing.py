@@ -18,6 +18,11 @@ def machine(*commands: str, options=()) -> str:
     return docker("run", "--rm", *options, MACHINE, "bash", "-euc", "\n".join(("mkdir -p /usr/local/bin", *commands)))
 
 
+def program(path: str, text: str) -> str:
+    """The command that puts a shell script there."""
+    return f"printf '%s\\n' '#!/bin/sh' '{text}' > {path}; chmod 755 {path}"
+
+
 def npm(world: World):
     """NPM is there, but for its image, and has made its network. Its ports are this machine's, so it is not started."""
     if not docker("images", "-q", NPM):
@@ -26,7 +31,7 @@ def npm(world: World):
         (stand_in / "Dockerfile").write_text(f'FROM {MACHINE}\nCMD ["sleep", "infinity"]\n')
         docker("build", "-q", "-t", NPM, stand_in)
     world.do("npm", cwd=world.work, times=2, change=("docker-compose up -d", "docker-compose up --no-start"))
-    container = run("docker-compose", "ps", "-q", cwd=world.work / "nginx", env=world.environment).stdout.strip()
+    container = run("docker-compose", "ps", "-aq", cwd=world.work / "nginx", env=world.environment).stdout.strip()
     told = json.loads(docker("inspect", container))[0]
     ports = {port: told["HostConfig"]["PortBindings"][f"{port}/tcp"][0]["HostIp"] for port in (80, 443, 81)}
     assert ports == {80: "", 443: "", 81: "127.0.0.1"}, ports
@@ -44,16 +49,25 @@ def npm(world: World):
 def server(world: World):
     """The other commands before the relay's own."""
     block = world.document.block
-    docker_of_today = "printf '#!/bin/sh\\necho \"$@\"\\n' > /usr/bin/docker; chmod 755 /usr/bin/docker"
-    said = machine("if command -v docker-compose; then exit 9; fi", docker_of_today, block("compose"), block("compose"),
-                   "docker-compose up -d --build")  # fmt: skip
-    assert said == "compose up -d --build", said
-    # Debian 12's has no such plugin: there the name must stay free for the package that brings it.
-    without = "printf '#!/bin/sh\\nexit 1\\n' > /usr/bin/docker; chmod 755 /usr/bin/docker"
-    left = machine(without, block("compose"), "ls /usr/local/bin")
-    assert left == "", left
-    its_own = "printf '#!/bin/sh\\necho mine\\n' > /usr/bin/docker-compose; chmod 755 /usr/bin/docker-compose"
-    assert machine(its_own, block("compose"), "docker-compose") == "mine", "it replaced the one that is there"
+    twice = (block("compose"), block("compose"))
+    ask = ("docker-compose up -d --build", "ls /usr/local/bin")
+    plugin = program("/usr/bin/docker", 'if [ "$2" = version ]; then echo Docker Compose version v2; else echo "$@"; fi')
+    without_plugin = program("/usr/bin/docker", "exit 1")
+    # Neither name is there; then Debian 12's way to come to it, where the name must stay free for the package.
+    said = machine("if command -v docker-compose; then exit 9; fi", plugin, *twice, *ask)
+    assert said == "compose up -d --build\ndocker-compose", said
+    assert machine(without_plugin, *twice, "ls /usr/local/bin") == ""
+    # An old one beside the plugin, in Debian's folder and where it was put by hand: it is kept by another name.
+    for place, left in (("/usr/bin", "docker-compose"), ("/usr/local/bin", "docker-compose\ndocker-compose-v1")):
+        old = program(f"{place}/docker-compose", "echo docker-compose version 1.29.2, build unknown")
+        said = machine(old, "docker-compose version", plugin, *twice, *ask)
+        assert said == f"docker-compose version 1.29.2, build unknown\ncompose up -d --build\n{left}", said
+        # Without the plugin it is the one that works.
+        said = machine(old, without_plugin, *twice, "docker-compose up -d --build")
+        assert said == "docker-compose version 1.29.2, build unknown", said
+    # One of today stays.
+    its_own = program("/usr/bin/docker-compose", "echo Docker Compose version 2.26.1-4")
+    assert machine(its_own, plugin, *twice, "ls /usr/local/bin") == "", "it replaced the one that is there"
 
     world.document.is_told("name", machine(block("name"), options=("--add-host", f"{DOMAIN}:{ADDRESS}")))
 
@@ -63,6 +77,12 @@ def server(world: World):
     (programs / "apt-get").write_text('#!/bin/sh\ncase "$1" in update) exit 0 ;; esac\nexec /usr/bin/apt-get --simulate "$@"\n')
     (programs / "apt-get").chmod(0o755)
     world.do("packages", cwd=world.work, times=2, path=programs)
+    # Where `docker` is a package of its own, as in Debian 13, it is among them.
+    (programs / "apt-cache").write_text("#!/bin/sh\necho 'docker-cli - Linux container runtime -- client'\n")
+    (programs / "apt-cache").chmod(0o755)
+    (programs / "apt-get").write_text('#!/bin/sh\necho "$@"\n')
+    said = world.do("packages", cwd=world.work, path=programs).stdout
+    assert said.endswith(" ca-certificates docker-cli\n"), said
 
 
 def host_port(world: World):

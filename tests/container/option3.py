@@ -38,27 +38,32 @@ def compose_file(world: World, schema_checker: str):
         world.document.row_is_seen(sentence, refused.stdout)
     assert not docker("ps", "-aq", "--filter", f"name=^{RELAY}$")
     (world.clone / ".env").write_text(example.read_text())
-    config = world.compose("config").stdout
-    assert "WARN" not in config, config
+    for old in (False, True):
+        config = world.compose("config", old=old).stdout
+        assert not warnings(config), config
     for file in ("docker-compose.yml", *sorted(path.relative_to(world.clone) for path in (world.clone / "deploy").glob("*.yml"))):
         run(schema_checker, "--builtin-schema", "vendor.compose-spec", world.clone / file)
     run("rm", "-rf", world.clone)
     world.report.figure("docker-compose config, published schema", "clean")
-    for name, command in (
-        ("BuildKit", ("docker", "buildx", "version")),
-        ("Compose v2", ("docker", "compose", "version")),
-    ):
-        present = run(*command, check=False).returncode == 0
-        world.report.figure(name, "present, tried below" if present else "not on this machine: not tried")
+    has_buildx = run("docker", "buildx", "version", check=False).returncode == 0
+    world.report.figure("BuildKit", "present, tried below" if has_buildx else "not on this machine: see tests/container/today")
+    world.report.figure("Compose", run("docker-compose", "version", "--short", env=world.environment).stdout.strip())
+    world.report.figure("engine", docker("version", "--format", "{{.Server.Version}}"))
 
 
-def build(world: World):
+def warnings(printed: str) -> list[str]:
+    """What Compose warns of, but for the builder, which is the machine's."""
+    lines = [line for line in printed.splitlines() if "WARN" in line or "level=warning" in line or "warning:" in line]
+    return [line for line in lines if "buildx" not in line]
+
+
+def start(world: World):
     """From nothing to a running relay, as the document says it."""
     begun = time.monotonic()
     world.do("option 3 settings", cwd=world.work)
     printed = world.do("option 3 up", timeout=600).stdout
     world.report.figure("clone, build and up, from nothing", f"{time.monotonic() - begun:.0f} s")
-    assert "WARN" not in printed, printed
+    assert not warnings(printed), printed
     assert (world.clone / ".env").stat().st_mode & 0o077 == 0, "others can read .env"
     # Pasted again, in that folder and in the one above it: nothing is cloned or made anew.
     made = (world.clone / ".env").read_text() + "NPM_NETWORK=nginx_default\n"
@@ -68,6 +73,12 @@ def build(world: World):
         assert (world.clone / ".env").read_text() == made
     world.do("option 3 up", timeout=600)
     assert not (world.clone / RELAY).exists()
+    world.do("status")
+
+
+def build(world: World):
+    """From nothing to a running relay, as the document says it; and how it is built again."""
+    start(world)
     # A checkout with a full target/, and a change of the relay's own source.
     (world.clone / "target").mkdir()
     with open(world.clone / "target" / "full", "wb") as full:
@@ -121,7 +132,10 @@ def image(world: World):
         "StartPeriod": 5 * 10**9,
         "Retries": 3,
     }, config["Healthcheck"]
-    labels = {label.removeprefix("org.opencontainers.image.") for label in config["Labels"]}
+    # Compose adds which builder it was.
+    labels = {label.removeprefix("org.opencontainers.image.") for label in config["Labels"]} - {
+        "com.docker.compose.image.builder"
+    }
     # The version's one place is Cargo.toml.
     assert labels == {"title", "description", "licenses"}, labels
     world.report.figure("in the image", f"{', '.join(sorted(files))}; user {config['User']}")
@@ -632,11 +646,25 @@ def remove(world: World):
     world.report.figure("removed", "container, images and folder are gone")
 
 
+def cache_is_emptied(world: World):
+    """What BuildKit left behind, if it built here, is gone."""
+    before = docker("system", "df", "--format", "{{.Type}}: {{.Size}}")
+    world.do("builder prune", cwd=world.work, times=2, timeout=120)
+    after = docker("system", "df", "--format", "{{.Type}}: {{.Size}}")
+    cache = [re.search("Build Cache: (.*)", told)[1] for told in (before, after)]
+    assert cache[1] == "0B", after
+    world.report.figure("the builder's cache, before and after", " and ".join(cache))
+
+
 def idle_begins(world: World):
     """A second relay, whose agent will hear nothing but the relay's own pings for 5 minutes."""
-    override = world.work / "idle.yml"
-    override.write_text(f"services:\n  relay:\n    container_name: {MARK}-idle\n")
-    world.compose("-p", "idle", "-f", "docker-compose.yml", "-f", override, "up", "-d", "--no-build")
+    text = (world.clone / "docker-compose.yml").read_text()
+    # Its service has another name as well: both are names of the container in the network.
+    for name in (f"  {RELAY}:\n", f"container_name: {RELAY}\n"):
+        assert name in text
+        text = text.replace(name, name.replace(RELAY, f"{MARK}-idle"))
+    (world.work / "idle.yml").write_text(text)
+    world.compose("-p", "idle", "--project-directory", world.clone, "-f", world.work / "idle.yml", "up", "-d", "--no-build")
     proxy = world.proxy("proxy-idle", relay=f"{MARK}-idle")
     agent = world.idle_agent = world.agent(proxy, PINGS="off")
     connected = agent.expect("connected", 20)["at"]

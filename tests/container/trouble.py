@@ -42,25 +42,57 @@ def table(world: World, proxy):
     row("Restarting (2) …", state)
     world.compose("stop")
 
-    # A line that is none; no such program; too little memory; an address that isn't there.
+    # What a Compose can't read, and what it reads otherwise.
+    for broken in (env_before.replace("WEBHOOK_SECRET=", 'WEBHOOK_SECRET="'), f"{env_before}a line that is none\n"):
+        env.write_text(broken)
+        for subcommand in (("up", "-d", "--no-build"), ("stop",), ("down",), ("logs",)):
+            refused = world.compose(*subcommand, check=False)
+            assert refused.returncode != 0, refused
+            row("failed to read …/.env: line …: …", refused.stdout)
+    env.write_text(env_before.replace("API_KEY=", "API_KEY=a$b"))
+    printed = world.compose("config").stdout
+    row("variable is not set. Defaulting to a blank string.", printed)
+    assert re.search("^ *API_KEY: a$", printed, re.M), printed
     env.write_text(env_before.replace("WEBHOOK_SECRET=", "WEBHOOK_SECRET: "))
-    printed = world.compose("config")
+    printed = world.compose("config", old=True)
     row("Python-dotenv could not parse statement starting at line …", printed.stdout)
     assert re.search("^ *WEBHOOK_SECRET: open$", printed.stdout, re.M), printed.stdout
     env.write_text(env_before)
+    old_compose_on_a_new_engine(world)
+
+    # No such program; too little memory; an address that isn't there.
     nothing_here = {**world.environment, "PATH": "/nonexistent"}
     row("docker-compose: command not found",
         run("/bin/bash", "-c", "docker-compose up -d", env=nothing_here, check=False).stdout)  # fmt: skip
+    row("docker: command not found",
+        run("/bin/bash", "-c", "docker network ls", env=nothing_here, check=False).stdout)  # fmt: skip
     killed = world.work / "killed"
     killed.write_text("#!/bin/sh\nkill -9 $$\n")
     killed.chmod(0o755)
     row("(signal: 9, SIGKILL: kill)",
         run("cargo", "build", "--locked", "--offline", cwd=world.clone, check=False,
             env={**world.environment, "RUSTC_WRAPPER": str(killed)}).stdout)  # fmt: skip
-    row("can't listen on … (LISTEN_ADDR): Cannot assign requested address (os error 99); this machine has no "
-        "such address: name one of its own, or wait until Docker's network is up",
+    row("can't listen on … (LISTEN_ADDR): … (os error 99); this machine has no such address: name one of its own, or wait "
+        "until Docker's network is up",
         docker("run", "--rm", "--name", f"{MARK}-nowhere", "-e", "LISTEN_ADDR=10.9.9.9:8080",
                "-e", f"API_KEY={world.key}", RELAY, check=False))  # fmt: skip
+
+    words_of_the_c_libraries(world)
+
+    # An address that the container alone reaches, and another port: the health check follows to both.
+    for address, started, reached in (("127.0.0.1:8080", "127.0.0.1:8080", False), (":9090", ":9090", True)):
+        env.write_text(f"{env_before}LISTEN_ADDR={address}\n")
+        world.up()
+        log = Log(RELAY, 0)
+        log.expect(f"Relay started on {started}", 20)
+        log.end()
+        docker("exec", RELAY, "/home-alice-relay", "healthcheck")
+        assert ("LISTEN_ADDR is" in log_of(RELAY)) != reached, log_of(RELAY)
+        if not reached:
+            row("LISTEN_ADDR is …: in a container that is the container itself, which no proxy outside reaches. "
+                "Write LISTEN_ADDR=:…", log_of(RELAY))  # fmt: skip
+            assert proxy.request("GET", "/health")[0] == 502
+    env.write_text(env_before)
 
     # No secret for the webhook: it runs, and warns.
     env.write_text(without)
@@ -92,6 +124,7 @@ def table(world: World, proxy):
     agent.end()
     row("Agent rejected from …: wrong or missing key; it must be the relay's API_KEY", log_of(RELAY))
     row("server rejected WebSocket connection: HTTP 401", refused)
+    world.document.case_is_made("Agent won't connect")
     status, _, body = proxy.request("GET", "/ws")
     assert status == 401, status
     row('{"error":"wrong or missing key; it must be the relay\'s API_KEY"}', body)
@@ -195,14 +228,19 @@ def table(world: World, proxy):
     row("Компьютер не на связи. Проверьте, включён ли он.", said)
 
     # The container does not run.
-    world.compose("stop")
     agent = world.agent(proxy)
+    agent.expect("connected", 20)
+    world.compose("stop")
+    agent.expect("disconnected", 20)
+    assert RELAY not in world.compose("ps").stdout
+    world.document.case_is_made("WebSocket disconnects")
     # For its first 10 s nginx knows the old address, and waits for it longer than the agent does.
     agent.wait(lambda one: "HTTP 502" in one.get("reason", ""), 60)
     row("server rejected WebSocket connection: HTTP 502", str(agent.seen))
     status, _, body = proxy.request("GET", "/health")
     assert status == 502, status
     row("502 Bad Gateway", body)
+    world.document.case_is_made("502 Bad Gateway in NPM")
     assert proxy.turn("громче")[0] == 502
     agent.end()
     nothing_leaks(world, proxy)
@@ -215,7 +253,46 @@ def table(world: World, proxy):
     status, _, _ = elsewhere.request("GET", "/health")
     assert status == 502, status
     row("home-alice-relay could not be resolved (3: Host not found)", log_of(elsewhere.name))
-    missing = world.compose("up", "-d", "--no-build", check=False, NPM_NETWORK="no-such-network")
-    assert missing.returncode != 0
-    row("… declared as external, but could not be found", missing.stdout)
+    world.document.case_is_made("NPM can't see container")
+    for old in (False, True):
+        missing = world.compose("up", "-d", "--no-build", check=False, old=old, NPM_NETWORK="no-such-network")
+        assert missing.returncode != 0
+        row("… declared as external, but could not be found", missing.stdout)
     assert "Please create the network manually" in missing.stdout, missing.stdout
+
+
+# Compose 1.29 sees of an image what an engine of version 26 or later tells: that field is gone.
+WITHOUT_THE_FIELD = """
+import docker.api.image
+told = docker.api.image.ImageApiMixin.inspect_image
+def inspect_image(self, image):
+    described = told(self, image)
+    described.pop("ContainerConfig", None)
+    return described
+docker.api.image.ImageApiMixin.inspect_image = inspect_image
+"""
+
+
+def old_compose_on_a_new_engine(world: World, stand_in=True):
+    """1.29 takes the relay down at a changed setting; the way out is the row's. The new engine may be stood in for."""
+    world.up()
+    folder = world.work / "without-the-field"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WITHOUT_THE_FIELD if stand_in else "")
+    failed = world.compose("up", "-d", "--no-build", old=True, check=False, PYTHONPATH=str(folder), LOG_LEVEL="debug")
+    assert failed.returncode != 0, failed.stdout
+    world.document.row_is_seen("KeyError: 'ContainerConfig'", failed.stdout)
+    assert docker("ps", "-q", "--filter", f"name={RELAY}$", "--filter", "status=running") == "", "it was not taken down"
+    world.compose("down", "--remove-orphans")
+    world.compose("up", "-d")
+    assert docker("ps", "-a", "--filter", f"name={RELAY}$", "--format", "{{.Names}}") == RELAY
+
+
+def words_of_the_c_libraries(world: World):
+    """What each calls the error of an address that isn't there."""
+    source = world.work / "words.c"
+    source.write_text('#include <stdio.h>\n#include <string.h>\nint main(void) { puts(strerror(99)); }\n')
+    for compiler, words in (("gcc", "Cannot assign requested address"), ("musl-gcc", "Address not available")):
+        run(compiler, "-o", world.work / "words", source)
+        assert run(world.work / "words").stdout == f"{words}\n"
+        assert f"`{words}`" in world.document.text, words

@@ -11,10 +11,18 @@ from harness import DOMAIN, HERE, MACHINE, MARK, NETWORK, RELAY, Events, Proxy, 
 REPOSITORY = HERE.parent.parent
 
 
+# The Composes; the first is the one that all is tested with.
+NEWEST, OLD = "newest", "1.29"
+
+
 class World:
-    def __init__(self, work: Path, python: str):
+    def __init__(self, work: Path, python: str, newest: str):
         self.work = work
         self.python = python
+        # Each Compose under the name that is pasted, in a folder of its own.
+        for version, program in ((NEWEST, newest), (OLD, "/usr/bin/docker-compose")):
+            (work / f"compose-{version}").mkdir()
+            (work / f"compose-{version}" / "docker-compose").symlink_to(program)
         self.document = Document(REPOSITORY / "DEPLOYMENT.md")
         self.report = Report(self.recover)
         self.clone = work / RELAY
@@ -32,10 +40,15 @@ class World:
         for name in ("WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE", "API_KEY", "API_KEY_FILE", "ALICE_USER_IDS",
                      "ALICE_SKILL_ID", "REPLY_TIMEOUT_MS", "AFTER_ONE_PHRASE", "LATE_ANSWERS", "HEARTBEAT_SECS",
                      "LOG_LEVEL", "AGENTS", "AGENT_NAME", "SMART_HOME_SECRET", "SMART_HOME_SECRET_FILE",
-                     "SMART_HOME_DEVICES", "NPM_NETWORK", "RELAY_IMAGE", "COMPOSE_FILE",
+                     "SMART_HOME_DEVICES", "LISTEN_ADDR", "NPM_NETWORK", "RELAY_IMAGE", "COMPOSE_FILE",
                      "COMPOSE_PROJECT_NAME"):  # fmt: skip
             self.environment.pop(name, None)
+        self.environment = self.environment_with(NEWEST)
         self.events = Events()
+
+    def environment_with(self, compose: str) -> dict:
+        """The environment in which `docker-compose` is this one."""
+        return {**self.environment, "PATH": f"{self.work}/compose-{compose}:{os.environ['PATH']}"}
 
     def prepare(self):
         """The machine image, a throw-away authority, and the repository to clone."""
@@ -92,7 +105,9 @@ class World:
         """Runs a block of the document in the clone, as it is written but for a `change` of one text for another, so many
         `times` in a row; returns the last run. `told`: it must print what the document shows. `path`: a folder of programs
         that stand in for others."""
-        environment = {**self.environment, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+        environment = dict(self.environment)
+        if path:
+            environment["PATH"] = f"{path}:{environment['PATH']}"
         if proxy:
             environment["CURL_HOME"] = str(proxy.curl_home(self.work))
         for _ in range(times):
@@ -105,15 +120,16 @@ class World:
             self.document.is_told(block, done.stdout)
         return done
 
-    def compose(self, *arguments, timeout=120, check=True, **more) -> subprocess.CompletedProcess:
-        environment = {**self.environment, **more}
+    def compose(self, *arguments, timeout=120, check=True, old=False, **more) -> subprocess.CompletedProcess:
+        """The newest Compose, or the `old` one, with `more` in its environment."""
+        environment = {**self.environment_with(OLD if old else NEWEST), **more}
         return run(
             "docker-compose", *arguments, cwd=self.clone, env=environment, timeout=timeout, check=check
         )
 
-    def up(self):
+    def up(self, build=False):
         """The relay, running; whatever was changed before."""
-        self.compose("up", "-d", "--no-build")
+        self.compose("up", "-d", "--build" if build else "--no-build")
 
     def recover(self):
         """What a failed check left behind must not fail the next one: its agents end, the relay runs."""
@@ -121,6 +137,8 @@ class World:
             if agent is not self.idle_agent:
                 agent.end()
         if (self.clone / ".env").exists():
+            # It may be that of another folder.
+            docker("rm", "-f", RELAY, check=False)
             self.compose("up", "-d", "--no-build", check=False)
 
     def images(self) -> set[str]:
@@ -143,7 +161,7 @@ class World:
         """Takes everything away that the test made on this engine; what is left all the same."""
         for agent in self.agents:
             agent.end()
-        ours = docker("ps", "-aq", "--filter", f"name=^({RELAY}$|{MARK})").split()
+        ours = docker("ps", "-aq", "--filter", f"name=^({RELAY}$|{MARK}|[0-9a-f]+_{RELAY}$)").split()
         if ours:
             docker("rm", "-f", "-v", *ours)
         if (self.work / "nginx").exists():
@@ -157,6 +175,6 @@ class World:
                 break
             docker("rmi", "-f", *made, check=False)
         self.events.end()
-        left = docker("ps", "-aq", "--filter", f"name=^({RELAY}$|{MARK})").split()
+        left = docker("ps", "-aq", "--filter", f"name=^({RELAY}$|{MARK}|[0-9a-f]+_{RELAY}$)").split()
         left += docker("network", "ls", "-q", "--filter", f"name=^({NETWORK}|{MARK}.*)$").split()
         return left + sorted(self.images())

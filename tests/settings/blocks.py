@@ -62,13 +62,14 @@ def files(key: str) -> dict[str, bytes]:
 
 
 def read(content: bytes) -> dict:
-    """What Compose reads."""
+    """What Compose 1.29 reads."""
     return dict(dotenv.dotenv_values(stream=io.StringIO(content.decode("utf-8-sig"))))
 
 
 class Bench:
-    def __init__(self, work: Path):
+    def __init__(self, work: Path, newest: str):
         self.work = work
+        self.newest = newest
         self.document = Document(REPOSITORY / "DEPLOYMENT.md")
         self.tried = 0
         self.pasted: set[str] = set()
@@ -123,7 +124,20 @@ class Bench:
         for look, content in files(key).items():
             for (shell, locale), times in itertools.product(SHELLS, (1, 2)):
                 name = f"{block!r} {times}x in {shell[0]}, {locale}, {look}"
-                yield name, read(content), self.run(block, content, shell, locale, times)
+                folder = self.run(block, content, shell, locale, times)
+                if shell[0] == "bash":
+                    self.both_read_the_same(name, folder)
+                yield name, read(content), folder
+
+    def both_read_the_same(self, name: str, folder: Path):
+        """The newest Compose finds in that `.env` what 1.29 does."""
+        (folder / "docker-compose.yml").write_text("services: {}\n")
+        done = subprocess.run([self.newest, "config", "--environment"], cwd=folder, capture_output=True, text=True,
+                              timeout=20, env={"PATH": os.environ["PATH"], "HOME": str(self.work)})  # fmt: skip
+        assert done.returncode == 0 and not done.stderr, (name, done.stderr)
+        told = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+        expected = read((folder / ".env").read_bytes())
+        assert {key: told.get(key) for key in expected} == expected, (name, told, expected)
 
 
 def same_but(before: dict, folder: Path, **changed):
@@ -200,7 +214,7 @@ def checks(bench: Bench):
 
 
 def main():
-    bench = Bench(Path(sys.argv[1]))
+    bench = Bench(Path(sys.argv[1]), sys.argv[2])
     checks(bench)
     print(f"{len(files(KEY))} files, {bench.tried} runs of DEPLOYMENT.md's blocks: .env holds what it should")
 

@@ -1,9 +1,10 @@
-"""What each Compose hands to the container of a `.env`, and what the relay then does: docker-compose 1.29's
-`config`, and podman-compose 1.0.3 (Debian 12's) and a later one with a `podman` that only writes down its
+"""What each Compose hands to the container of a `.env`, and what the relay then does: the `config` of the newest
+docker-compose and of 1.29, and podman-compose 1.0.3 (Debian 12's) and a later one with a `podman` that only writes down its
 arguments. Whatever goes wrong on the way must leave the webhook closed."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef" * 4
 KEY = "fedcba9876543210" * 4
 DEFAULTS = {
+    "LISTEN_ADDR": ":8080",
     "WEBHOOK_SECRET": "open",
     "ALICE_USER_IDS": "any",
     "ALICE_SKILL_ID": "any",
@@ -28,6 +30,7 @@ DEFAULTS = {
     "SMART_HOME_DEVICES": "built-in",
 }
 VALUES = {
+    "LISTEN_ADDR": "0.0.0.0:9090",
     "WEBHOOK_SECRET": SECRET,
     "ALICE_USER_IDS": "6C91DA,7D02EB",
     "ALICE_SKILL_ID": "3ad36498-f5rd",
@@ -44,8 +47,11 @@ VALUES = {
 }
 # Those that decide who is let in: empty is an error, of the relay's or of Compose's.
 DOORS = ("WEBHOOK_SECRET", "ALICE_USER_IDS", "ALICE_SKILL_ID", "API_KEY")
-# What python-dotenv takes for no setting.
+# What python-dotenv takes for no setting; the newest Compose refuses the second, and reads the first.
 UNREADABLE = ("a colon", "half a quote")
+NEWEST = "5.6.1"
+# What it says of a `$` in a value, which is a variable to it.
+BLANK = "variable is not set. Defaulting to a blank string."
 # Where a secret gets lost without a word of Compose's: its name has the BOM in front.
 SILENT = [("podman-compose-1.0.3", "BOM before the secret"), ("podman-compose-1.6.0", "BOM before the secret")]
 PODMAN = """#!/bin/sh
@@ -83,13 +89,20 @@ class Tool:
 
 
 class DockerCompose(Tool):
+    def __init__(self, work: Path, version: str, program: str):
+        super().__init__(work, f"docker-compose-{version}")
+        self.program = program
+        self.is_newest = version == NEWEST
+
     def environment_of(self, exported):
-        done = self.run("docker-compose", "config", **exported)
+        done = self.run(self.program, "config", **exported)
         if done.returncode != 0:
-            assert "API_KEY has no value" in done.stderr, done.stderr
+            cannot_read = self.is_newest and re.search(r"failed to read .*/\.env: line \d+: ", done.stderr)
+            assert cannot_read or "API_KEY has no value" in done.stderr, done.stderr
             return None
-        assert "WARN" not in done.stderr, done.stderr
-        service = yaml.safe_load(done.stdout)["services"]["relay"]
+        warned = re.findall("WARN.*|.*level=warning.*", done.stderr)
+        assert all(self.is_newest and BLANK in line for line in warned), warned
+        service = yaml.safe_load(done.stdout)["services"]["home-alice-relay"]
         self.image = service["image"]
         return service["environment"]
 
@@ -190,6 +203,7 @@ def odd_files(tools, relay: str) -> int:
         "a colon": f"WEBHOOK_SECRET: {SECRET}\nAPI_KEY={KEY}\n",
         "half a quote": f'API_KEY={KEY}\nWEBHOOK_SECRET="{SECRET}\n',
         "a dollar": f"WEBHOOK_SECRET=$abc{SECRET}\nAPI_KEY={KEY}\n",
+        "a dollar in single quotes": f"WEBHOOK_SECRET={SECRET}\nAPI_KEY='{KEY}$abc'\n",
         "the word in capitals": f"WEBHOOK_SECRET=OPEN\nAPI_KEY={KEY}\n",
         "an address": f"WEBHOOK_SECRET=https://your-domain.com/alice/webhook/{SECRET}\nAPI_KEY={KEY}\n",
         "a tab behind it": f"WEBHOOK_SECRET={SECRET}\t\nAPI_KEY={KEY}\n",
@@ -204,6 +218,11 @@ def odd_files(tools, relay: str) -> int:
                 assert told or (tool.name, look) in SILENT, (tool.name, look, tool.said)
             elif came[look] == "closed":
                 assert SECRET in told["WEBHOOK_SECRET"], (tool.name, look, told)
+            if isinstance(tool, DockerCompose):
+                assert (BLANK in tool.said) == (tool.is_newest and look == "a dollar"), (look, tool.said)
+                if look == "a dollar in single quotes":
+                    # Its output doubles the sign, as its input would have to.
+                    assert told["API_KEY"].replace("$$", "$") == f"{KEY}$abc", (tool.name, told)
         print(f"{tool.name}: {json.dumps(came)}")
     return len(files) * len(tools)
 
@@ -239,12 +258,13 @@ def ready_image(tools) -> int:
 
 
 def main():
-    work, relay = Path(sys.argv[1]), sys.argv[2]
+    work, relay, newest = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     (work / "podman").mkdir()
     (work / "podman" / "podman").write_text(PODMAN)
     (work / "podman" / "podman").chmod(0o755)
     tools = [
-        DockerCompose(work, "docker-compose-1.29"),
+        DockerCompose(work, NEWEST, newest),
+        DockerCompose(work, "1.29", "/usr/bin/docker-compose"),
         PodmanCompose(work, "1.0.3"),
         PodmanCompose(work, "1.6.0"),
     ]
