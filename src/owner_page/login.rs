@@ -1,7 +1,7 @@
 //! The pages around logging in.
 
 use crate::http::answer::Answer;
-use crate::http::page::page;
+use crate::http::page::{form, page};
 
 /// The code did not count.
 pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
@@ -32,7 +32,7 @@ pub fn ask(wrong: &str) -> Answer {
          а вход в этом браузере — 90 дней.</p>",
     ]
     .concat();
-    page(200, &content, "'self'")
+    form(&content)
 }
 
 /// Returns the page for a relay that nobody can log in to.
@@ -48,6 +48,5 @@ pub fn no_secret() -> Answer {
          <p>Перезапустите сервер. Адрес навыка станет \
          <code>https://ваш-домен/alice/webhook/ответ</code>, а вход сюда даст команда \
          <code>home-alice-relay login</code>.</p>",
-        "'none'",
     )
 }

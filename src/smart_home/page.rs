@@ -1,7 +1,8 @@
-//! The one page that a person sees while linking: in Russian, without a script, a cookie or an outside file.
+//! What a person sees while linking: pages in Russian, without a cookie or an outside file.
 
 use crate::http::answer::Answer;
-use crate::http::page::{self, escaped};
+use crate::http::form::encoded;
+use crate::http::page::{self, escaped, page};
 use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, Wrong};
 
 const FORM: &str = include_str!("form.html");
@@ -14,7 +15,21 @@ pub fn ask(state: &str, was_wrong: bool) -> Answer {
         .replace("{client_id}", CLIENT_ID)
         .replace("{redirect_uri}", REDIRECT_URI)
         .replace("{state}", &escaped(state));
-    page(200, &form)
+    page::form(&form)
+}
+
+/// Returns the page that leads back to Yandex with an authorization code. By itself; where no redirect and no app may
+/// follow that, whoever sits there is asked to press.
+pub fn lead_on(code: &str, state: &str) -> Answer {
+    let address = [REDIRECT_URI, "?code=", code, "&state=", &encoded(state)].concat();
+    let content = [
+        "<h1>Код принят</h1><p>Дальше привязку заканчивает Яндекс. Если страница не сменилась сама, нажмите:</p>\
+         <a class=\"next\" rel=\"noreferrer\" href=\"",
+        &escaped(&address),
+        "\">Вернуться в Яндекс</a>",
+    ]
+    .concat();
+    page::leading_on(&address, &content)
 }
 
 /// Returns the page for a request for linking that can't be served: it names what is to be mended.
@@ -51,12 +66,6 @@ pub fn refuse(wrong: Wrong) -> Answer {
 /// Returns the page for when the relay itself has failed.
 pub fn fail() -> Answer {
     page(500, "<h1>Не получилось</h1><p>Сервер не смог создать код. Попробуйте ещё раз.</p>")
-}
-
-fn page(status: u16, content: &str) -> Answer {
-    // Chromium holds every redirect after a form to `form-action`, and those of Yandex' own broker too.
-    let forms = "'self' https://social.yandex.net https://*.yandex.net https://*.yandex.ru";
-    page::page(status, content, forms)
 }
 
 #[cfg(test)]
