@@ -118,7 +118,8 @@ fn a_second_press_hears_the_same_for_its_own_page_and_kind_of_cookie() {
     let relay = start(&[]);
     let page = || send(&relay, "GET", "/owner", &[], "");
     let (own, other, code) = (page(), page(), login(&relay, &[], &[]));
-    let enter = |fields: &[(&str, &str)], body: &str| send(&relay, "POST", "/owner/enter", fields, body);
+    let enter =
+        |fields: &[(&str, &str)], body: &str| send(&relay, "POST", "/owner/enter", fields, body);
     let body = press(&own, &code);
     let first = enter(&[], &body);
     let cookie = cookie_of(&first);

@@ -116,8 +116,8 @@ impl OwnerPage {
         let page = match Visit::of(&incoming, &door.seals, unix_time()) {
             Some(visit) => {
                 let domain = values::domain(incoming.field("Host").unwrap_or_default());
-                let values = values::values(&self.config, domain);
-                page::page(&self.state(now), &values, domain, &visit.page_token(&door.seals))
+                let values = values::values(&self.config, &domain);
+                page::page(&self.state(now), &values, &domain, &visit.page_token(&door.seals))
             }
             None if incoming.request().url().ends_with("?entered") => login::ask(login::NOT_KEPT),
             None => login::ask(""),
