@@ -185,7 +185,11 @@ mod tests {
         let caddy = Duration::from_millis(120_070);
         for rest in [60 * SECOND, 90 * SECOND, caddy, 129 * SECOND] {
             let received = received(100, rest + SECOND);
-            assert_eq!(rested.judge(start + rest, false, received), Verdict::Waiting(start), "{rest:?}");
+            assert_eq!(
+                rested.judge(start + rest, false, received),
+                Verdict::Waiting(start),
+                "{rest:?}"
+            );
         }
         let now = start + 130 * SECOND;
         assert_eq!(rested.judge(now, false, received(100, 131 * SECOND)), Verdict::Cut);
