@@ -28,6 +28,8 @@ SECRETS = (SECRET, KEY, STATE)
 SILENCE = 130
 # How long these keep a connection to the relay that rests. The relay must not end it before.
 KEEPS = {"caddy": 120, "traefik": 90}
+# After so long this one uses none again. By itself it would for ever, and so meet the relay's end of one.
+FORGETS = {"apache2": 60}
 # What a reload makes of the link, by whether it is the newest.
 RELOADS = {("caddy", False): "cut", ("caddy", True): "kept", ("lighttpd", False): "cut", ("lighttpd", True): "cut",
            ("nginx", False): "kept", ("nginx", True): "kept"}  # fmt: skip
@@ -180,6 +182,11 @@ def door(name: str, programs: Programs, relay_program: str, work: Path, certific
             assert len(kept) > 1, (what, kept)
             time.sleep(rest - 2)
             assert kept <= resting(port), (what, kept, resting(port))
+        elif name in FORGETS:
+            rest = FORGETS[name] + 5
+            time.sleep(rest - 2)
+            assert client.ask("GET", "/health")[0] == 200, what
+            assert resting(port) - kept, (what, "it used an old connection")
         time.sleep(SILENCE - max(rest, 2))
         assert linked.count('"connected"') == 1 and linked.count('"disconnected"') == 0, (what, linked.seen)
         assert client.turn() == (200, "Сделано: громче"), what
