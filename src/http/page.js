@@ -1,4 +1,3 @@
-
 'use strict';
 // One press is one request. After a while the button can be pressed again: the line may have lost it.
 document.forms[0].addEventListener('submit', event => {
