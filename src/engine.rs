@@ -16,6 +16,7 @@ use crate::dialogs::access::Access;
 use crate::dialogs::webhook::{self, Webhook};
 use crate::http::connections::{Calls, Connections};
 use crate::http::owed::Owed;
+use crate::http::presses::Presses;
 use crate::http::request::Request;
 use crate::http::sweep::{Kick, Sweeper};
 use crate::net::slow::Waiter;
@@ -53,6 +54,8 @@ pub struct Engine<R: Request> {
     pub owed: Arc<Owed>,
     /// What is known of the way.
     pub way: Arc<Way>,
+    /// What was given to whoever typed a code into a form.
+    pub presses: Arc<Presses>,
     /// Takes what is to be said of strangers at Smart Home.
     pub strangers: Arc<Repeats>,
     /// Takes what is to be said of strangers at the owner's page.
@@ -121,6 +124,7 @@ impl<R: Request> Engine<R> {
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
         let way = Arc::new(Way::new((outside.now)()));
+        let presses = Arc::new(Presses::new(alarm.clone()));
         let parts = webhook::Parts {
             access: access.clone(),
             registry: registry.clone(),
@@ -148,6 +152,7 @@ impl<R: Request> Engine<R> {
             registry,
             owed,
             way,
+            presses,
             strangers,
             visitors,
             requests,
@@ -176,6 +181,7 @@ impl<R: Request> Engine<R> {
             self.turned_away.tend(now),
             self.no_request.tend(now),
             self.failed.tend(now),
+            self.presses.tend(now),
             self.strangers.tend(now),
             self.visitors.tend(now),
             self.requests.tend(now),

@@ -167,6 +167,8 @@ fn serve() -> ExitCode {
         .and_then(|signals| handle_signals(signals, &ends))
         .map_err(|error| format!("the system refuses {error}"))
         .and_then(|()| {
+            // Before all else that the log says.
+            config.open_door().iter().for_each(|warning| log::warn!("{warning}"));
             Relay::start(&config, &ends).map_err(|error| {
                 is_unusable = matches!(error, StartError::Devices(_));
                 error.to_string()
@@ -334,14 +336,18 @@ fn login(url: Option<&str>, pass: Pass) -> ExitCode {
 }
 
 fn setup(text: &str) -> ExitCode {
-    let Some(domain) = home_alice_relay::domain(text) else {
-        eprint(&format!(
-            "--domain is {text:?}: it may be a name as your-domain.com, without https:// and without a path"
-        ));
-        return ExitCode::from(UNUSABLE);
+    let domain = match home_alice_relay::domain(text) {
+        Ok(domain) => domain,
+        Err(problem) => {
+            eprint(&format!("--domain is {text:?}: {problem}"));
+            return ExitCode::from(UNUSABLE);
+        }
     };
+    if !text.is_ascii() {
+        eprint(&format!("{text} is {domain} in DNS, and stands so wherever it must be typed"));
+    }
     match Config::from_env() {
-        Ok(config) => print(&home_alice_relay::setup(&config, domain)),
+        Ok(config) => print(&home_alice_relay::setup(&config, &domain)),
         Err(error) => failure(&error.into()),
     }
 }

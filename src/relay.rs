@@ -182,6 +182,7 @@ fn smart_home(
         commands: engine.commands.clone(),
         owed: engine.owed.clone(),
         telling: engine.telling.clone(),
+        presses: engine.presses.clone(),
         strangers: engine.strangers.clone(),
         lines: engine.requests.clone(),
     };

@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -257,6 +259,34 @@ fn one_line_at_the_start_warns_of_what_stands_open() {
     let words = [("WEBHOOK_SECRET", "open"), ("ALICE_USER_IDS", "any"), ("ALICE_SKILL_ID", "any")];
     let behind_the_time = |line: String| line.split_once("Z] ").unwrap().1.to_owned();
     assert_eq!(open(&words).map(behind_the_time), open(&[]).map(behind_the_time));
+}
+
+#[test]
+fn an_open_door_is_the_logs_first_line_where_others_reach_it() {
+    let first = |settings: &[(&str, &str)]| {
+        let all = [&[("API_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")], settings].concat();
+        let mut relay = command(&all).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(relay.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        relay.kill().unwrap();
+        relay.wait().unwrap();
+        line.trim_end().to_owned()
+    };
+    // What the original's own `.env` holds; and what a compose file makes of it.
+    for settings in [&[][..], &[("WEBHOOK_SECRET", "open")]] {
+        for listen in [":0", "0.0.0.0:0", "[::]:0"] {
+            let line = first(&[settings, &[("LISTEN_ADDR", listen)]].concat());
+            assert!(line.contains("WARN") && line.contains("THE DOOR IS OPEN"), "{line}");
+            assert!(
+                line.ends_with(r#": printf '\nWEBHOOK_SECRET=%s\n' "$(openssl rand -hex 32)" >> .env"#),
+                "{line}"
+            );
+        }
+        let line = first(settings);
+        assert!(line.contains("Relay started on"), "{line}");
+    }
+    let line = first(&[("LISTEN_ADDR", ":0"), ("WEBHOOK_SECRET", SECRET)]);
+    assert!(line.contains("Relay started on"), "{line}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use support::smart_home::SECRET;
 use support::{Agent, KEY, Relay, command, said, turn};
@@ -302,6 +302,21 @@ fn ask_prints_what_alice_would_say_and_fails_when_no_agent_answered() {
 }
 
 #[test]
+fn ask_says_that_somebody_knocks_without_a_right_key_while_no_agent_is_there() {
+    let relay = Relay::start(&[]);
+    let address = relay.address().to_string();
+    let settings = [("API_KEY", KEY), ("LISTEN_ADDR", &*address)];
+    assert!(Agent::with(relay.address(), "/ws?key=wrong-key", &[]).is_err());
+    let output = run(&settings, &["ask", "Громче"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("кто-то стучится без верного ключа"), "{output:?}");
+    let echo = relay.agent().echo_for_ever("");
+    assert_eq!(run(&settings, &["ask", "Громче"]).status.code(), Some(0));
+    drop(relay);
+    echo.join().unwrap();
+}
+
+#[test]
 fn ask_hands_a_phrase_over_as_yandex_does() {
     let relay = Relay::start(&[]);
     let mut agent = relay.agent();
@@ -496,11 +511,52 @@ fn setup_prints_every_value_ready_to_be_copied() {
 }
 
 #[test]
+fn the_line_that_closes_the_door_counts_whatever_env_held() {
+    let printed = run(&[], &["setup", "--domain", "your-domain.com"]);
+    let line =
+        stdout(&printed).lines().find(|line| line.contains("openssl rand") && line.contains(">>"));
+    for held in ["", "API_KEY=x\nLISTEN_ADDR=:8080\n", "API_KEY=x\nWEBHOOK_SECRET=open"] {
+        let folder =
+            std::env::temp_dir().join(format!("relay-lock-{}-{}", std::process::id(), held.len()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(".env"), held).unwrap();
+        let pasted =
+            Command::new("sh").args(["-c", line.unwrap()]).current_dir(&folder).output().unwrap();
+        let now = std::fs::read_to_string(folder.join(".env")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(pasted.status.success() && pasted.stderr.is_empty(), "{pasted:?}");
+        assert!(now.starts_with(held), "{now:?}");
+        let last = now.lines().rfind(|line| line.starts_with("WEBHOOK_SECRET=")).unwrap();
+        let (_, secret) = last.split_once('=').unwrap();
+        assert_eq!(secret.len(), 64);
+        assert!(run(&[("WEBHOOK_SECRET", secret)], &["setup", "--domain", "a.b"]).status.success());
+    }
+}
+
+#[test]
+fn setup_writes_a_cyrillic_domain_as_dns_knows_it_and_refuses_what_it_can_not() {
+    let output =
+        run(&[("WEBHOOK_SECRET", "webhook-secret_90cc31")], &["setup", "--domain", "Пример.рф"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stdout(&output).contains("wss://xn--e1afmkfd.xn--p1ai/ws\n"), "{}", stdout(&output));
+    assert!(!stdout(&output).contains("рф"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).contains("Пример.рф is xn--e1afmkfd.xn--p1ai in DNS"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&[], &["setup", "--domain", "straße.de"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""));
+    assert!(stderr(&output).contains("'ß'") && stderr(&output).contains("xn--"), "{}", stderr(&output));
+}
+
+#[test]
 fn setup_says_how_to_set_what_is_not_set() {
     let output = run(&[], &["setup", "--domain", "your-domain.com"]);
     assert_eq!(output.status.code(), Some(0));
     for cure in [
-        "WEBHOOK_SECRET is not set",
+        "THE DOOR IS OPEN: WEBHOOK_SECRET is not set",
+        r#"printf '\nWEBHOOK_SECRET=%s\n' "$(openssl rand -hex 32)" >> .env"#,
         "API_KEY is not set",
         "Smart Home is off: set SMART_HOME_SECRET to the output of `openssl rand -hex 32`",
         "https://your-domain.com/alice/webhook\n",

@@ -58,6 +58,36 @@ fn each_part_of_the_way_is_as_the_relay_knows_it() {
 }
 
 #[test]
+fn a_knock_without_a_right_key_is_told_to_the_owner_alone_and_only_of_a_pc_that_is_not_there() {
+    let settings = [("ALICE_USER_IDS", "me"), ("AGENTS", "ноутбук=key-of-the-notebook")];
+    let relay = start(&settings);
+    let browser = Browser::with(&relay, &settings);
+    let knocked = "стучится без верного ключа";
+    let pcs = || {
+        let state = browser.state();
+        [3, 4].map(|place: usize| state["parts"][place]["says"].as_str().unwrap().contains(knocked))
+    };
+    assert_eq!(pcs(), [false; 2]);
+    assert!(!browser.say("громче").0.contains(knocked));
+    let wrong = [("Authorization", "Bearer wrong-key-77e0a1b2c3")];
+    assert!(Agent::with(relay.address(), "/ws", &wrong).is_err());
+    assert_eq!(pcs(), [true; 2]);
+    assert!(browser.say("громче").0.starts_with("Компьютер: не на связи. К серверу кто-то стучится"));
+    assert!(browser.say("ноутбук").0.starts_with("Ноутбук: не на связи. К серверу кто-то стучится"));
+    // A stranger to the skill, and a monitor, hear nothing of it.
+    let body = turn("громче").to_string();
+    let stranger = send(&relay, "POST", &format!("/alice/webhook/{WEBHOOK}"), &[], &body);
+    let token = login(&relay, &settings, &["--monitor"]);
+    for response in [stranger, monitored(&relay, &token), relay.get("/health")] {
+        assert_eq!(response.status, 200);
+        assert!(!response.body.contains("ключ"), "{}", response.body);
+    }
+    let _agent = Agent::with(relay.address(), &format!("/ws?key={KEY}"), &[]).unwrap();
+    relay.line("Agent компьютер connected");
+    assert_eq!(pcs(), [false, true], "this one has come");
+}
+
+#[test]
 fn the_round_trip_of_the_last_ping_is_told() {
     let relay = start(&[("HEARTBEAT_SECS", "1")]);
     let browser = Browser::logged_in(&relay);

@@ -79,6 +79,7 @@ impl Handshake {
     /// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
     fn check(&self, incoming: &Incoming) -> Result<(Shown, String), (Answer, &'static str)> {
         let Some(shown) = self.key_shown(incoming) else {
+            self.way.knock(Instant::now());
             let why = match self.credentials.agents.further() {
                 [] => "wrong or missing key; it must be the relay's API_KEY",
                 _ => "wrong or missing key; it must be the relay's API_KEY, or one of its AGENTS",

@@ -41,6 +41,10 @@ pub const NONE: &str = "none";
 /// The value of a secret's variable when its `_FILE` variable names the file that holds it.
 pub const FILE: &str = "file";
 
+/// What closes the webhook, pasted where `.env` is. The last of several lines counts there, and what was the last may
+/// have no end.
+pub const LOCK: &str = r#"printf '\nWEBHOOK_SECRET=%s\n' "$(openssl rand -hex 32)" >> .env"#;
+
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
 /// Who is let in.

@@ -13,7 +13,7 @@ pub mod smart_home;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, LOCK};
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
 use crate::config::smart_home::SmartHome;
@@ -53,6 +53,19 @@ impl Config {
     /// without its value.
     pub fn misspelt() -> Vec<String> {
         misspelt::warnings(std::env::vars_os().map(|(name, _)| name))
+    }
+
+    /// Returns that the webhook stands open though others than this machine's own programs reach it, with the line
+    /// that closes it.
+    pub fn open_door(&self) -> Option<String> {
+        let is_home = self.listen.host.is_some_and(|host| host.is_loopback());
+        let is_open = self.credentials.webhook.is_none() && !is_home;
+        is_open.then(|| {
+            format!(
+                "THE DOOR IS OPEN: WEBHOOK_SECRET is not set, so whoever finds this server commands the computer. \
+                 Paste this where .env is, and start the relay again: {LOCK}"
+            )
+        })
     }
 
     /// Reads the configuration from whatever `lookup` knows by name.

@@ -49,6 +49,14 @@ pub const NO_AGENT: Phrase = Phrase {
     named: "не на связи.",
 };
 
+/// No agent is connected, and somebody knocks without a right key: it may be that PC, or a stranger.
+pub const NO_AGENT_BUT_A_KNOCK: Phrase = Phrase {
+    alone: "Компьютер не на связи. К серверу кто-то стучится без верного ключа: если это ваш компьютер, \
+            проверьте ключ в его настройках.",
+    named: "не на связи. К серверу кто-то стучится без верного ключа: если это ваш компьютер, проверьте ключ \
+            в его настройках.",
+};
+
 /// The link broke while the command was under way: nobody knows whether it was carried out.
 pub const LINK_LOST: Phrase = Phrase {
     alone: "Связь с компьютером прервалась. Возможно, команда выполнилась.",

@@ -177,8 +177,7 @@ impl Webhook {
                 return refuse(incoming, phrases::STOPPING.into(), Outcome::Stopping);
             };
             let Some(link) = self.registry.current(agent) else {
-                let words = phrases::NO_AGENT.about(self.names.among_several(agent));
-                return refuse(incoming, words, Outcome::NoAgent);
+                return refuse(incoming, self.no_agent(agent, now), Outcome::NoAgent);
             };
             let (version, names) = (version.to_owned(), self.names.clone());
             incoming.owe(owed);
@@ -194,8 +193,17 @@ impl Webhook {
                 let time = now.saturating_duration_since(link.opened());
                 phrases::connected(time, self.names.of(agent))
             }
-            None => phrases::NO_AGENT.about(self.names.among_several(agent)),
+            None => self.no_agent(agent, now),
         }
+    }
+
+    /// Returns that a PC is not connected, and what may be the reason.
+    fn no_agent(&self, agent: AgentId, now: Instant) -> Speech {
+        let phrase = match self.way.is_knocked(now) {
+            true => phrases::NO_AGENT_BUT_A_KNOCK,
+            false => phrases::NO_AGENT,
+        };
+        phrase.about(self.names.among_several(agent))
     }
 
     fn help(&self) -> Speech {

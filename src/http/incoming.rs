@@ -79,8 +79,9 @@ impl<R: Request> Incoming<R> {
         self.request().field(name)
     }
 
-    /// Returns who the proxy says is behind it. Caddy, HAProxy and Apache send `X-Forwarded-For` alone, with
-    /// what they know themselves at its end (docs/facts/npm.md).
+    /// Returns who the proxy says is behind it: by `X-Real-IP`, or by the end of `X-Forwarded-For`, where those that
+    /// send that alone put what they know themselves. Caddy, Apache and lighttpd pass on an `X-Real-IP` of the client's own
+    /// unless their configuration takes it away, as docs/proxies.md has it (docs/facts/npm.md).
     pub fn claimed(&self) -> Option<&str> {
         match self.field("X-Real-IP") {
             Some(address) => Some(address),

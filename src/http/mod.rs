@@ -18,6 +18,7 @@ pub mod order;
 pub mod owed;
 pub mod page;
 pub mod patience;
+pub mod presses;
 pub mod reception;
 pub mod request;
 pub mod sweep;

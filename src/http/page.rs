@@ -1,19 +1,59 @@
-//! Small pages for people: in Russian, without a script, a cookie or an outside file.
+//! Small pages for people: in Russian, without a cookie or an outside file. A page with a form has a script of its
+//! own, which keeps its button from being pressed twice; all of them work without it.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
+use crate::config::secret::random_bytes;
 use crate::http::answer::Answer;
 
 const PAGE: &str = include_str!("page.html");
+const SCRIPT: &str = include_str!("page.js");
 
-/// Returns a page with this content, whose forms may lead to `forms`.
-pub fn page(status: u16, content: &str, forms: &str) -> Answer {
+/// The field by which a form tells on which page its button was pressed: no two pages have the same.
+pub const PAGE_FIELD: &str = "page";
+
+/// Characters of what is in it: 128 bits.
+pub const PAGE_ID: usize = 22;
+
+/// Returns a page with this content, from which nothing can be sent.
+pub fn page(status: u16, content: &str) -> Answer {
+    filled(status, "", content, "form-action 'none'")
+}
+
+/// Returns a page with this content, in which there is one form that is sent to the relay, with the page's own id.
+pub fn form(content: &str) -> Answer {
+    // Without random bytes there is no id, and the form is as good, but for whoever presses twice.
+    let id = random_bytes::<16>().map(|id| BASE64URL_NOPAD.encode(&id)).unwrap_or_default();
+    let field =
+        ["<input type=\"hidden\" name=\"", PAGE_FIELD, "\" value=\"", &id, "\">\n</form>"].concat();
+    let content = content.replacen("</form>", &field, 1);
+    let script = ["<script>", SCRIPT, "</script>"].concat();
+    let sources = ["script-src ", &hash(SCRIPT), "; form-action 'self'"].concat();
+    filled(200, "", &[content, script].concat(), &sources)
+}
+
+/// Returns a page with this content that leads on to `address` by itself.
+///
+/// A browser may hold a redirect that answers a form to the form's `form-action`, and so every further hop, even to
+/// hosts and apps that others choose. What a page that has arrived leads to is free of that.
+pub fn leading_on(address: &str, content: &str) -> Answer {
+    let refresh =
+        ["<meta http-equiv=\"refresh\" content=\"0; url=", &escaped(address), "\">\n"].concat();
+    filled(200, &refresh, content, "form-action 'none'")
+}
+
+fn filled(status: u16, head: &str, content: &str, sources: &str) -> Answer {
     let (_, style) = PAGE.split_once("<style>").unwrap_or_default();
     let (style, _) = style.split_once("</style>").unwrap_or_default();
-    let style = BASE64.encode(&Sha256::digest(style));
-    let sources = ["style-src 'sha256-", &style, "'; form-action ", forms].concat();
-    locked_up(status, PAGE.replace("{content}", content).into_bytes(), &sources)
+    let sources = ["style-src ", &hash(style), "; ", sources].concat();
+    let html = PAGE.replace("{head}", head).replace("{content}", content);
+    locked_up(status, html.into_bytes(), &sources)
+}
+
+/// Returns what lets a style or a script that stands in a page count (CSP 3, 2.3.1).
+fn hash(text: &str) -> String {
+    ["'sha256-", &BASE64.encode(&Sha256::digest(text)), "'"].concat()
 }
 
 /// Returns a page that may use these `sources` and nothing else, and that tells nobody where its visitor was.
@@ -44,4 +84,41 @@ pub fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::answer::Ending;
+
+    fn text(answer: Answer) -> String {
+        String::from_utf8(answer.into_bytes(Ending::Stays, false)).unwrap()
+    }
+
+    #[test]
+    fn an_address_that_a_page_leads_to_can_be_nothing_but_one() {
+        let page = text(leading_on("https://x/?a=\"><script>'&b{content}", "Дальше"));
+        let right =
+            "content=\"0; url=https://x/?a=&quot;&gt;&lt;script&gt;&#39;&amp;b&#123;content}\">";
+        assert!(page.contains(right) && !page.contains("<script"), "{page}");
+    }
+
+    #[test]
+    fn a_form_alone_may_be_sent_and_its_script_alone_may_run() {
+        for page in [page(200, "x"), page(400, "x"), leading_on("https://x/", "x")].map(text) {
+            assert!(page.contains("; form-action 'none';"), "{page}");
+            assert!(!page.contains("script"), "{page}");
+        }
+        let page = text(form("<form></form>"));
+        assert!(
+            page.contains("; form-action 'self';") && page.matches("<script>").count() == 1,
+            "{page}"
+        );
+        assert_ne!(page, text(form("<form></form>")), "each has an id of its own");
+        let (_, id) = page.split_once(" name=\"page\" value=\"").unwrap();
+        assert_eq!(id.find('"'), Some(PAGE_ID));
+        let (_, script) = page.split_once("<script>").unwrap();
+        let (script, _) = script.split_once("</script>").unwrap();
+        assert!(page.contains(&format!("; script-src {};", hash(script))), "{page}");
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod check_agent;
+pub mod domain;
 pub mod healthcheck;
 pub mod login;
 pub mod pair;

@@ -1,7 +1,8 @@
 //! The pages around logging in.
 
+use crate::config::credentials::LOCK;
 use crate::http::answer::Answer;
-use crate::http::page::page;
+use crate::http::page::{escaped, form, page};
 
 /// The code did not count.
 pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
@@ -32,22 +33,23 @@ pub fn ask(wrong: &str) -> Answer {
          а вход в этом браузере — 90 дней.</p>",
     ]
     .concat();
-    page(200, &content, "'self'")
+    form(&content)
 }
 
 /// Returns the page for a relay that nobody can log in to.
 pub fn no_secret() -> Answer {
     page(
         200,
-        "<h1>Сначала задайте WEBHOOK_SECRET</h1>\n\
-         <p>Страница владельца открывается только вместе с ним: сейчас команды принимаются от любого, кто знает \
-         адрес сервера.</p>\n\
-         <p>Выполните на сервере <code>openssl rand -hex 32</code> и впишите ответ в <code>.env</code> \
-         вместо того, что там есть:</p>\n\
-         <p><code>WEBHOOK_SECRET=ответ</code></p>\n\
-         <p>Перезапустите сервер. Адрес навыка станет \
-         <code>https://ваш-домен/alice/webhook/ответ</code>, а вход сюда даст команда \
-         <code>home-alice-relay login</code>.</p>",
-        "'none'",
+        &[
+            "<h1>Дверь открыта: задайте WEBHOOK_SECRET</h1>\n\
+             <p class=\"warn\">Сейчас команды принимаются от любого, кто найдёт адрес сервера. Страница владельца \
+             открывается только вместе с WEBHOOK_SECRET.</p>\n\
+             <p>Выполните на сервере, в папке с файлом <code>.env</code>:</p>\n<p><code>",
+            &escaped(LOCK),
+            "</code></p>\n\
+             <p>Перезапустите сервер, в Docker <code>docker-compose up -d</code>. Новый адрес навыка скажет команда \
+             <code>home-alice-relay setup</code>, а вход сюда даст <code>home-alice-relay login</code>.</p>",
+        ]
+        .concat(),
     )
 }

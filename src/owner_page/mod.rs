@@ -21,6 +21,7 @@ use crate::dialogs::words;
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
+use crate::http::presses::Press;
 use crate::http::reception::Incoming;
 use crate::object::Fields;
 use crate::owner_page::state::{OfPerson, State};
@@ -115,8 +116,8 @@ impl OwnerPage {
         let page = match Visit::of(&incoming, &door.seals, unix_time()) {
             Some(visit) => {
                 let domain = values::domain(incoming.field("Host").unwrap_or_default());
-                let values = values::values(&self.config, domain);
-                page::page(&self.state(now), &values, domain, &visit.page_token(&door.seals))
+                let values = values::values(&self.config, &domain);
+                page::page(&self.state(now), &values, &domain, &visit.page_token(&door.seals))
             }
             None if incoming.request().url().ends_with("?entered") => login::ask(login::NOT_KEPT),
             None => login::ask(""),
@@ -133,11 +134,18 @@ impl OwnerPage {
         let Ok(seal) = door.seals.make(kind, unix_time() + COOKIE_LIFE) else {
             return incoming.answer(Answer::error(500, "the system gives no random bytes"));
         };
-        if !lock(&door.code).take(&typed, now) {
+        // An equal press has an equal cookie, which is of this kind.
+        let press = Press::of(&format!("{PATH}/enter {kind:?}"), body);
+        let seal = self.engine.presses.once(press, now, || {
+            lock(&door.code).take(&typed, now).then(|| {
+                log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
+                seal
+            })
+        });
+        let Some(seal) = seal else {
             self.tell_of_stranger(&incoming, "its code is wrong, used or too old");
             return incoming.answer(login::ask(login::WRONG));
-        }
-        log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
+        };
         incoming.answer(go_to("/owner?entered").with("Set-Cookie", visit::cookie(kind, &seal)));
     }
 
@@ -149,6 +157,8 @@ impl OwnerPage {
         if !visit.is_some_and(|visit| visit.is_of_page(&door.seals, &token)) {
             return incoming.answer(go_to(PATH));
         }
+        // Nor shall an equal press log it in again.
+        self.engine.presses.forget();
         let kind = visit::kind(&incoming);
         incoming.answer(go_to(PATH).with("Set-Cookie", visit::no_cookie(kind)));
     }

@@ -24,6 +24,10 @@ const MARGIN: u64 = 12;
 /// How much of a limit may be used before somebody should look.
 const MUCH: usize = 80;
 
+/// Why a PC may be away: its key, if it was its.
+const KNOCKED: &str = "Не на связи. Кто-то стучится без верного ключа. Если это ваш компьютер, его api_key должен быть \
+                       таким же, как API_KEY сервера (у других компьютеров — ключ из AGENTS).";
+
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Light {
@@ -269,7 +273,10 @@ fn parts(
     let relay = plain("relay", "Сервер", light, says, Some(up.as_secs()));
     let names = config.credentials.agents.names();
     let pcs = names.all().map(|(agent, name)| match engine.registry.current(agent) {
-        None => plain("pc", &title(name), Light::Red, "Не на связи.".into(), None),
+        None => {
+            let says = if engine.way.is_knocked(now) { KNOCKED } else { "Не на связи." };
+            plain("pc", &title(name), Light::Red, says.into(), None)
+        }
         Some(link) => {
             let (connected, silent) = (since(link.opened()), since(link.heard()));
             let round_trip = link.round_trip();

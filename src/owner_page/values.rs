@@ -2,7 +2,7 @@
 //! secret in place of every secret: a stolen cookie yields none.
 
 use crate::config::Config;
-use crate::owner::setup;
+use crate::owner::{domain, setup};
 
 /// Values that belong to one place.
 pub struct Group {
@@ -13,10 +13,10 @@ pub struct Group {
 }
 
 /// Returns the domain that a `Host` field names, if it is one by its form; else one that stands for it.
-pub fn domain(host: &str) -> &str {
+pub fn domain(host: &str) -> String {
     let name = host.split(':').next().unwrap_or_default();
-    let is_name = |name: &&str| name.bytes().any(|b| b.is_ascii_alphabetic());
-    setup::domain(name).filter(is_name).unwrap_or("your-domain.com")
+    let is_name = |name: &String| name.bytes().any(|b| b.is_ascii_alphabetic());
+    domain::domain(name).ok().filter(is_name).unwrap_or_else(|| "your-domain.com".into())
 }
 
 /// Returns what goes where, for a relay with this `config` at `domain`.

@@ -62,11 +62,12 @@ pub fn no_cookie(kind: Kind) -> Cow<'static, str> {
 }
 
 /// RFC 6265, 4.1. Browsers keep a cookie whose name begins with `__Host-` only if it came over https from
-/// this very host, for all of its paths.
+/// this very host, for all of its paths. `Lax`: whoever comes by a link from elsewhere is known, too; what does
+/// anything takes the page's token.
 fn line(kind: Kind, value: &str, seconds: u64) -> Cow<'static, str> {
     let secure = if kind == Kind::Cookie { "; Secure" } else { "" };
     let name = name(kind);
-    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}").into()
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}").into()
 }
 
 fn name(kind: Kind) -> &'static str {
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_cookie_for_https_is_bound_to_its_host_and_the_one_for_home_is_not() {
-        let all = "Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict";
+        let all = "Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax";
         assert_eq!(cookie(Kind::Cookie, "x"), format!("__Host-relay-owner=x; {all}; Secure"));
         assert_eq!(cookie(Kind::HomeCookie, "x"), format!("relay-owner=x; {all}"));
         assert!(no_cookie(Kind::Cookie).starts_with("__Host-relay-owner=; Path=/; Max-Age=0; "));

@@ -23,8 +23,9 @@ use crate::commands::{Commands, Waits};
 use crate::config::Config;
 use crate::config::secret::{Secret, random_bytes};
 use crate::http::answer::Answer;
-use crate::http::form::{Form, encoded};
+use crate::http::form::Form;
 use crate::http::owed::Owed;
+use crate::http::presses::{Press, Presses};
 use crate::http::reception::Incoming;
 use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
@@ -32,7 +33,7 @@ use crate::proofs::seal::{Kind, client_secret};
 use crate::proofs::unix_time;
 use crate::smart_home::actions::{Asked, Todo, code};
 use crate::smart_home::devices::Device;
-use crate::smart_home::linking::{CODE_LIFE, Linking, REDIRECT_URI, Refused, Used};
+use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, Used};
 use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
 use crate::text::{cut, origin};
 use crate::upkeep::repeats::Repeats;
@@ -68,6 +69,8 @@ pub struct Parts {
     pub owed: Arc<Owed>,
     /// Writes what agents are told.
     pub telling: Arc<Telling>,
+    /// What was given to whoever typed a code into a form.
+    pub presses: Arc<Presses>,
     /// Takes what is to be said of strangers.
     pub strangers: Arc<Repeats>,
     /// Takes what is to be said of requests.
@@ -186,17 +189,18 @@ impl SmartHome {
         let Ok(code) = self.linking.seals.make(Kind::Code, unix_time() + CODE_LIFE) else {
             return incoming.answer(page::fail());
         };
-        if !lock(&self.pairing).take(&typed, now) {
+        let press = Press::of("/smart-home/authorize", body);
+        let code = self.parts.presses.once(press, now, || {
+            lock(&self.pairing).take(&typed, now).then(|| {
+                log::info!("Smart Home is being linked from {}", origin_of(&incoming));
+                code
+            })
+        });
+        let Some(code) = code else {
             self.tell_of_stranger(&incoming, "its pairing code is wrong, used or too old");
             return incoming.answer(page::ask(&state, true));
-        }
-        log::info!("Smart Home is being linked from {}", origin_of(&incoming));
-        let location = [REDIRECT_URI, "?code=", &code, "&state=", &encoded(&state)].concat();
-        incoming.answer(
-            Answer::new(302, "text/plain", Vec::new())
-                .with("Location", location)
-                .with("Referrer-Policy", "no-referrer"),
-        );
+        };
+        incoming.answer(page::lead_on(&code, &state));
     }
 
     fn tokens(&self, incoming: Incoming, body: &[u8]) {

@@ -4,6 +4,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+/// How long it is told that somebody has knocked at the agents' door without a right key.
+pub const KNOCK_TOLD_FOR: Duration = Duration::from_secs(60);
+
 /// Whether an agent's request for a WebSocket has come through as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upgrade {
@@ -15,11 +18,30 @@ pub enum Upgrade {
     Lost,
 }
 
+/// When something last happened: milliseconds after a start and one; 0 is never.
+struct Moment(AtomicU64);
+
+impl Moment {
+    fn never() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn set(&self, start: Instant, now: Instant) {
+        let after = now.saturating_duration_since(start).as_millis();
+        self.0.store(u64::try_from(after).unwrap_or(u64::MAX).saturating_add(1), Relaxed);
+    }
+
+    fn get(&self, start: Instant) -> Option<Instant> {
+        let after = self.0.load(Relaxed).checked_sub(1)?;
+        Some(start + Duration::from_millis(after))
+    }
+}
+
 /// What is known of the way.
 pub struct Way {
     started: Instant,
-    /// Milliseconds after `started` and one; 0 is never.
-    last_turn: AtomicU64,
+    last_turn: Moment,
+    last_knock: Moment,
     forwarded: AtomicBool,
     upgrade: AtomicU8,
 }
@@ -27,8 +49,9 @@ pub struct Way {
 impl Way {
     /// Nobody has come yet; the relay was started at `started`.
     pub fn new(started: Instant) -> Self {
-        let (last_turn, forwarded) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { started, last_turn, forwarded, upgrade: AtomicU8::new(Upgrade::Never as u8) }
+        let (last_turn, last_knock) = (Moment::never(), Moment::never());
+        let (forwarded, upgrade) = (AtomicBool::new(false), AtomicU8::new(Upgrade::Never as u8));
+        Self { started, last_turn, last_knock, forwarded, upgrade }
     }
 
     /// Returns when the relay was started.
@@ -38,14 +61,23 @@ impl Way {
 
     /// A turn of Yandex' came in.
     pub fn turn(&self, now: Instant) {
-        let after = now.saturating_duration_since(self.started).as_millis();
-        self.last_turn.store(u64::try_from(after).unwrap_or(u64::MAX).saturating_add(1), Relaxed);
+        self.last_turn.set(self.started, now);
     }
 
     /// Returns when a turn of Yandex' last came in.
     pub fn last_turn(&self) -> Option<Instant> {
-        let after = self.last_turn.load(Relaxed).checked_sub(1)?;
-        Some(self.started + Duration::from_millis(after))
+        self.last_turn.get(self.started)
+    }
+
+    /// Somebody has knocked at the agents' door without a right key: a PC whose key is wrong, or a stranger.
+    pub fn knock(&self, now: Instant) {
+        self.last_knock.set(self.started, now);
+    }
+
+    /// Whether somebody has done so within [`KNOCK_TOLD_FOR`].
+    pub fn is_knocked(&self, now: Instant) -> bool {
+        let last = self.last_knock.get(self.started);
+        last.is_some_and(|last| now.saturating_duration_since(last) < KNOCK_TOLD_FOR)
     }
 
     /// A request came in, which `is_forwarded` by a proxy. It is asked only until one was.
@@ -85,6 +117,19 @@ mod tests {
             way.turn(start + after);
             assert_eq!(way.last_turn(), Some(start + after));
         }
+    }
+
+    #[test]
+    fn a_knock_is_told_for_a_minute_after_the_last_one() {
+        let start = Instant::now();
+        let way = Way::new(start);
+        assert!(!way.is_knocked(start));
+        for after in [0, 50].map(Duration::from_secs) {
+            way.knock(start + after);
+            assert!(way.is_knocked(start + after));
+        }
+        let last = start + Duration::from_secs(50) + KNOCK_TOLD_FOR;
+        assert!(way.is_knocked(last - Duration::from_millis(1)) && !way.is_knocked(last));
     }
 
     #[test]

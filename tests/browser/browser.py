@@ -85,6 +85,12 @@ class Browser:
     def __exit__(self, *_):
         self.driver.quit()
 
+    def slow(self, latency):
+        """From now on every answer takes so many seconds."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {
+            "offline": False, "latency": latency * 1000, "downloadThroughput": -1, "uploadThroughput": -1})
+
     def complaints(self):
         """What the console holds since the last look."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

@@ -25,6 +25,9 @@ RELAY, WORK = sys.argv[1:3]
 PICTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "linking.png")
 REDIRECT = "https://social.yandex.net/broker/redirect"
 FURTHER = "https://social.yandex.ru/broker2/authz_in_web/0123456789abcdef0123456789abcdef/callback"
+# Where Yandex' own redirects may end: hosts of its that no list of ours could hold, and its apps.
+LAST_HOPS = ["https://yandex.ru/quasar/account-linking?ok=1", "https://ya.ru/", "https://quasar.yandex.ru/",
+             "https://passport.yandex.com/", "https://yandex.kz/", "yandexiot://x", "intent://x#Intent;end"]
 # What a sloppy encoding would change.
 STATE = f"{FURTHER}?a=b&c=d+e%20f#g\"><b>я"
 ASKED = {"scope": "home", "state": STATE, "redirect_uri": REDIRECT, "response_type": "code", "client_id": "home-alice"}
@@ -33,14 +36,21 @@ WARNING = "Вводите код, только если вы сами начал
 WRONG = "Код неверный, уже использован или устарел"
 
 
-def yandex(host, path):
-    """Takes the code at one host and leads on to another, as Yandex does."""
-    if host == "social.yandex.net" and path.startswith("/broker/redirect?"):
-        return 302, {"Location": FURTHER}, ""
-    if f"https://{host}{path}" == FURTHER:
-        return 200, {}, "<!doctype html><link rel=icon href='data:,'><title>Яндекс</title>" \
-            "<p>Привязано</p><script>document.body.append('со сценарием')</script>"
-    return 404, {}, ""
+class Yandex:
+    """Takes the code at one host and leads on to another, and to `last` if that is set, as Yandex does."""
+
+    last = None
+
+    def __call__(self, host, path):
+        if host == "social.yandex.net" and path.startswith("/broker/redirect?"):
+            return 302, {"Location": FURTHER}, ""
+        address = f"https://{host}{path}"
+        if address == FURTHER and self.last:
+            return 302, {"Location": self.last}, ""
+        if address in (FURTHER, self.last):
+            return 200, {}, "<!doctype html><link rel=icon href='data:,'><title>Яндекс</title>" \
+                "<p>Привязано</p><script>document.body.append('со сценарием')</script>"
+        return 404, {}, ""
 
 
 class Linking(unittest.TestCase):
@@ -52,7 +62,9 @@ class Linking(unittest.TestCase):
                                      stdout=subprocess.PIPE, stderr=cls.log, text=True)
         cls.port = next(line for line in cls.relay.stdout if "Relay started on" in line).rsplit(":", 1)[1].strip()
         cls.base = f"http://127.0.0.1:{cls.port}/smart-home"
-        cls.stand_in = StandIn(WORK, ["social.yandex.net", "social.yandex.ru"], yandex)
+        cls.yandex = Yandex()
+        further = [urllib.parse.urlsplit(hop).hostname for hop in LAST_HOPS if hop.startswith("https:")]
+        cls.stand_in = StandIn(WORK, ["social.yandex.net", "social.yandex.ru", *further], cls.yandex)
 
     @classmethod
     def tearDownClass(cls):
@@ -63,6 +75,7 @@ class Linking(unittest.TestCase):
 
     def setUp(self):
         self.stand_in.seen.clear()
+        self.yandex.last = None
 
     def command(self, *words):
         settings = {**SETTINGS, "LISTEN_ADDR": f"127.0.0.1:{self.port}"}
@@ -74,10 +87,16 @@ class Linking(unittest.TestCase):
     def text(self, browser):
         return browser.driver.find_element(By.TAG_NAME, "body").text
 
-    def type_in(self, browser, code):
+    def until(self, true):
+        WebDriverWait(None, 20, poll_frequency=0.05).until(lambda _: true())
+
+    def press(self, browser, code):
         """With the keyboard alone: the field has the focus, and Enter submits."""
-        page = browser.driver.find_element(By.TAG_NAME, "html")
         ActionChains(browser.driver).send_keys(code, Keys.ENTER).perform()
+
+    def type_in(self, browser, code):
+        page = browser.driver.find_element(By.TAG_NAME, "html")
+        self.press(browser, code)
         # The old page is gone.
         WebDriverWait(browser.driver, 20).until(lambda driver: driver.find_element(By.TAG_NAME, "html") != page)
 
@@ -141,6 +160,43 @@ class Linking(unittest.TestCase):
             self.open(browser)
             self.links(browser)
             self.assertNotIn("со сценарием", self.text(browser), "scripts are off")
+
+    def test_wherever_yandexs_own_redirects_end_the_browser_goes_there(self):
+        for last in LAST_HOPS:
+            with self.subTest(last=last), Browser(self.stand_in) as browser:
+                self.yandex.last = last
+                self.stand_in.seen.clear()
+                self.open(browser)
+                self.press(browser, self.command("pair").split("\n")[0])
+                said, gone = [], []
+                # Going to an app is a request that the browser begins, though no app of Yandex' is here.
+                address = last.split("#")[0]
+                self.until(lambda: said.extend(browser.complaints()) or gone.extend(browser.requested())
+                           or said or address in gone)  # fmt: skip
+                self.assertEqual(said, [])
+                if last.startswith("https:"):
+                    self.until(lambda: browser.driver.current_url == last)
+                    self.assertIn("Привязано", self.text(browser))
+                else:
+                    # Whoever comes back finds a link, in case that the app wants a finger.
+                    self.assertIn("Вернуться в Яндекс", self.text(browser))
+                    self.assertEqual((browser.sticking_out(), browser.faint()), ([], []))
+                self.assertEqual([host for host, _, _ in self.stand_in.seen][:2], ["social.yandex.net", "social.yandex.ru"])
+
+    def test_a_second_press_on_a_slow_line_loses_nothing(self):
+        for scripts in (True, False):
+            with self.subTest(scripts=scripts), Browser(self.stand_in, scripts=scripts) as browser:
+                self.open(browser)
+                browser.requested()
+                browser.slow(0.6)
+                code = self.command("pair").split("\n")[0]
+                ActionChains(browser.driver).send_keys(code, Keys.ENTER).pause(0.15).send_keys(Keys.ENTER).perform()
+                self.until(lambda: browser.driver.current_url == FURTHER)
+                posts = browser.requested().count(f"{self.base}/authorize")
+                self.assertEqual(posts, 1 if scripts else 2)
+                _, path, _ = self.stand_in.seen[0]
+                self.exchange(urllib.parse.parse_qs(path.split("?", 1)[1])["code"][0])
+                self.stand_in.seen.clear()
 
     def test_a_request_that_is_not_yandexs_stays_here_and_names_the_field_to_mend(self):
         with Browser(self.stand_in, width=360, height=740) as browser:

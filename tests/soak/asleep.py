@@ -14,14 +14,14 @@ import sys
 import threading
 import time
 
-from honest import NO_AGENT, UNSENT, exchange, post, said, turn
+from honest import NO_AGENT, NO_AGENT_BUT_A_KNOCK, UNSENT, exchange, post, said, turn
 from world import KEY, World
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELAY, PC = "10.77.0.1", "10.77.0.2"
 # How often something is said to the sleeping PC.
 SAY_EVERY = 0.25
-NOT_SENT = {NO_AGENT, *UNSENT}
+NOT_SENT = {NO_AGENT, NO_AGENT_BUT_A_KNOCK, *UNSENT}
 
 
 def ip(*words):

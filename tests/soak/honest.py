@@ -20,10 +20,13 @@ UNSENT = {
     "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.",
 }
 NO_AGENT = "Компьютер не на связи. Проверьте, включён ли он."
+# The same while somebody knocks without a right key.
+KNOCKED = " К серверу кто-то стучится без верного ключа: если это ваш компьютер, проверьте ключ в его настройках."
+NO_AGENT_BUT_A_KNOCK = f"Компьютер не на связи.{KNOCKED}"
 TOO_LATE = "Компьютер не успел ответить. Возможно, команда ещё выполнится."
 BUSY = "Компьютер занят другими командами. Повторите чуть позже."
 # What a turn may be told instead of its answer when the agent is in trouble.
-TOLD = {LINK_LOST, NO_AGENT, TOO_LATE, BUSY, *UNSENT}
+TOLD = {LINK_LOST, NO_AGENT, NO_AGENT_BUT_A_KNOCK, TOO_LATE, BUSY, *UNSENT}
 # What a turn may be told of one of several PCs, behind its name.
 TOLD_OF_ONE = {
     "связь прервалась. Возможно, команда выполнилась.",
@@ -31,6 +34,7 @@ TOLD_OF_ONE = {
     "не отвечает, команда не отправлена. Возможно, компьютер спит.",
     "не отвечает, команда не отправлена. Возможно, компьютер занят или спит.",
     "не на связи.",
+    f"не на связи.{KNOCKED}",
     "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",
 }
 # What the PCs of a household are called, the first of which is meant when none is named; and their keys.

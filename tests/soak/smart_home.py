@@ -3,6 +3,7 @@ import collections
 import json
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -56,9 +57,8 @@ def link(world):
                                         stdout=subprocess.PIPE, text=True).stdout
     with socket.create_connection(direct, 5) as connection:
         connection.sendall(typed(run("pair").split("\n")[0]))
-        head = connection.recv(65536).decode()
-    location = next(line for line in head.split("\r\n") if line.startswith("Location: "))
-    code = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["code"][0]
+        page = connection.recv(65536).decode()
+    code = re.search(r" href=\"[^\"]+[?]code=([^&\"]+)", page)[1]
     printed = run("setup", "--domain", "your-domain.com")
     secret = next(line for line in printed.splitlines() if "Секрет приложения:" in line).split()[-1]
     status, body = exchange(direct, form("/token", {

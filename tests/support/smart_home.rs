@@ -76,16 +76,33 @@ pub fn client_secret() -> String {
     line.split_whitespace().last().unwrap().to_owned()
 }
 
-/// Types a pairing code into the page.
+/// Types a pairing code, by a program that no page was shown to.
 pub fn type_in(relay: &Relay, code: &str) -> Response {
     let mut pairs = asked();
     pairs.push(("pairing_code", code));
     post_form(relay, "/authorize", &pairs)
 }
 
-/// The parameter of a redirect's address, decoded.
+/// Where a page leads to by itself, and by its only link.
+pub fn leads_to(response: &Response) -> String {
+    assert_eq!(response.status, 200, "{response:?}");
+    let (_, refresh) =
+        response.body.split_once("<meta http-equiv=\"refresh\" content=\"0; url=").unwrap();
+    let (_, link) = response.body.split_once(" href=\"").unwrap();
+    let [refresh, link] = [refresh, link].map(|rest| rest.split('"').next().unwrap());
+    assert_eq!(refresh, link);
+    link.replace("&amp;", "&")
+}
+
+/// Whether a page leads on.
+pub fn leads_on(response: &Response) -> bool {
+    assert_eq!((response.status, response.field("Location")), (200, None));
+    response.body.contains("http-equiv")
+}
+
+/// The parameter of the address that a page leads to, decoded.
 pub fn parameter(response: &Response, name: &str) -> String {
-    let location = response.field("Location").unwrap();
+    let location = leads_to(response);
     let (address, query) = location.split_once('?').unwrap();
     assert_eq!(address, REDIRECT);
     let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap();
@@ -94,9 +111,7 @@ pub fn parameter(response: &Response, name: &str) -> String {
 
 /// An authorization code.
 pub fn authorization_code(relay: &Relay) -> String {
-    let redirect = type_in(relay, &pairing_code(relay));
-    assert_eq!(redirect.status, 302, "{redirect:?}");
-    parameter(&redirect, "code")
+    parameter(&type_in(relay, &pairing_code(relay)), "code")
 }
 
 /// Asks for tokens as Yandex does, with these parameters besides the client's.

@@ -1,0 +1,186 @@
+//! The presses of a form's button whose code was good. On a slow line a button is pressed again, and the browser
+//! then drops the first answer, with which the code would be lost: so an equal press is given the same again.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::config::secret::same;
+use crate::http::form::Form;
+use crate::http::page::{PAGE_FIELD, PAGE_ID};
+use crate::upkeep::clock::Alarm;
+
+/// For how long an equal press is given the same. After that nothing of it is kept.
+pub const PRESSED_AGAIN: Duration = Duration::from_secs(10);
+
+/// Presses that are kept. There is one for each code that `pair` or `login` has printed, so the owner alone makes
+/// them.
+pub const MAX_PRESSES: usize = 8;
+
+/// What tells a press from every other: the form, the whole body, and so the id of the page that it was made on.
+/// Nobody but the browser that this page was sent to knows that, so whoever has read a used code over a shoulder
+/// can't make an equal press. Where it comes from does not count: a phone changes networks.
+pub struct Press([u8; 32]);
+
+impl Press {
+    /// Returns the press of the form at `place` with this body; none when no page of ours has sent it.
+    pub fn of(place: &str, body: &[u8]) -> Option<Self> {
+        let page = Form(std::str::from_utf8(body).ok()?).value(PAGE_FIELD).ok()??;
+        (page.len() == PAGE_ID)
+            .then(|| Self(Sha256::digest([place.as_bytes(), b"\n", body].concat()).into()))
+    }
+}
+
+/// What is given to those who press.
+pub struct Presses {
+    kept: Mutex<Vec<Kept>>,
+    alarm: Alarm,
+}
+
+struct Kept {
+    press: Press,
+    given: String,
+    until: Instant,
+}
+
+impl Presses {
+    /// Keeps none yet; `alarm` wakes whoever calls [`Presses::tend`].
+    pub fn new(alarm: Alarm) -> Self {
+        Self { kept: Mutex::default(), alarm }
+    }
+
+    /// Returns what `give` gives, and keeps that for an equal press; or what an equal one was given. One without a
+    /// [`Press`] has no equal.
+    pub fn once(
+        &self,
+        press: Option<Press>,
+        now: Instant,
+        give: impl FnOnce() -> Option<String>,
+    ) -> Option<String> {
+        let Some(press) = press else { return give() };
+        // Held while it is given: an equal press may come at the same moment.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| now < kept.until);
+        if let Some(equal) = kept.iter().find(|kept| same(&kept.press.0, &press.0)) {
+            return Some(equal.given.clone());
+        }
+        let given = give()?;
+        if kept.len() == MAX_PRESSES {
+            kept.remove(0);
+        }
+        kept.push(Kept { press, given: given.clone(), until: now + PRESSED_AGAIN });
+        drop(kept);
+        self.alarm.ring();
+        Some(given)
+    }
+
+    /// Forgets all of them: what was given shall count no more.
+    pub fn forget(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Forgets those whose time is over. Returns when that of the next is.
+    pub fn tend(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| now < kept.until);
+        kept.first().map(|kept| kept.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upkeep::clock::alarm;
+
+    const PAGE: &str = "page=0123456789abcdefABCDEF";
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn presses() -> (Presses, crossbeam_channel::Receiver<()>) {
+        let (alarm, rung) = alarm();
+        (Presses::new(alarm), rung)
+    }
+
+    fn press(rest: &str) -> Option<Press> {
+        Press::of("/x", format!("{PAGE}&{rest}").as_bytes())
+    }
+
+    fn given(text: &str) -> impl FnOnce() -> Option<String> {
+        let text = text.to_owned();
+        || Some(text)
+    }
+
+    #[test]
+    fn an_equal_press_within_ten_seconds_is_given_the_same_and_then_nothing_is_kept() {
+        let ((presses, rung), start) = (presses(), Instant::now());
+        assert_eq!(presses.once(press("a"), start, given("1")).as_deref(), Some("1"));
+        assert!(rung.try_recv().is_ok(), "the clock is told when to look");
+        let last = start + PRESSED_AGAIN - Duration::from_nanos(1);
+        assert_eq!(presses.once(press("a"), last, || panic!("it was given")).as_deref(), Some("1"));
+        assert_eq!(presses.tend(last), Some(start + PRESSED_AGAIN), "a repeat makes it no longer");
+        assert_eq!(presses.tend(start + PRESSED_AGAIN), None);
+        assert!(presses.kept.lock().unwrap().is_empty());
+        assert_eq!(presses.once(press("a"), start + PRESSED_AGAIN, || None), None);
+    }
+
+    #[test]
+    fn what_is_not_equal_is_given_its_own() {
+        let ((presses, _rung), now) = (presses(), Instant::now());
+        presses.once(press("a"), now, given("1"));
+        let elsewhere = Press::of("/y", format!("{PAGE}&a").as_bytes());
+        let other_page = Press::of("/x", b"page=0123456789abcdefABCDEG&a");
+        for other in [press("b"), press("a&"), elsewhere, other_page] {
+            assert!(other.is_some());
+            assert_eq!(presses.once(other, now, || None), None);
+        }
+    }
+
+    #[test]
+    fn without_the_id_of_a_page_nothing_is_kept() {
+        let ((presses, _rung), now) = (presses(), Instant::now());
+        for body in
+            [&b"code=1"[..], b"page=", b"page=short", b"\xff", [PAGE, PAGE].join("&").as_bytes()]
+        {
+            for n in ["1", "2"] {
+                assert_eq!(presses.once(Press::of("/x", body), now, given(n)).as_deref(), Some(n));
+            }
+        }
+        assert_eq!(presses.tend(now), None);
+    }
+
+    #[test]
+    fn what_was_refused_is_not_kept() {
+        let ((presses, _rung), now) = (presses(), Instant::now());
+        assert_eq!(presses.once(press("a"), now, || None), None);
+        assert_eq!(presses.once(press("a"), now, given("1")).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn the_oldest_gives_way_when_there_are_too_many_and_all_can_be_forgotten() {
+        let ((presses, _rung), start) = (presses(), Instant::now());
+        for n in 0..=MAX_PRESSES {
+            presses.once(press(&n.to_string()), start, given("given"));
+        }
+        assert_eq!(presses.kept.lock().unwrap().len(), MAX_PRESSES);
+        assert!(presses.once(press("1"), start, || None).is_some());
+        assert!(presses.once(press("0"), start + SECOND, || None).is_none(), "it has given way");
+        presses.forget();
+        assert!(presses.once(press("1"), start, || None).is_none());
+    }
+
+    #[test]
+    fn of_equal_presses_at_the_same_moment_one_is_given_and_the_others_the_same() {
+        let ((presses, _rung), now) = (presses(), Instant::now());
+        let times = std::sync::atomic::AtomicUsize::new(0);
+        let count = || times.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let all = presses.once(press("a"), now, || (count() == 0).then(|| "1".into()));
+                    assert_eq!(all.as_deref(), Some("1"));
+                });
+            }
+        });
+        assert_eq!(times.into_inner(), 1);
+    }
+}
