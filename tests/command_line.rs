@@ -113,6 +113,15 @@ fn every_interface_is_ipv4_and_where_there_is_any_ipv6_through_one_socket() {
 }
 
 #[test]
+fn an_address_that_only_its_own_container_reaches_is_warned_of() {
+    let relay = Relay::start(&[("LISTEN_ADDR", "127.0.0.1:0"), ("container", "docker")]);
+    relay.line("Write LISTEN_ADDR=:0 into .env");
+    let mut elsewhere = Relay::start(&[("LISTEN_ADDR", "127.0.0.1:0")]);
+    elsewhere.stop();
+    assert!(!elsewhere.rest_of_log().contains("LISTEN_ADDR"));
+}
+
+#[test]
 fn without_a_key_a_random_one_is_made_and_printed_for_the_agent() {
     let mut program = command(&[("LISTEN_ADDR", "127.0.0.1:0")]);
     let relay = Relay::spawn(&mut program);

@@ -132,10 +132,9 @@ def image(world: World):
         "StartPeriod": 5 * 10**9,
         "Retries": 3,
     }, config["Healthcheck"]
-    # Compose adds which builder it was.
-    labels = {label.removeprefix("org.opencontainers.image.") for label in config["Labels"]} - {
-        "com.docker.compose.image.builder"
-    }
+    labels = {label.removeprefix("org.opencontainers.image.") for label in config["Labels"]}
+    # Compose adds its own: the builder, the project.
+    labels = {label for label in labels if not label.startswith("com.docker.compose.")}
     # The version's one place is Cargo.toml.
     assert labels == {"title", "description", "licenses"}, labels
     world.report.figure("in the image", f"{', '.join(sorted(files))}; user {config['User']}")
