@@ -418,7 +418,8 @@ fn ten_thousand_wrong_keys_and_secrets_keep_nobody_out_and_leave_nothing_behind(
             ];
             while times == 0 || floods.iter().any(|flood| !flood.is_finished()) {
                 let begun = Instant::now();
-                let _agent = relay.agent().echo_for_ever("");
+                let agent = Agent::connect(relay.address(), KEY).unwrap();
+                let _agent = agent.echo_for_ever("");
                 let response = post_to(&mut relay.http(), path(Right), "", &turn("громче"));
                 assert_eq!(said(&response.json()), "громче");
                 slowest = slowest.max(begun.elapsed());
@@ -441,8 +442,8 @@ fn ten_thousand_wrong_keys_and_secrets_keep_nobody_out_and_leave_nothing_behind(
     let log = owned.rest_of_log();
     for line in ["Agent rejected", "wrong webhook address"] {
         let said = log.lines().filter(|said| said.contains(line)).count();
-        // `Relay::agent` has read the log up to its last agent, and with it the first of each.
-        assert!(said <= 2, "{said} lines for {line}");
+        // At once, and once a minute.
+        assert!((1..=3).contains(&said), "{said} lines for {line}");
     }
 }
 
