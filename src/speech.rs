@@ -7,7 +7,7 @@ use crate::json::has_lone_surrogate;
 use crate::text::cut;
 use crate::tts;
 
-/// Unicode scalar values of a reply's text, and of its tts as [`tts::length`] counts them (docs/facts/alice.md).
+/// Unicode scalar values of a reply's text, and of its tts without the letters of `<speaker …>` tags (docs/facts/alice.md).
 pub const MAX_TEXT: usize = 1024;
 
 /// Unicode scalar values of a button's title (docs/facts/alice.md).
