@@ -238,3 +238,32 @@ fn the_relay_reaches_its_own_limits_before_those_of_its_container_or_unit() {
         assert!(mega(memory) > MAX_RESIDENT);
     }
 }
+
+#[test]
+fn the_icon_has_the_size_that_yandex_wants() {
+    let png = std::fs::read("deploy/icon.png").unwrap();
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    // The header's chunk comes first: width and height.
+    assert_eq!((&png[12..16], &png[16..24]), (&b"IHDR"[..], &[0, 0, 0, 224, 0, 0, 0, 224][..]));
+}
+
+#[test]
+fn the_documents_call_the_skill_by_a_name_that_yandex_takes() {
+    let is_russian = |word: &str| word.chars().all(|c| matches!(c, 'а'..='я' | 'А'..='Я' | 'ё' | 'Ё'));
+    for (path, quotations) in
+        [("README.md", 0), ("docs/ru/README.md", 0), ("DEPLOYMENT.md", 1), ("docs/ru/DEPLOYMENT.md", 1)]
+    {
+        let text = std::fs::read_to_string(path).unwrap();
+        // The user's own phrase is quoted once.
+        assert_eq!(text.matches("попроси Home Alice").count(), quotations, "{path}");
+        let named = text.split("попроси ").skip(1).filter(|rest| !rest.starts_with("Home Alice"));
+        for rest in named.filter(|rest| !rest.starts_with('*')) {
+            let name: Vec<_> = rest.split(' ').take(2).collect();
+            let forbidden = ["алиса", "яндекс", "станция", "умный", "дом"];
+            assert!(
+                name.iter().all(|word| is_russian(word) && !forbidden.contains(&&*word.to_lowercase())),
+                "{path}: {name:?}"
+            );
+        }
+    }
+}

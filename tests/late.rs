@@ -501,7 +501,8 @@ fn the_dialogue_of_the_readme_is_what_alice_says() {
     let (words, spoken): (Vec<_>, Vec<_>) =
         lines.chunks(2).map(|pair| (pair[0], pair[1].trim())).unzip();
     let normalised = |words: &str| {
-        let words = words.split_once("попроси Home Alice ").map_or(words, |(_, command)| command);
+        let words =
+            words.split_once("попроси Домашний компьютер ").map_or(words, |(_, command)| command);
         words.to_lowercase().replace(['.', '?'], "").trim().to_owned()
     };
     let relay = Relay::start(&SETTINGS);

@@ -72,7 +72,7 @@ const NO_KEY: &str = "  \
 
 const SMART_HOME: &str = "  \
   «Настройки»
-    Название:                        Home Alice, or two words of your own
+    Название:                        Мой компьютер, or two Russian words of your own
     Backend, Endpoint URL:           https://{domain}/smart-home
     Тип доступа:                     Приватный
   «Связка аккаунтов»
