@@ -11,10 +11,7 @@ const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The field by which a form tells on which page its button was pressed: no two pages have the same.
-pub const PAGE_FIELD: &str = "page";
-
-/// Characters of what is in it: 128 bits.
-pub const PAGE_ID: usize = 22;
+const PAGE_FIELD: &str = "page";
 
 /// Returns a page with this content, from which nothing can be sent.
 pub fn page(status: u16, content: &str) -> Answer {
@@ -116,7 +113,7 @@ mod tests {
         );
         assert_ne!(page, text(form("<form></form>")), "each has an id of its own");
         let (_, id) = page.split_once(" name=\"page\" value=\"").unwrap();
-        assert_eq!(id.find('"'), Some(PAGE_ID));
+        assert_eq!(id.find('"'), Some(22), "128 bits in base64");
         let (_, script) = page.split_once("<script>").unwrap();
         let (script, _) = script.split_once("</script>").unwrap();
         assert!(page.contains(&format!("; script-src {};", hash(script))), "{page}");

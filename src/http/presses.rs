@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::config::secret::same;
-use crate::http::form::Form;
-use crate::http::page::{PAGE_FIELD, PAGE_ID};
 use crate::upkeep::clock::Alarm;
 
 /// For how long an equal press is given the same. After that nothing of it is kept.
@@ -18,17 +16,15 @@ pub const PRESSED_AGAIN: Duration = Duration::from_secs(10);
 /// them.
 pub const MAX_PRESSES: usize = 8;
 
-/// What tells a press from every other: the form, the whole body, and so the id of the page that it was made on.
-/// Nobody but the browser that this page was sent to knows that, so whoever has read a used code over a shoulder
-/// can't make an equal press. Where it comes from does not count: a phone changes networks.
+/// What tells a press from every other: the form and the whole body. In that stands the id of the page that the button
+/// is on, which nobody knows but the browser that was sent it: whoever has read a used code over a shoulder can't
+/// make an equal press. Where it comes from does not count: a phone changes networks.
 pub struct Press([u8; 32]);
 
 impl Press {
-    /// Returns the press of the form at `place` with this body; none when no page of ours has sent it.
-    pub fn of(place: &str, body: &[u8]) -> Option<Self> {
-        let page = Form(std::str::from_utf8(body).ok()?).value(PAGE_FIELD).ok()??;
-        (page.len() == PAGE_ID)
-            .then(|| Self(Sha256::digest([place.as_bytes(), b"\n", body].concat()).into()))
+    /// Returns the press of the form at `place` with this body.
+    pub fn of(place: &str, body: &[u8]) -> Self {
+        Self(Sha256::digest([place.as_bytes(), b"\n", body].concat()).into())
     }
 }
 
@@ -50,15 +46,13 @@ impl Presses {
         Self { kept: Mutex::default(), alarm }
     }
 
-    /// Returns what `give` gives, and keeps that for an equal press; or what an equal one was given. One without a
-    /// [`Press`] has no equal.
+    /// Returns what `give` gives, and keeps that for an equal press; or what an equal one was given.
     pub fn once(
         &self,
-        press: Option<Press>,
+        press: Press,
         now: Instant,
         give: impl FnOnce() -> Option<String>,
     ) -> Option<String> {
-        let Some(press) = press else { return give() };
         // Held while it is given: an equal press may come at the same moment.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|kept| now < kept.until);
@@ -101,7 +95,7 @@ mod tests {
         (Presses::new(alarm), rung)
     }
 
-    fn press(rest: &str) -> Option<Press> {
+    fn press(rest: &str) -> Press {
         Press::of("/x", format!("{PAGE}&{rest}").as_bytes())
     }
 
@@ -130,22 +124,8 @@ mod tests {
         let elsewhere = Press::of("/y", format!("{PAGE}&a").as_bytes());
         let other_page = Press::of("/x", b"page=0123456789abcdefABCDEG&a");
         for other in [press("b"), press("a&"), elsewhere, other_page] {
-            assert!(other.is_some());
             assert_eq!(presses.once(other, now, || None), None);
         }
-    }
-
-    #[test]
-    fn without_the_id_of_a_page_nothing_is_kept() {
-        let ((presses, _rung), now) = (presses(), Instant::now());
-        for body in
-            [&b"code=1"[..], b"page=", b"page=short", b"\xff", [PAGE, PAGE].join("&").as_bytes()]
-        {
-            for n in ["1", "2"] {
-                assert_eq!(presses.once(Press::of("/x", body), now, given(n)).as_deref(), Some(n));
-            }
-        }
-        assert_eq!(presses.tend(now), None);
     }
 
     #[test]
