@@ -64,7 +64,9 @@ fn without_a_webhook_secret_the_page_only_says_how_to_set_one() {
         let relay = Relay::start(settings);
         let page = send(&relay, "GET", "/owner", &[], "");
         assert_eq!(page.status, 200);
-        assert!(page.body.contains("WEBHOOK_SECRET=") && !page.body.contains("<form"), "{}", page.body);
+        let line = "printf &#39;\\nWEBHOOK_SECRET=%s\\n&#39; &quot;$(openssl rand -hex 32)&quot; &gt;&gt; .env";
+        assert!(page.body.contains("Дверь открыта") && page.body.contains(line), "{}", page.body);
+        assert!(!page.body.contains("<form"), "{}", page.body);
         is_locked_up(&page);
         for (method, path) in [
             ("POST", "/owner/enter"),
