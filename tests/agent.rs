@@ -317,6 +317,20 @@ fn agents_that_fight_over_one_key_fill_no_log() {
 }
 
 #[test]
+fn once_a_fight_is_over_the_log_tells_of_the_one_that_is_left_as_ever() {
+    let relay = Relay::start(&[("HEARTBEAT_SECS", "1")]);
+    let connect = || Agent::connect(relay.address(), KEY).unwrap();
+    let mut agents: Vec<_> = (0..5).map(|_| connect()).collect();
+    relay.line("two agents seem to share one key");
+    let last = agents.pop();
+    drop(last);
+    relay.line("its connection ended");
+    // It never reads, and so answers no ping.
+    let _silent = relay.agent();
+    relay.line("nothing came from it for 3 s");
+}
+
+#[test]
 fn an_agent_that_ignores_its_replacement_is_cut_off() {
     let relay = Relay::start(&[]);
     let mut deaf = relay.agent();

@@ -39,6 +39,9 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(50);
 /// The close code for a link that a newer one replaces (RFC 6455, 7.4.2: private use).
 const REPLACED: u16 = 4001;
 
+/// Why such a link is over, for the log.
+const REPLACED_WHY: &str = "a newer connection replaced it";
+
 impl PartialEq for Link {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id
@@ -171,12 +174,12 @@ impl Registry {
         let is_fought_over = state.roster.is_fought_over(agent, now);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
         drop(state);
-        match is_fought_over {
+        match replaced.is_some() && is_fought_over {
             false => log::info!("Agent{whose} connected from {peer} with key {position} of {of}"),
             true => self.fights.say(format!("Agent{whose} connected again, while two share its key")),
         }
         if let Some(old) = replaced {
-            old.close(CloseCode::from(REPLACED), "replaced", "a newer connection replaced it");
+            old.close(CloseCode::from(REPLACED), "replaced", REPLACED_WHY);
             self.await_close(old.clone(), now);
             self.commands.lose(old.id, now);
         }
@@ -206,7 +209,7 @@ impl Registry {
         self.commands.lose(link.id, now);
         let ended_by_relay = link.outbox.why();
         let (whose, why) = (self.whose(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
-        match ended_by_relay.is_some() && self.lock().roster.is_fought_over(link.id.agent, now) {
+        match why == REPLACED_WHY && self.lock().roster.is_fought_over(link.id.agent, now) {
             false => log::info!("Agent{whose} disconnected ({}): {why}", link.peer),
             true => log::debug!("Agent{whose} disconnected ({}): {why}", link.peer),
         }
