@@ -38,7 +38,8 @@ async def work(socket, waiting):
     while True:
         command = await waiting.get()
         try:
-            text, ok = await asyncio.get_running_loop().run_in_executor(WORKER, carry_out, command), True
+            said = await asyncio.get_running_loop().run_in_executor(WORKER, carry_out, command)
+            text, ok = str(said), True
         except Exception as error:
             text, ok = f"Ошибка: {error}", False
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -47,7 +48,7 @@ async def work(socket, waiting):
 
 async def serve(socket):
     # How far the relay's clock was ahead whenever it told the time. One that was read late is too small.
-    offsets, waiting = deque(maxlen=3), asyncio.Queue(64)
+    offsets, waiting = deque(maxlen=2), asyncio.Queue(64)
     worker = asyncio.create_task(work(socket, waiting))
     print("connected", flush=True)
     try:

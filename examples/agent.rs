@@ -32,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const MAX_WAITING: usize = 64;
 
 /// Times of the relay's that count: few enough for a clock that runs fast, and enough for one that was read after a sleep.
-const TIMES_KEPT: usize = 3;
+const TIMES_KEPT: usize = 2;
 
 /// Held while a command is carried out: one of the last link may still be at work on the next.
 static AT_WORK: Mutex<()> = Mutex::new(());
@@ -112,7 +112,7 @@ pub fn serve(url: &str, key: &str, connected: impl FnOnce()) -> Result<(), Box<d
     }
 }
 
-/// Milliseconds that a clock has counted which runs on in sleep, and which nobody can set. Windows' `Instant` is one.
+/// Milliseconds that a clock has counted which runs on in sleep, and which nobody can set. On Windows use `Instant`, which does the same.
 #[cfg(target_os = "linux")]
 fn counted() -> i64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);

@@ -31,9 +31,9 @@ pub fn forms(name: &str) -> Vec<String> {
     forms
 }
 
-/// Whether [`forms`] can be relied on. A word in и, ы or ые may be a plural («часы»), whose cases the rule does not make.
+/// Whether [`forms`] can be relied on. A word in и, ы, ые or ие may be a plural («часы», «рабочие»), whose cases the rule does not make.
 pub fn is_sure(name: &str) -> bool {
-    !name.ends_with(['и', 'ы']) && !name.ends_with("ые")
+    !name.ends_with(['и', 'ы']) && !["ые", "ие"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn add(forms: &mut Vec<String>, stem: &str, endings: &[&str]) {
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn the_rule_is_not_sure_of_what_may_be_a_plural() {
         assert!(["узел", "сервер", "радио", "третья", "кенгуру"].iter().all(|name| is_sure(name)));
-        assert!(["часы", "сани", "сони", "главные"].iter().all(|name| !is_sure(name)));
+        assert!(["часы", "сани", "сони", "главные", "рабочие"].iter().all(|name| !is_sure(name)));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn not_understood() -> ExitCode {
     ExitCode::from(UNUSABLE)
 }
 
-/// What stands behind `healthcheck` and `ask`, in any order.
+/// What stands behind a command, in any order.
 #[derive(Default)]
 struct Options<'a> {
     phrase: Option<&'a str>,

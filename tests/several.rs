@@ -5,6 +5,7 @@ mod support;
 use serde_json::{Value, json};
 use support::smart_home::{self, Yandex, capability};
 use support::{Agent, KEY, Relay, command, said, turn, until};
+use tungstenite::Message;
 
 const NOTEBOOK: &str = "key-of-the-notebook";
 const SERVER: &str = "new-key-of-the-server";
@@ -79,6 +80,34 @@ fn a_name_whose_cases_are_unsure_is_warned_of_and_one_that_is_the_relays_own_wor
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2));
     assert!(told.contains("AGENTS has an entry 1") && told.contains("the relay's own"), "{told}");
+}
+
+#[test]
+fn a_button_without_words_is_never_one_of_another_pc_than_the_first() {
+    let relay = household(&[]);
+    let fields = [("Sec-WebSocket-Protocol", "home-alice.v2")];
+    let mut notebook = Agent::with(relay.address(), &format!("/ws?key={NOTEBOOK}"), &fields).unwrap();
+    let mut http = relay.http();
+    http.send_post(&turn("ноутбук музыка").to_string());
+    let id = loop {
+        let Message::Text(text) = notebook.read().unwrap() else { continue };
+        let command: Value = serde_json::from_str(&text).unwrap();
+        if let Some(id) = command.get("id") {
+            break id.clone();
+        }
+    };
+    let buttons = json!([{ "title": "▶", "payload": { "a": 1 } }, { "title": "Дальше" }]);
+    let answer = json!({ "id": id, "text": "Музыка.", "buttons": buttons });
+    notebook.socket.send(Message::text(answer.to_string())).unwrap();
+    let reply = http.response().json();
+    assert_eq!(reply["response"]["buttons"].as_array().unwrap().len(), 1, "{reply}");
+    // With the first PC away a press says so.
+    let mut press = turn("");
+    press["request"] =
+        json!({ "type": "ButtonPressed", "nlu": { "tokens": [] }, "payload": { "a": 1 } });
+    let mut http = relay.http();
+    http.send_post(&press.to_string());
+    assert_eq!(said(&http.response().json()), "Компьютер: не на связи.");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::agents::message::Answer;
 use crate::agents::registry::Registry;
 use crate::agents::telling::Format;
 use crate::commands::Commands;
+use crate::config::names::AgentId;
 use crate::http::request::read_on;
 use crate::text::quoted;
 use crate::upkeep::ends::{fault, start_thread};
@@ -122,10 +123,12 @@ impl Reader {
     fn take_text(&mut self, text: &str, now: Instant) {
         match Answer::parse(text, self.registry.name(self.link.id.agent)) {
             Ok(Answer { id, speech, mut left_out }) => {
-                let payloads_are_told = self.link.format == Format::Second;
-                let (speech, were_any) = speech.without_wordless_buttons(payloads_are_told);
+                // The press of such a button names no PC, so it goes to the default one.
+                let payloads_are_told =
+                    self.link.format == Format::Second && self.link.id.agent == AgentId::DEFAULT;
+                let (speech, some_left_out) = speech.without_wordless_buttons(payloads_are_told);
                 left_out.extend(
-                    were_any
+                    some_left_out
                         .then_some("a button without words, whose press would tell the agent nothing"),
                 );
                 if !left_out.is_empty() {
@@ -233,7 +236,7 @@ mod tests {
     use crate::agents::outbox::{Outbox, Wire};
     use crate::agents::telling::Telling;
     use crate::commands::under_way::LinkId;
-    use crate::config::agents::{AgentId, Names};
+    use crate::config::names::Names;
     use crate::upkeep::clock::alarm;
     use crate::upkeep::tally::Tally;
 

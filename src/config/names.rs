@@ -61,7 +61,7 @@ impl Name {
         };
         if !is_word(&word) || !written.iter().all(is_word) {
             return Err(format!(
-                "has a name that is not one word of 2 to {MAX_AGENT_NAME} Russian letters"
+                "has a name, or a form of it, that is not one word of 2 to {MAX_AGENT_NAME} Russian letters"
             ));
         }
         let is_doubtful = written.is_empty() && !declension::is_sure(&word);

@@ -148,10 +148,7 @@ impl Webhook {
         // A button whose title has no words: its payload is all that it says, and some agents are told of it.
         let is_wordless_press = command.is_empty()
             && turn.is_some_and(|turn| turn.is_press && turn.payload.is_some())
-            && self
-                .registry
-                .current(AgentId::DEFAULT)
-                .is_some_and(|link| link.format == Format::Second);
+            && self.registry.current(AgentId::DEFAULT).is_none_or(|link| link.format == Format::Second);
         let greets = command.is_empty() && named.is_none() && is_first;
         let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
         // What `ask --wait` says about its command is never one itself.
