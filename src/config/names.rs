@@ -123,19 +123,22 @@ impl Names {
         (0..).map(AgentId).zip(self.0.iter().map(|name| name.word.as_str()))
     }
 
+    /// Returns all names, if there are several that must be told from each other; none otherwise.
+    fn several(&self) -> &[Name] {
+        if self.0.len() > 1 { &self.0 } else { &[] }
+    }
+
     /// Returns every form that names a PC; none while there is one alone, so that no word is looked at.
     pub fn forms(&self) -> Vec<(String, AgentId)> {
-        let several = if self.0.len() > 1 { &self.0[..] } else { &[] };
         let of = |(agent, name): (AgentId, &Name)| {
             name.forms.iter().map(move |form| (form.clone(), agent)).collect::<Vec<_>>()
         };
-        (0..).map(AgentId).zip(several).flat_map(of).collect()
+        (0..).map(AgentId).zip(self.several()).flat_map(of).collect()
     }
 
     /// Returns a warning for each name whose cases the relay is not sure of, with the forms that it hears.
     pub fn doubts(&self) -> Vec<String> {
-        let several = if self.0.len() > 1 { &self.0[..] } else { &[] };
-        let doubtful = several.iter().filter(|name| name.is_doubtful);
+        let doubtful = self.several().iter().filter(|name| name.is_doubtful);
         let warning = |Name { word, forms, .. }: &Name| {
             format!(
                 "The PC {word} is heard by no other form of its name than {}: if it is spoken otherwise in other cases, \
