@@ -1,0 +1,183 @@
+//! The commands that wait, and the thread that carries them out, one after another in their order.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::action::{Action, Mac};
+use crate::address::Address;
+use crate::config::Config;
+use crate::link::trouble::Trouble;
+use crate::link::{Command, Desk, Event, LATE, Mail, SILENCE};
+use crate::message::{self, Outcome};
+use crate::phrases::understand;
+use crate::status::Status;
+use crate::system::{self, Cancel};
+
+/// Commands that may wait for the one at work; one more is refused at once.
+pub const MAX_WAITING: usize = 64;
+
+const TOO_MANY: &str = "Слишком много команд сразу. Повторите чуть позже.";
+const FAILED: &str = "Агент ошибся на этой команде. Следующая выполнится.";
+/// What is said of a phrase that nothing understands.
+pub const UNKNOWN: &str = "Не знаю такой команды.";
+const CANCELLING: &str = "Останавливаю.";
+const NOTHING_TO_CANCEL: &str = "Отменять нечего.";
+
+/// The desk that the link hands commands over at.
+pub struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    config: Mutex<Arc<Config>>,
+    /// Where own programs run.
+    folder: PathBuf,
+    cancel: Cancel,
+    /// When something last came from the relay.
+    heard: AtomicU64,
+    status: Arc<Status>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Command>,
+    is_over: bool,
+}
+
+impl Queue {
+    /// Understands what `config` says, runs programs in `folder`, and tells `status` of the link.
+    pub fn new(config: Config, folder: PathBuf, cancel: Cancel, status: Arc<Status>) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            config: Mutex::new(Arc::new(config)),
+            folder,
+            cancel,
+            heard: AtomicU64::new(0),
+            status,
+        }
+    }
+
+    /// Returns the config that counts now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes another one, for the commands that begin from now on.
+    pub fn set_config(&self, config: Config) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Carries out what comes, and answers by `mail`, until [`Queue::end`].
+    pub fn work(&self, mail: &Mail) {
+        while let Some(command) = self.next() {
+            // A bug must cost its own command alone.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.carry_out(&command)));
+            let outcome = outcome.unwrap_or_else(|_| Outcome::failed(FAILED));
+            mail.send(Event::Answer(command.link, message::answer(&command.id, &outcome)));
+        }
+    }
+
+    /// Ends the work: what runs is cancelled, and what waits is forgotten.
+    pub fn end(&self) {
+        let mut state = self.lock();
+        state.is_over = true;
+        state.waiting.clear();
+        self.changed.notify_all();
+        drop(state);
+        self.cancel.ask();
+    }
+
+    fn next(&self) -> Option<Command> {
+        let waiting = |state: &mut State| state.waiting.is_empty() && !state.is_over;
+        let state = self.changed.wait_while(self.lock(), waiting);
+        state.unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    }
+
+    fn carry_out(&self, command: &Command) -> Outcome {
+        if is_late(command, system::uptime(), self.heard.load(Relaxed)) {
+            return Outcome::failed(LATE);
+        }
+        match self.action(command) {
+            Some(action) => system::carry_out(&action, &self.folder, &self.cancel),
+            None => Outcome::failed(UNKNOWN),
+        }
+    }
+
+    fn action(&self, command: &Command) -> Option<Action> {
+        match &command.wake {
+            Some(cards) => {
+                let cards = cards.iter().filter_map(|card| Mac::parse(card)).collect();
+                Some(Action::Wake { cards, answer: None })
+            }
+            None => understand(&command.text, &self.config().commands),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a command whose turn has come must not be carried out any more: who waited was told that it failed, or the
+/// link has been silent for so long that the relay gave it up. A word that waits behind another one is promised.
+fn is_late(command: &Command, now: u64, heard: u64) -> bool {
+    let is_link_over = u128::from(now.saturating_sub(heard)) > SILENCE.as_millis();
+    command.until.is_some_and(|until| now > until) && (command.is_dropped_then || is_link_over)
+}
+
+impl Desk for Queue {
+    fn take(&self, command: Command) -> Option<Outcome> {
+        if self.action(&command) == Some(Action::Cancel) {
+            return Some(match self.cancel.ask() {
+                true => Outcome::done(CANCELLING),
+                false => Outcome::done(NOTHING_TO_CANCEL),
+            });
+        }
+        let mut state = self.lock();
+        if state.waiting.len() >= MAX_WAITING {
+            return Some(Outcome::failed(TOO_MANY));
+        }
+        state.waiting.push_back(command);
+        self.changed.notify_all();
+        None
+    }
+
+    fn heard(&self, uptime: u64) {
+        self.heard.store(uptime, Relaxed);
+    }
+
+    fn lost(&self, link: u64) {
+        self.lock().waiting.retain(|command| command.link != link);
+    }
+
+    fn tell(&self, state: &Result<Address, Trouble>) {
+        self.status.link(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(until: Option<u64>, is_dropped_then: bool) -> Command {
+        let (id, text) = ("a-1".to_owned(), "громче".to_owned());
+        Command { link: 1, id, text, wake: None, until, is_dropped_then }
+    }
+
+    #[test]
+    fn a_word_that_waits_its_turn_is_done_and_an_action_of_smart_home_is_not() {
+        assert!(!is_late(&command(None, true), 9_000, 0));
+        assert!(!is_late(&command(Some(5_000), true), 5_000, 4_000));
+        assert!(is_late(&command(Some(5_000), true), 5_001, 4_000));
+        assert!(!is_late(&command(Some(5_000), false), 25_000, 20_000));
+    }
+
+    #[test]
+    fn nothing_is_done_when_the_link_was_silent_for_too_long() {
+        let silence = u64::try_from(SILENCE.as_millis()).unwrap();
+        assert!(!is_late(&command(Some(5_000), false), 4_000 + silence, 4_000));
+        assert!(is_late(&command(Some(5_000), false), 4_001 + silence, 4_000));
+    }
+}

@@ -1,0 +1,323 @@
+//! The command line of Home Alice Agent. Nothing else.
+
+mod action;
+mod address;
+mod agent;
+mod clock;
+mod config;
+mod desk;
+mod join;
+mod link;
+mod message;
+mod phrases;
+mod scenarios;
+mod selftest;
+mod status;
+mod system;
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::action::{Action, Speaks};
+use crate::address::Address;
+use crate::config::{Config, ConfigError};
+use crate::desk::UNKNOWN;
+use crate::phrases::BUILT_IN;
+use crate::phrases::own::Own;
+use crate::status::say;
+use crate::system::{Autostart, Cancel, NoAutostart, Places};
+
+/// The agent's name and version, as the relay and a report have them.
+const NAME_AND_VERSION: &str = concat!("home-alice-agent ", env!("CARGO_PKG_VERSION"));
+
+const HELP: &str = include_str!("help.txt");
+
+/// The skill's name that DEPLOYMENT.md has.
+const SKILL: &str = "Домашний компьютер";
+
+/// Something has to be mended first.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["--version" | "-V"] => return print(&format!("{NAME_AND_VERSION}\n")),
+        ["--help" | "-h" | "help"] => return print(HELP),
+        _ => {}
+    }
+    let (is_as_root, arguments) = match arguments.as_slice() {
+        ["--as-root", rest @ ..] => (true, rest),
+        all => (false, all),
+    };
+    if system::is_root() && !is_as_root {
+        return unusable(
+            "От root агент не работает: команды Алисы выполнялись бы с правами root. Запустите его от своего \
+             пользователя, без sudo. Если так надо: home-alice-agent --as-root …",
+        );
+    }
+    let Some(places) = Places::of_user() else {
+        return unusable("Нет домашней папки: задайте переменную HOME.");
+    };
+    match arguments {
+        [] => agent::run(&places),
+        ["join", server, code] => join(server, code, &places),
+        ["say", phrase] => say_phrase(phrase, false, &places),
+        ["say", "--do", phrase] | ["say", phrase, "--do"] => say_phrase(phrase, true, &places),
+        ["commands"] => commands(&places),
+        ["scenarios"] => scenarios(SKILL, &places),
+        ["scenarios", "--skill", skill] => scenarios(skill, &places),
+        ["status"] => status(&places),
+        ["autostart", "on"] => autostart_on(&places),
+        ["autostart", "off"] => autostart_off(&places),
+        ["selftest"] => {
+            let (report, is_well) = selftest::selftest(&places);
+            print(&report);
+            exit(is_well)
+        }
+        ["uninstall"] => uninstall(false, &places),
+        ["uninstall", "--yes"] => uninstall(true, &places),
+        _ => unusable(&format!("Такой команды нет.\n\n{HELP}")),
+    }
+}
+
+fn join(server: &str, code: &str, places: &Places) -> ExitCode {
+    let server = match Address::parse(server) {
+        Ok(server) => server,
+        Err(problem) => return unusable(&format!("Адрес не годится: {problem}.")),
+    };
+    let name = match join::join(&server, code, places) {
+        Ok(name) => name,
+        Err(problem) => return failure(&format!("Не получилось: {problem}.")),
+    };
+    let name = if name.is_empty() { "компьютер" } else { &name };
+    print(&format!("Этот компьютер подключён как «{name}». Настройки: {}\n", places.config.display()));
+    if system::is_held(&places.lock) {
+        return print("Агент уже работает и подключится сам: home-alice-agent status\n");
+    }
+    let config = match Config::load(&places.config) {
+        Ok(config) => config,
+        Err(problem) => return unusable(&format!("Но {problem}.")),
+    };
+    if let Err(trouble) = join::try_link(config) {
+        return failure(&format!("Но связи нет: {trouble}."));
+    }
+    print("Связь есть.\n");
+    if !io::stdin().is_terminal() {
+        return print(
+            "Запускать вместе с сеансом: home-alice-agent autostart on. Запустить сейчас: home-alice-agent\n",
+        );
+    }
+    match ask("Запускать вместе с сеансом? [Д/н] ", true) {
+        true => autostart_on(places),
+        false => print("Запустить: home-alice-agent\n"),
+    }
+}
+
+/// Returns the owner's own commands; none where there is no config yet.
+fn own_commands(places: &Places) -> Result<Vec<Own>, ExitCode> {
+    match Config::load(&places.config) {
+        Ok(config) => Ok(config.commands),
+        Err(ConfigError::Missing) => Ok(Vec::new()),
+        Err(problem) => Err(unusable(&format!("Не получилось: {problem}."))),
+    }
+}
+
+fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
+    let commands = match own_commands(places) {
+        Ok(commands) => commands,
+        Err(code) => return code,
+    };
+    let Some(action) = phrases::understand(phrase, &commands) else {
+        return failure(UNKNOWN);
+    };
+    print(&format!("Понято: {}\n", describe(&action)));
+    if !is_to_be_done {
+        return print(&format!("Ответ: {}\n", expected_answer(&action)));
+    }
+    let cancel = match Cancel::new() {
+        Ok(cancel) => Arc::new(cancel),
+        Err(error) => return failure(&format!("Система отказывает: {error}")),
+    };
+    let asked = cancel.clone();
+    if let Err(error) = system::user_asks_to_end(move || _ = asked.ask()) {
+        return failure(&format!("Система отказывает: {error}"));
+    }
+    let outcome = system::carry_out(&action, places.folder(), &cancel);
+    print(&format!("{}: {}\n", if outcome.ok { "Сделано" } else { "Не сделано" }, outcome.text));
+    exit(outcome.ok)
+}
+
+/// Returns what an action does, in words.
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Open { what, .. } => format!("открыть {what}"),
+        Action::Run { arguments, timeout, .. } => {
+            let arguments: Vec<String> =
+                arguments.iter().map(|argument| format!("«{argument}»")).collect();
+            format!("запустить {}, не дольше {} с", arguments.join(" "), timeout.as_secs())
+        }
+        Action::Wake { cards, .. } => {
+            let cards: Vec<String> = cards.iter().map(ToString::to_string).collect();
+            format!("разбудить {}", cards.join(", "))
+        }
+        Action::Check => "ничего, только ответить".into(),
+        Action::Cancel => "остановить свою команду, которая выполняется".into(),
+    }
+}
+
+/// Returns what Alice would say, as far as that is known before it is done.
+fn expected_answer(action: &Action) -> &str {
+    match action {
+        Action::Open { answer, .. } => answer.as_deref().unwrap_or("Открываю."),
+        Action::Run { speaks: Speaks::Text(text), .. } => text,
+        Action::Run { speaks: Speaks::Output, .. } => "(первая строка, которую напечатает программа)",
+        Action::Run { speaks: Speaks::Done, .. } => "Готово.",
+        Action::Wake { answer, .. } => answer.as_deref().unwrap_or("Отправляю сигнал на включение."),
+        Action::Check => "Связь есть.",
+        Action::Cancel => "Останавливаю.",
+    }
+}
+
+fn commands(places: &Places) -> ExitCode {
+    let own = match own_commands(places) {
+        Ok(own) => own,
+        Err(code) => return code,
+    };
+    let mut text = String::from("Свои команды\n");
+    for command in &own {
+        let says: Vec<&str> = command.says.iter().map(|say| &*say.written).collect();
+        text += &format!("  {:<40} {}\n", says.join(" | "), describe(&command.does));
+    }
+    if own.is_empty() {
+        text += &format!("  пока нет; их пишут в {}\n", places.config.display());
+    }
+    text += "Встроенные\n";
+    for (example, action) in BUILT_IN {
+        text += &format!("  {example:<40} {}\n", describe(&action));
+    }
+    print(&text)
+}
+
+fn scenarios(skill: &str, places: &Places) -> ExitCode {
+    let own = match own_commands(places) {
+        Ok(own) => own,
+        Err(code) => return code,
+    };
+    let own =
+        own.iter().flat_map(|own| &own.says).filter(|say| !say.is_catch_all()).map(|say| &*say.written);
+    let built_in = BUILT_IN.iter().map(|(example, _)| *example);
+    let list = scenarios::scenarios(own.chain(built_in), skill);
+    let lines = list.lines.iter().map(|(said, asks)| format!("{said} — {asks}\n"));
+    let printed = print(&lines.collect::<String>());
+    list.doubts.iter().for_each(|doubt| say(&format!("Внимание: {doubt}.")));
+    printed
+}
+
+fn status(places: &Places) -> ExitCode {
+    let problem = match Config::load(&places.config) {
+        Ok(_) => String::new(),
+        Err(problem) => format!("Внимание: {problem}.\n"),
+    };
+    if !system::is_held(&places.lock) {
+        print("Агент не работает. Запустить: home-alice-agent\n");
+        print(&problem);
+        return ExitCode::FAILURE;
+    }
+    let Some(told) = status::read(&places.status) else {
+        return failure("Агент работает, но его файл состояния не читается.");
+    };
+    let time = status::time_since(told.since);
+    let is_linked = told.linked.is_some();
+    print(&match told.linked {
+        Some(server) => format!("Связь есть, {time}: {server}\n"),
+        None => format!("Связи нет, {time}: {}.\n", told.trouble),
+    });
+    print(&format!("Версия {}, процесс {}\n{problem}", told.version, told.process));
+    exit(is_linked)
+}
+
+fn autostart_on(places: &Places) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return failure(&format!("Неизвестно, где лежит эта программа: {error}")),
+    };
+    match Autostart::new(places).on(&program) {
+        Ok(true) => print("Агент запущен и будет запускаться вместе с сеансом.\n"),
+        Ok(false) => print(
+            "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n",
+        ),
+        Err(NoAutostart::NoSystemd) => failure(
+            "Здесь нет systemd: добавьте home-alice-agent в автозапуск в настройках рабочего стола.",
+        ),
+        Err(NoAutostart::Files(error)) => failure(&format!("Автозапуск не записывается: {error}")),
+    }
+}
+
+fn autostart_off(places: &Places) -> ExitCode {
+    match Autostart::new(places).off() {
+        Ok(true) => print("Автозапуск выключен, агент остановлен.\n"),
+        Ok(false) => print("Автозапуск и не был включён.\n"),
+        Err(error) => failure(&format!("Автозапуск не убирается: {error}")),
+    }
+}
+
+fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
+    if !is_sure {
+        if !io::stdin().is_terminal() {
+            return unusable(
+                "Удаление спрашивает, а спросить некого: home-alice-agent uninstall --yes",
+            );
+        }
+        if !ask("Удалить настройки, свои команды и автозапуск? [д/Н] ", false)
+        {
+            return print("Ничего не удалено.\n");
+        }
+    }
+    if let Err(error) = Autostart::new(places).off() {
+        return failure(&format!("Автозапуск не убирается: {error}"));
+    }
+    if system::is_held(&places.lock) {
+        return failure("Агент ещё работает: остановите его (Ctrl+C в его окне) и повторите.");
+    }
+    places.remove();
+    let program = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    print(&format!("Удалено. Осталась сама программа: {program}\n"))
+}
+
+/// Asks a question; an empty answer is the default.
+fn ask(question: &str, default: bool) -> bool {
+    print(question);
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer).is_err() {
+        return default;
+    }
+    match answer.trim().to_lowercase().chars().next() {
+        None => default,
+        Some(first) => matches!(first, 'д' | 'y'),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn exit(is_well: bool) -> ExitCode {
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn failure(text: &str) -> ExitCode {
+    say(text);
+    ExitCode::FAILURE
+}
+
+fn unusable(text: &str) -> ExitCode {
+    say(text);
+    ExitCode::from(UNUSABLE)
+}

@@ -1,0 +1,117 @@
+//! What the agent that runs tells: on the terminal or in the journal, and in a small file that `status` reads.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::link::trouble::{Trouble, proxy_hint};
+use crate::system::write_private;
+
+/// Bytes of the file that `status` takes.
+const MAX_STATUS: u64 = 64 * 1024;
+
+/// What is told.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// The agent's process.
+    pub process: u32,
+    /// Its version.
+    pub version: String,
+    /// Whether there is a link, or since when there is none, in Unix seconds.
+    pub since: u64,
+    /// The relay that it is linked to; none when it is not.
+    pub linked: Option<String>,
+    /// Why it is not.
+    pub trouble: String,
+    /// What is wrong with the config that was written last; empty when nothing is.
+    pub config: String,
+}
+
+/// Where it is told.
+pub struct Status {
+    file: PathBuf,
+    told: Mutex<Told>,
+}
+
+impl Status {
+    /// Tells of an agent that begins, in this file.
+    pub fn new(file: PathBuf) -> Self {
+        let told = Told {
+            process: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            since: unix_time(),
+            trouble: "подключаюсь".into(),
+            ..Told::default()
+        };
+        let status = Self { file, told: Mutex::new(told) };
+        status.change(|_| {});
+        status
+    }
+
+    /// There is a link, or there is none.
+    pub fn link(&self, state: &Result<Address, Trouble>) {
+        match state {
+            Ok(address) => say(&format!("Связь есть: {address}")),
+            Err(trouble) => {
+                say(&format!("Связи нет: {trouble}."));
+                proxy_hint(trouble).iter().for_each(|hint| say(&format!("{hint}.")));
+            }
+        }
+        self.change(|told| {
+            told.since = unix_time();
+            told.linked = state.as_ref().ok().map(ToString::to_string);
+            told.trouble = state.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        });
+    }
+
+    /// Another config counts, or a broken one was written and the old one counts on.
+    pub fn config(&self, problem: Option<String>) {
+        let problem = problem.unwrap_or_default();
+        match &*problem {
+            "" => say("Настройки прочитаны заново."),
+            problem => say(&format!("Работают прежние настройки: {problem}.")),
+        }
+        self.change(|told| told.config = problem);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Told)) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut told);
+        let json = serde_json::to_string(&*told).expect("texts and numbers always serialise");
+        if let Err(error) = write_private(&self.file, &json) {
+            say(&format!("Файл состояния не пишется ({error}): {}", self.file.display()));
+        }
+    }
+}
+
+/// Returns what the agent that holds the lock has told last; none when the file can't be read.
+pub fn read(file: &std::path::Path) -> Option<Told> {
+    let is_small = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_STATUS);
+    is_small.then(|| fs::read_to_string(file).ok())?.and_then(|json| serde_json::from_str(&json).ok())
+}
+
+/// Returns for how long it has been so, in words, in the accusative.
+pub fn time_since(since: u64) -> String {
+    let seconds = unix_time().saturating_sub(since);
+    match seconds {
+        0..60 => "меньше минуты".into(),
+        60..3600 => format!("{} мин", seconds / 60),
+        3600..86_400 => format!("{} ч", seconds / 3600),
+        _ => format!("{} дн", seconds / 86_400),
+    }
+}
+
+/// Says something to whoever looks at the terminal or into the journal.
+pub fn say(line: &str) {
+    use std::io::Write;
+    // Nobody may be there to hear it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}

@@ -1,0 +1,60 @@
+//! Linux.
+
+pub mod autostart;
+pub mod launch;
+pub mod lock;
+pub mod places;
+pub mod program;
+pub mod watch;
+
+use std::io;
+use std::path::Path;
+use std::thread::{Builder, JoinHandle};
+
+use rustix::time::{ClockId, clock_gettime};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Returns the milliseconds of a clock that nobody can set and that runs on in sleep.
+pub fn uptime() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    u64::try_from(now.tv_sec * 1000 + now.tv_nsec / 1_000_000).unwrap_or(0)
+}
+
+/// Whether the program runs as the superuser.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether an interface is a card of this PC's own, and no bridge, tunnel or container's end.
+pub fn is_real_card(name: &str) -> bool {
+    Path::new("/sys/class/net").join(name).join("device").exists()
+}
+
+/// Calls `end` when the user or the system asks the program to end. A second time ends it at once.
+///
+/// # Errors
+/// The system refuses.
+pub fn user_asks_to_end(end: impl Fn() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    Builder::new().name("signals".into()).spawn(move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            end();
+        }
+        if let Some(signal) = signals.next() {
+            std::process::exit(128 + signal);
+        }
+    })
+}
+
+/// Returns what this system is, for a report.
+pub fn describe() -> String {
+    let uname = rustix::system::uname();
+    let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_else(|_| "без рабочего стола".into());
+    let session = std::env::var("XDG_SESSION_TYPE").unwrap_or_else(|_| "-".into());
+    let (system, release, machine) =
+        (part(uname.sysname()), part(uname.release()), part(uname.machine()));
+    format!("{system} {release} {machine}, {desktop}, {session}")
+}

@@ -1,0 +1,79 @@
+//! Where the agent's files are (XDG Base Directory Specification 0.8).
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The agent's files.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The config. Own programs run in its folder.
+    pub config: PathBuf,
+    /// What `status` reads.
+    pub status: PathBuf,
+    /// Held while the agent runs.
+    pub lock: PathBuf,
+    /// Where systemd looks for the user's units.
+    pub units: PathBuf,
+}
+
+impl Places {
+    /// Returns those of the user; none without a home.
+    pub fn of_user() -> Option<Self> {
+        let home = std::env::home_dir().filter(|home| home.is_absolute());
+        let folder = |variable, below: &str| {
+            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+            set.or_else(|| Some(home.as_ref()?.join(below)))
+        };
+        let (config, state) =
+            (folder("XDG_CONFIG_HOME", ".config")?, folder("XDG_STATE_HOME", ".local/state")?);
+        let (own_config, own_state) = (config.join("home-alice"), state.join("home-alice"));
+        Some(Self {
+            config: own_config.join("agent.toml"),
+            status: own_state.join("agent.json"),
+            lock: own_state.join("agent.lock"),
+            units: config.join("systemd/user"),
+        })
+    }
+
+    /// Returns the folder of the config.
+    pub fn folder(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Makes the folders, for the user alone.
+    ///
+    /// # Errors
+    /// The system refuses one.
+    pub fn make(&self) -> io::Result<()> {
+        for folder in [self.config.parent(), self.status.parent()].into_iter().flatten() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        Ok(())
+    }
+
+    /// Removes every file, and the folders that are then empty.
+    pub fn remove(&self) {
+        for file in [&self.config, &self.status, &self.lock] {
+            let _ = fs::remove_file(file);
+        }
+        for folder in [self.config.parent(), self.status.parent()].into_iter().flatten() {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Writes a file that the user alone may read, whole or not at all.
+///
+/// # Errors
+/// The system refuses.
+pub fn write_private(path: &Path, content: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    // Left by a program that was killed; it may be readable by others.
+    let _ = fs::remove_file(&new);
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}

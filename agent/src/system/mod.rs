@@ -1,0 +1,111 @@
+//! Carrying an action out: what the systems share, and for each what it does in its own way.
+
+mod cards;
+#[cfg(target_os = "linux")]
+mod linux;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::action::{Action, Speaks};
+use crate::message::Outcome;
+
+pub use cards::cards;
+#[cfg(target_os = "linux")]
+pub use linux::{
+    autostart::{Autostart, NoAutostart},
+    describe, is_real_card, is_root,
+    launch::open,
+    lock::{Lock, is_held},
+    places::{Places, write_private},
+    program::{self, Cancel, Ended},
+    uptime, user_asks_to_end,
+    watch::{Change, watch},
+};
+
+/// Characters of what a program says that are told.
+const MAX_SAID: usize = 500;
+
+/// Carries an action out. A program runs in `folder` until `cancel` says otherwise.
+pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
+    match action {
+        Action::Open { what, answer } => match open(what, folder) {
+            Ok(()) => Outcome::done(answer.as_deref().unwrap_or("Открываю.")),
+            Err(problem) => Outcome::failed(problem),
+        },
+        Action::Run { arguments, speaks, timeout } => {
+            match program::run(arguments, folder, *timeout, cancel) {
+                Ok((ended, output)) => tell(&ended, &output, speaks, *timeout),
+                Err(error) => Outcome::failed(match error.kind() {
+                    std::io::ErrorKind::NotFound => format!("Нет программы {}.", arguments[0]),
+                    std::io::ErrorKind::PermissionDenied => {
+                        format!("Программу {} нельзя запустить.", arguments[0])
+                    }
+                    _ => format!("Программа {} не запускается: {error}.", arguments[0]),
+                }),
+            }
+        }
+        Action::Wake { cards, answer } => match cards::wake(cards) {
+            0 => Outcome::failed("Сигнал на включение отправить некуда: нет локальной сети."),
+            _ => Outcome::done(answer.as_deref().unwrap_or("Отправляю сигнал на включение.")),
+        },
+        Action::Check => Outcome::done("Связь есть."),
+        // What runs is another command's, and this one doesn't wait for it.
+        Action::Cancel => Outcome::done(if cancel.ask() {
+            "Останавливаю."
+        } else {
+            "Отменять нечего."
+        }),
+    }
+}
+
+/// Returns what is said of a program that has ended.
+fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Outcome {
+    let said = first_line(output);
+    match (ended, speaks) {
+        (Ended::Well, Speaks::Text(text)) => Outcome::done(text.as_str()),
+        (Ended::Well, Speaks::Output) if !said.is_empty() => Outcome::done(said),
+        (Ended::Well, _) => Outcome::done("Готово."),
+        (Ended::Badly(_), Speaks::Output) if !said.is_empty() => Outcome::failed(said),
+        (Ended::Badly(Some(code)), _) => {
+            Outcome::failed(format!("Программа закончилась с ошибкой {code}."))
+        }
+        (Ended::Badly(None), _) => Outcome::failed("Программу остановил кто-то другой."),
+        (Ended::TimedOut, _) => {
+            let seconds = timeout.as_secs();
+            Outcome::failed(format!("Программа не успела: через {seconds} с она остановлена."))
+        }
+        (Ended::Cancelled, _) => Outcome::failed("Остановлено."),
+    }
+}
+
+/// Returns the first line that has something in it, as it can be spoken.
+fn first_line(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>());
+    let mut lines = lines.map(|line| line.trim().chars().take(MAX_SAID).collect::<String>());
+    lines.find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_a_program_is_its_first_line_a_text_or_why_it_failed() {
+        let said = |ended, output: &str, speaks| {
+            let Outcome { ok, text } =
+                tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
+            (ok, text)
+        };
+        assert_eq!(said(Ended::Well, "\n \u{1b}Фильм\r\nдва", Speaks::Output), (true, "Фильм".into()));
+        assert_eq!(said(Ended::Well, "", Speaks::Output), (true, "Готово.".into()));
+        assert_eq!(said(Ended::Well, "x", Speaks::Done), (true, "Готово.".into()));
+        assert_eq!(said(Ended::Well, "x", Speaks::Text("Да.".into())), (true, "Да.".into()));
+        assert_eq!(said(Ended::Badly(Some(3)), "нет его", Speaks::Output), (false, "нет его".into()));
+        assert!(said(Ended::Badly(Some(3)), "", Speaks::Output).1.contains("ошибкой 3"));
+        assert!(said(Ended::TimedOut, "x", Speaks::Output).1.contains("20"));
+        assert_eq!(first_line(&[0xff, b'x']), "\u{fffd}x");
+        assert_eq!(first_line("ё".repeat(900).as_bytes()).chars().count(), MAX_SAID);
+    }
+}
