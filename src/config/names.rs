@@ -112,10 +112,14 @@ impl Names {
         (self.0.len() > 1).then(|| self.of(agent))
     }
 
-    /// Returns the PC with this name, in whatever case its letters are.
+    /// Returns the PC that is called so, in any form of its name and in whatever case its letters are.
     pub fn find(&self, name: &str) -> Option<AgentId> {
         let name = declension::plain(name);
-        self.all().find(|(_, own)| declension::plain(own) == name).map(|(agent, _)| agent)
+        (0..)
+            .map(AgentId)
+            .zip(self.0.iter())
+            .find(|(_, own)| own.forms.contains(&name))
+            .map(|(agent, _)| agent)
     }
 
     /// Returns every PC and its name.
