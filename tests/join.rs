@@ -165,6 +165,24 @@ fn a_body_that_is_no_object_with_a_code_is_refused_and_uses_no_code_up() {
 }
 
 #[test]
+fn a_thousand_wrong_codes_are_one_line_of_the_log_and_lock_nobody_out() {
+    let mut relay = start(&[]);
+    let code = code(&relay, &[], &[]);
+    let mut http = relay.http();
+    for number in 0..1000 {
+        let body = json!({ "code": format!("0000-0000-{number:04}") }).to_string();
+        let length = body.len();
+        http.send(format!(
+            "POST /ws/join HTTP/1.1\r\nHost: r\r\nX-Forwarded-Proto: https\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+        is_refused(&http.response(), 401, WRONG);
+    }
+    assert_eq!(join(&relay, &code, "a").status, 200);
+    relay.stop();
+    assert_eq!(relay.rest_of_log().matches("its code to join is wrong").count(), 1);
+}
+
+#[test]
 fn another_method_is_405() {
     let relay = start(&[]);
     for (method, path) in [

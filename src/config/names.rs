@@ -182,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pc_is_found_by_any_form_of_its_name_and_one_that_is_alone_too() {
+        let names = Names::new(vec![Name::default(), Name::read("Узёл|узлища").unwrap()]);
+        for (form, agent) in
+            [("компьютер", 0), ("Компьютеру", 0), ("УЗЕЛ", 1), ("узла", 1), ("узлища", 1)]
+        {
+            assert_eq!(names.find(form), Some(AgentId(agent)), "{form}");
+        }
+        for other in ["", "ноутбук", "на узле"] {
+            assert_eq!(names.find(other), None, "{other}");
+        }
+        assert_eq!(Names::default().find("компьютера"), Some(AgentId::DEFAULT));
+    }
+
+    #[test]
     fn a_form_is_a_word_as_a_name_is_and_there_are_twelve_at_most() {
         let forms = |count: usize| vec!["узел"; count].join("|");
         assert!(Name::read(&forms(MAX_FORMS)).is_ok());
