@@ -8,6 +8,9 @@ use crate::owner::target::{AskError, Target};
 use crate::proofs::seal::Kind;
 use crate::text::quoted;
 
+/// What to do when something was not set.
+const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
+
 /// What lets one PC's agent join.
 #[derive(Debug)]
 pub struct Invitation {
@@ -30,39 +33,39 @@ pub fn invite(
     domain: Option<&str>,
     pc: Option<&str>,
 ) -> Result<Invitation, AskError> {
+    let wrong = |parts: &[&str]| Err(AskError::Address(parts.concat()));
     if credentials.webhook.is_none() {
-        return Err(AskError::Address(format!(
-            "WEBHOOK_SECRET is not set, so whoever finds the webhook's address commands the PC, and no agent is invited. \
-             Where .env is: {LOCK}, start the relay again, and run invite with the relay's own environment"
-        )));
+        return wrong(&[
+            "WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ",
+            LOCK,
+            AGAIN,
+        ]);
     }
     let names = credentials.agents.names();
-    let agent = match pc {
-        None => AgentId::DEFAULT,
-        Some(pc) => names.find(pc).ok_or_else(|| {
-            let all: Vec<_> = names.all().map(|(_, name)| name).collect();
-            let all = all.join(", ");
-            AskError::Address(format!("no PC is called {}: there is {all}", quoted(pc)))
-        })?,
+    let Some(agent) = pc.map_or(Some(AgentId::DEFAULT), |pc| names.find(pc)) else {
+        let all: Vec<_> = names.all().map(|(_, name)| name).collect();
+        return wrong(&[
+            "no PC is called ",
+            &quoted(pc.unwrap_or_default()),
+            ": there is ",
+            &all.join(", "),
+        ]);
     };
     let Some(secret) = credentials.lasting_key(agent) else {
-        let problem = "API_KEY is not set, so each run of the relay has another key, and an agent that joins would be lost \
-                       with the next: set it to the output of `openssl rand -hex 32`, start the relay again, and run \
-                       invite with the relay's own environment";
-        return Err(AskError::Address(problem.into()));
+        return wrong(&[
+            "API_KEY is not set, and the random one is good for one run. Set it to the output of `openssl rand -hex 32`",
+            AGAIN,
+        ]);
     };
-    let place = match domain {
-        Some(domain) => domain.to_owned(),
-        None if target.0.ip().is_loopback() => format!("ws://{}/ws", target.0),
-        None => {
-            let problem = format!(
-                "the relay is at {}, and gives no key to another machine over plain HTTP: say where the proxy is, with \
-                 --domain your-domain.com",
-                target.0
-            );
-            return Err(AskError::Address(problem));
-        }
-    };
+    let address = target.0.to_string();
+    if domain.is_none() && !target.0.ip().is_loopback() {
+        return wrong(&[
+            "no key is given over plain HTTP to ",
+            &address,
+            ": add --domain your-domain.com",
+        ]);
+    }
+    let place = domain.map_or_else(|| ["ws://", &address, "/ws"].concat(), ToOwned::to_owned);
     let proof = Proof { secret, kind: Kind::Invitation, field: INVITE_FIELD, path: INVITE_PATH };
     let code = proof.show(target, AskError::NotItsKey).map_err(|error| match error {
         AskError::Unexpected(target, 403, _) => AskError::DoorOpen(target),

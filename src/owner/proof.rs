@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::config::secret::Secret;
 use crate::http::client::Client;
+use crate::object::Fields;
 use crate::owner::target::{AskError, Target};
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::unix_time;
@@ -35,18 +34,14 @@ impl Proof<'_> {
     /// # Errors
     /// The relay can't be reached, refuses, or doesn't answer as one.
     pub fn show(&self, target: Target, refused: fn(Target) -> AskError) -> Result<String, AskError> {
-        #[derive(Deserialize)]
-        struct Given {
-            #[serde(alias = "code")]
-            given: String,
-        }
         let proof = Seals::new(self.secret).make(self.kind, unix_time() + PROOF_LIFE);
         let proof = proof.map_err(AskError::System)?;
         let response = Client::connect(target.0, PROOF_TIMEOUT)
             .and_then(|client| client.post(self.path, &[(self.field, &proof)], "{}"))
             .map_err(|error| AskError::Client(target, error))?;
-        match serde_json::from_slice::<Given>(&response.body) {
-            Ok(given) if response.status == 200 => Ok(given.given),
+        let fields = Fields::of_body(&response.body);
+        match fields.and_then(|fields| fields.text("code").or_else(|| fields.text("given"))) {
+            Some(given) if response.status == 200 => Ok(given.into_owned()),
             _ if matches!(response.status, 401 | 404) => Err(refused(target)),
             // What stands there may be anybody's, and may repeat the proof.
             _ => Err(AskError::Unexpected(target, response.status, String::new())),
