@@ -41,12 +41,12 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `main`, [`Relay`] | the command line; threads and sockets, started and stopped; `routes`: which request goes where |
-//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `login`, `pair`, `setup` |
+//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `invite`, `login`, `pair`, `setup` |
 //! | `owner_page` | what the owner sees in a browser: logging in, the state, a field to say something |
 //! | `engine` | the parts without threads and sockets: what the simulation drives |
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
-//! | `agents` | the PCs: handshake, links, messages, which link is whose |
+//! | `agents` | the PCs: joining, handshake, links, messages, which link is whose |
 //! | `commands` | a command's life under one lock: under way, late, how it ended |
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
@@ -110,6 +110,7 @@ pub use owner::ask::{MAX_WAIT, Said, ask, wait};
 pub use owner::check_agent::{COME_TIMEOUT, Desk, check_agent};
 pub use owner::domain::{BadDomain, domain};
 pub use owner::healthcheck::healthcheck;
+pub use owner::invite::{Invitation, invite};
 pub use owner::login::{Pass, login};
 pub use owner::pair::pair;
 pub use owner::setup::setup;

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, COME_TIMEOUT, Config, Desk, End, Ends, ListenAddr, MAX_WAIT, Pass, Relay,
-    StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, COME_TIMEOUT, Config, Desk, End, Ends, Invitation, ListenAddr, MAX_WAIT, Pass,
+    Relay, StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -20,6 +20,9 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay healthcheck            ask the running relay whether it is healthy
   home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
                                           with --wait SECONDS also an answer that comes later
+  home-alice-relay invite --domain NAME   print the line that joins a PC's agent, good for 5 minutes; of
+                                          several PCs name one behind it; without --domain it is for
+                                          an agent on this machine
   home-alice-relay login                  print a code for the owner's page, good for 5 minutes;
                                           with --monitor a token that lets a monitor read its state
   home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
@@ -29,8 +32,9 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
-healthcheck, ask, login and pair find the relay by LISTEN_ADDR, or by --url http://host:port. ask, login,
-pair and setup need the relay's own environment: its secrets and ids let them in, and setup prints them.
+healthcheck, ask, invite, login and pair find the relay by LISTEN_ADDR, or by --url http://host:port. ask,
+invite, login, pair and setup need the relay's own environment: its secrets and ids let them in, and setup
+prints them.
 Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be used.
 ";
 
@@ -51,12 +55,17 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         [] => serve(),
         ["healthcheck", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: None, url, wait: None }) => healthcheck(url),
+            Ok(Options { phrase: None, url, wait: None, domain: None }) => healthcheck(url),
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
         ["pair", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: None, url, wait: None }) => pair(url),
+            Ok(Options { phrase: None, url, wait: None, domain: None }) => pair(url),
+            Ok(_) => not_understood(),
+            Err(unusable) => unusable.tell(),
+        },
+        ["invite", options @ ..] => match Options::read(options) {
+            Ok(Options { phrase: pc, url, wait: None, domain }) => invite(pc, url, domain),
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
@@ -64,7 +73,9 @@ fn main() -> ExitCode {
             let others: Vec<_> = options.iter().copied().filter(|o| *o != "--yes").collect();
             let is_sure = others.len() < options.len();
             match Options::read(&others) {
-                Ok(Options { phrase: None, url: None, wait }) => check_agent(is_sure, wait),
+                Ok(Options { phrase: None, url: None, wait, domain: None }) => {
+                    check_agent(is_sure, wait)
+                }
                 Ok(_) => not_understood(),
                 Err(unusable) => unusable.tell(),
             }
@@ -77,14 +88,18 @@ fn main() -> ExitCode {
                 _ => return not_understood(),
             };
             match Options::read(&others) {
-                Ok(Options { phrase: None, url, wait: None }) => login(url, pass),
+                Ok(Options { phrase: None, url, wait: None, domain: None }) => login(url, pass),
                 Ok(_) => not_understood(),
                 Err(unusable) => unusable.tell(),
             }
         }
-        ["setup", "--domain", domain] => setup(domain),
+        ["setup", options @ ..] => match Options::read(options) {
+            Ok(Options { phrase: None, url: None, wait: None, domain: Some(domain) }) => setup(domain),
+            Ok(_) => not_understood(),
+            Err(unusable) => unusable.tell(),
+        },
         ["ask", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: Some(phrase), url, wait }) => ask(phrase, url, wait),
+            Ok(Options { phrase: Some(phrase), url, wait, domain: None }) => ask(phrase, url, wait),
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
@@ -105,6 +120,7 @@ struct Options<'a> {
     phrase: Option<&'a str>,
     url: Option<&'a str>,
     wait: Option<Duration>,
+    domain: Option<&'a str>,
 }
 
 /// Why a command line can't be used.
@@ -131,6 +147,10 @@ impl<'a> Options<'a> {
             arguments = match (*first, rest) {
                 ("--url", [url, rest @ ..]) if options.url.is_none() => {
                     options.url = Some(url);
+                    rest
+                }
+                ("--domain", [domain, rest @ ..]) if options.domain.is_none() => {
+                    options.domain = Some(domain);
                     rest
                 }
                 ("--wait", [seconds, rest @ ..]) if options.wait.is_none() => {
@@ -335,20 +355,35 @@ fn login(url: Option<&str>, pass: Pass) -> ExitCode {
     }
 }
 
-fn setup(text: &str) -> ExitCode {
-    let domain = match home_alice_relay::domain(text) {
-        Ok(domain) => domain,
-        Err(problem) => {
-            eprint(&format!("--domain is {text:?}: {problem}"));
-            return ExitCode::from(UNUSABLE);
-        }
-    };
+/// Returns the domain as DNS knows it.
+fn domain(text: &str) -> Result<String, AskError> {
+    let domain = home_alice_relay::domain(text)
+        .map_err(|problem| AskError::Address(format!("--domain is {text:?}: {problem}")))?;
     if !text.is_ascii() {
         eprint(&format!("{text} is {domain} in DNS, and stands so wherever it must be typed"));
     }
-    match Config::from_env() {
-        Ok(config) => print(&home_alice_relay::setup(&config, &domain)),
-        Err(error) => failure(&error.into()),
+    Ok(domain)
+}
+
+fn setup(text: &str) -> ExitCode {
+    match domain(text).and_then(|domain| Ok((Config::from_env()?, domain))) {
+        Ok((config, domain)) => print(&home_alice_relay::setup(&config, &domain)),
+        Err(error) => failure(&error),
+    }
+}
+
+fn invite(pc: Option<&str>, url: Option<&str>, text: Option<&str>) -> ExitCode {
+    let invited = text.map(domain).transpose().and_then(|domain| {
+        let (target, credentials) = (target(url)?, Config::from_env()?.credentials);
+        home_alice_relay::invite(target, &credentials, domain.as_deref(), pc)
+    });
+    match invited {
+        Ok(Invitation { line, pc }) => print(&format!(
+            "{line}\n\n\
+             This line joins the agent of the PC «{pc}»: type it there. It is good once, for 5 minutes, and instead of\n\
+             any before it for this PC. It brings the PC's key, so give it to nobody.\n"
+        )),
+        Err(error) => failure(&error),
     }
 }
 

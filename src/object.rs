@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::Text;
+use crate::json::{Text, without_bom};
 
 /// An object's keys and values. Of equal keys the last counts.
 pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -17,6 +17,11 @@ impl<'a> Fields<'a> {
     /// Returns what `json` holds, if it is an object.
     pub fn of(json: &'a RawValue) -> Option<Self> {
         serde_json::from_str(json.get()).ok()
+    }
+
+    /// Returns what the body of a request holds, if it is an object in UTF-8, be it with a byte order mark.
+    pub fn of_body(body: &'a [u8]) -> Option<Self> {
+        serde_json::from_str(std::str::from_utf8(without_bom(body)).ok()?).ok()
     }
 
     /// Returns the value of `key`; none when it is not there or `null`.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use tiny_http::Method;
 
 use crate::agents::handshake::Handshake;
+use crate::agents::joining::{INVITE_PATH, JOIN_PATH, Joining};
 use crate::config::credentials::{Credentials, WEBHOOK_PATH};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
@@ -39,6 +40,7 @@ pub struct Routes {
     engine: Arc<Engine<tiny_http::Request>>,
     reception: Reception,
     handshake: Handshake,
+    joining: Joining,
     smart_home: Option<SmartHome>,
     owner_page: OwnerPage,
 }
@@ -82,6 +84,7 @@ impl Routes {
         owner_page: OwnerPage,
     ) -> Self {
         let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
+        let joining = Joining::new(&credentials, engine.presses.clone(), engine.rejected.clone());
         let handshake = Handshake::new(
             credentials,
             engine.registry.clone(),
@@ -91,7 +94,8 @@ impl Routes {
             engine.telling.clone(),
             engine.way.clone(),
         );
-        Self { stopping: AtomicBool::new(false), engine, reception, handshake, smart_home, owner_page }
+        let stopping = AtomicBool::new(false);
+        Self { stopping, engine, reception, handshake, joining, smart_home, owner_page }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
@@ -138,6 +142,9 @@ impl Routes {
             ("/ws", Method::Get) => self.handshake.serve(incoming),
             (HEALTH, _) => incoming.answer(Answer::wrong_method("GET, HEAD")),
             ("/ws", _) => incoming.answer(Answer::wrong_method("GET")),
+            (JOIN_PATH, Method::Post) => self.joining.join(incoming, body, Instant::now()),
+            (INVITE_PATH, Method::Post) => self.joining.invite(incoming, Instant::now()),
+            (JOIN_PATH | INVITE_PATH, _) => incoming.answer(Answer::wrong_method("POST")),
             (path, method) if self.engine.access.is_webhook(path) => match method {
                 Method::Post => {
                     // A test's fault must be one of this request's own.

@@ -49,6 +49,11 @@ fn what_is_not_understood_is_told_with_the_help_and_code_2() {
         &["setup"],
         &["setup", "--domain"],
         &["setup", "your-domain.com"],
+        &["setup", "--domain", "a.b", "--url", "http://127.0.0.1:1"],
+        &["setup", "--domain", "a.b", "--domain", "a.b"],
+        &["login", "--domain", "a.b"],
+        &["ask", "a", "--domain", "a.b"],
+        &["invite", "a", "b"],
     ] {
         let output = run(&[], arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -193,6 +198,7 @@ fn what_can_not_be_printed_is_no_success() {
             &["pair"][..],
             &["login"],
             &["login", "--monitor"],
+            &["invite"],
             &["setup", "--domain", "your-domain.com"],
             &["--help"],
             &["ask", "громче"],
@@ -501,6 +507,8 @@ fn setup_prints_every_value_ready_to_be_copied() {
         ("server_url:", "wss://your-domain.com/ws"),
         ("api_key:", "the-new-key-5d1b9c77e0"),
         ("api_key of «ноутбук»:", "key-of-the-notebook"),
+        ("docker exec home-alice-relay /home-alice-relay invite", "--domain your-domain.com"),
+        ("docker exec home-alice-relay /home-alice-relay invite", "--domain your-domain.com ноутбук"),
         ("Details, Domain Names:", "your-domain.com"),
         ("Details, Forward Port:", "8181"),
         ("Details, Websockets Support:", "on"),

@@ -150,7 +150,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         assert!(is_npms || value == own, "{name} {value}");
         assert!(passed.insert(name.clone()), "{name} would be sent twice");
     }
-    // nginx's own, and what `ask`, `login` and `pair` say to the relay directly.
+    // nginx's own, and what `ask`, `invite`, `login` and `pair` say to the relay directly.
     let never = [
         "content-length",
         "transfer-encoding",
@@ -158,6 +158,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         "te",
         "relay-ask",
         "relay-command",
+        "relay-invite",
         "relay-login",
         "relay-pair",
     ];

@@ -89,6 +89,13 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
             ),
             format!("POST /smart-home/authorize HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\n{end}"),
             format!("POST /smart-home/pair HTTP/1.1\r\nHost: r\r\nRelay-Pair: {secret}\r\n\r\n"),
+            format!("POST /ws/invite HTTP/1.1\r\nHost: r\r\nRelay-Invite: {secret}\r\n\r\n"),
+            format!(
+                "POST /ws/join?{secret} HTTP/1.1\r\nHost: {secret}\r\nX-Forwarded-Proto: https\r\n{end}"
+            ),
+            format!(
+                "POST /ws/join HTTP/1.1\r\nHost: r\r\nX-Real-IP: {secret}\r\nContent-Length: 2\r\n\r\n{{}}"
+            ),
             format!("POST /owner/code HTTP/1.1\r\nHost: r\r\nRelay-Login: {secret}\r\n\r\n"),
             format!("GET /owner?{secret} HTTP/1.1\r\nHost: {secret}\r\nCookie: {secret}\r\n\r\n"),
             format!(
@@ -131,6 +138,8 @@ fn a_secret_is_in_no_log_line_and_no_answer_wherever_it_was_put() {
         (&own[1..], &["ask", "громче"]),
         (&own, &["healthcheck"]),
         (&own, &["pair"]),
+        (&own, &["invite"]),
+        (&own[1..], &["invite"]),
         (&own[1..], &["pair", "--url", "http://127.0.0.1:1"]),
         (&own, &["ask", "громче", "--url", WEBHOOK]),
     ] {

@@ -189,11 +189,23 @@ impl Credentials {
         all
     }
 
+    /// Returns the keys of every agent.
+    fn keys_of_all(&self) -> impl Iterator<Item = (AgentId, &AgentKeys)> {
+        let further = self.agents.further().iter().map(|further| &further.keys);
+        (0..).map(AgentId).zip([&self.keys].into_iter().chain(further))
+    }
+
+    /// Returns the newest key of an agent; none when it has a random one, which the next run has not.
+    pub fn lasting_key(&self, agent: AgentId) -> Option<&Secret> {
+        match self.keys_of_all().find(|(own, _)| *own == agent)?.1 {
+            AgentKeys::Configured(keys) => keys.first(),
+            AgentKeys::Generated(_) => None,
+        }
+    }
+
     /// Returns whose key `shown` is. Every key of every agent is compared, in constant time.
     pub fn agent(&self, shown: &[u8]) -> Option<Shown> {
-        let further = self.agents.further().iter().map(|further| &further.keys);
-        let all = (0..).map(AgentId).zip([&self.keys].into_iter().chain(further));
-        all.fold(None, |found, (agent, keys)| match keys.position(shown) {
+        self.keys_of_all().fold(None, |found, (agent, keys)| match keys.position(shown) {
             Some(position) => Some(Shown { agent, position, of: keys.all().len() }),
             None => found,
         })

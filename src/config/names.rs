@@ -112,10 +112,14 @@ impl Names {
         (self.0.len() > 1).then(|| self.of(agent))
     }
 
-    /// Returns the PC with this name, in whatever case its letters are.
+    /// Returns the PC that is called so, in any form of its name and in whatever case its letters are.
     pub fn find(&self, name: &str) -> Option<AgentId> {
         let name = declension::plain(name);
-        self.all().find(|(_, own)| declension::plain(own) == name).map(|(agent, _)| agent)
+        (0..)
+            .map(AgentId)
+            .zip(self.0.iter())
+            .find(|(_, own)| own.forms.contains(&name))
+            .map(|(agent, _)| agent)
     }
 
     /// Returns every PC and its name.
@@ -175,6 +179,20 @@ mod tests {
                 .iter()
                 .all(|form| name.forms.contains(&form.to_string()))
         );
+    }
+
+    #[test]
+    fn a_pc_is_found_by_any_form_of_its_name_and_one_that_is_alone_too() {
+        let names = Names::new(vec![Name::default(), Name::read("Узёл|узлища").unwrap()]);
+        for (form, agent) in
+            [("компьютер", 0), ("Компьютеру", 0), ("УЗЕЛ", 1), ("узла", 1), ("узлища", 1)]
+        {
+            assert_eq!(names.find(form), Some(AgentId(agent)), "{form}");
+        }
+        for other in ["", "ноутбук", "на узле"] {
+            assert_eq!(names.find(other), None, "{other}");
+        }
+        assert_eq!(Names::default().find("компьютера"), Some(AgentId::DEFAULT));
     }
 
     #[test]

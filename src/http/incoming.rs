@@ -97,6 +97,17 @@ impl<R: Request> Incoming<R> {
         self.claimed().is_some() || self.field("X-Forwarded-Proto").is_some()
     }
 
+    /// Whether it came on the relay's own machine, without a proxy: plain HTTP that no other machine sees.
+    pub fn is_at_home(&self) -> bool {
+        self.field("Host").is_some_and(is_loopback) && !self.is_forwarded()
+    }
+
+    /// Whether the proxies say that it came over https, each of them if there are several.
+    pub fn is_over_https(&self) -> bool {
+        let schemes = self.field("X-Forwarded-Proto");
+        schemes.is_some_and(|all| all.split(',').all(|one| one.trim().eq_ignore_ascii_case("https")))
+    }
+
     /// Returns a duplicate of the connection's socket.
     pub fn socket(&self) -> Option<TcpStream> {
         self.home.socket(self.id)
@@ -166,6 +177,31 @@ impl<R: Request> Drop for Incoming<R> {
         if let Some(request) = self.request.take() {
             let rescued = Self::new(request, self.id, self.home.clone());
             self.home.hand_over(Work::Dropped(rescued));
+        }
+    }
+}
+
+/// Whether a `Host` field names the machine itself.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_machine_itself_is_home() {
+        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8080"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "::1", "127.0.0.1.example.org", "localhost.example.org:80", "192.168.1.5:8080"]
+        {
+            assert!(!is_loopback(host), "{host}");
         }
     }
 }

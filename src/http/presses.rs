@@ -1,5 +1,6 @@
 //! The presses of a form's button whose code was good. On a slow line a button is pressed again, and the browser
-//! then drops the first answer, with which the code would be lost: so an equal press is given the same again.
+//! then drops the first answer, with which the code would be lost: so an equal press is given the same again. An agent that
+//! joins presses no button, but may lose its answer all the same.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,13 +13,14 @@ use crate::upkeep::clock::Alarm;
 /// For how long an equal press is given the same. After that nothing of it is kept.
 pub const PRESSED_AGAIN: Duration = Duration::from_secs(10);
 
-/// Presses that are kept. There is one for each code that `pair` or `login` has printed, so the owner alone makes
+/// Presses that are kept. There is one for each code that `pair`, `login` or `invite` has printed, so the owner alone makes
 /// them.
 pub const MAX_PRESSES: usize = 8;
 
 /// What tells a press from every other: the form and the whole body. In that stands the id of the page that the button
 /// is on, which nobody knows but the browser that was sent it: whoever has read a used code over a shoulder can't
-/// make an equal press. Where it comes from does not count: a phone changes networks.
+/// make an equal press. An agent that joins may send a random text of its own to the same end. Where it comes from does not
+/// count: a phone changes networks.
 pub struct Press([u8; 32]);
 
 impl Press {

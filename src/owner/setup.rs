@@ -17,9 +17,12 @@ pub fn setup(config: &Config, domain: &str) -> String {
         Some(secret) => SMART_HOME.replace("{secret}", client_secret(secret).reveal()),
         None => NO_SMART_HOME.to_owned(),
     };
-    let further: String = config.credentials.agents.further().iter().map(further).collect();
+    let all = config.credentials.agents.further();
+    let invitations: String = all.iter().map(invitation).collect();
+    let further: String = all.iter().map(further).collect();
     let text = [ALWAYS, &smart_home].concat();
     [
+        ("{invitations}", &*invitations),
         ("{domain}", domain),
         ("{forward}", &*forward(config)),
         ("{port}", &config.listen.port.to_string()),
@@ -42,7 +45,9 @@ The skill, in the Dialogs console, https://dialogs.yandex.ru/developer
 The agent on the PC, in its config
   server_url:                        wss://{domain}/ws
   api_key:                           {api_key}
-{further}{key_cure}
+{further}{key_cure}  In place of all these values home-alice-agent takes the line that this prints, good for 5 minutes:
+    docker exec home-alice-relay /home-alice-relay invite --domain {domain}
+{invitations}
 The proxy host, in Nginx Proxy Manager
   Details, Domain Names:             {domain}
   Details, Scheme:                   http
@@ -94,6 +99,14 @@ const NO_SMART_HOME: &str = "  \
 fn further(further: &Further) -> String {
     let label = format!("api_key of «{}»:", further.name());
     format!("  {label:<35}{}\n", further.keys.all()[0].reveal())
+}
+
+/// Returns the command that invites the agent of one of several PCs.
+fn invitation(further: &Further) -> String {
+    format!(
+        "    docker exec home-alice-relay /home-alice-relay invite --domain {{domain}} {}\n",
+        further.name()
+    )
 }
 
 /// Returns where the proxy finds the relay.

@@ -26,6 +26,10 @@ pub enum AskError {
     NotLinkable(Target),
     /// It answers, but lets nobody log in with these credentials.
     NotTheOwner(Target),
+    /// It answers, but makes no invitation for this key.
+    NotItsKey(Target),
+    /// It answers, but lets no agent join: it has no `WEBHOOK_SECRET`.
+    DoorOpen(Target),
     /// It answers, but not as a relay does.
     Unexpected(Target, u16, String),
     /// The system gives no random bytes.
@@ -58,6 +62,17 @@ impl fmt::Display for AskError {
                 f,
                 "what answers at {} has no owner's page for these secrets and ids. Run login with the relay's own \
                  environment, after starting the relay again with it",
+                target.0
+            ),
+            Self::NotItsKey(target) => write!(
+                f,
+                "what answers at {} has another key for this PC, or is a relay too old to invite. Run invite with the \
+                 relay's own environment, after starting the relay again with it",
+                target.0
+            ),
+            Self::DoorOpen(target) => write!(
+                f,
+                "the relay at {} was started without WEBHOOK_SECRET, and lets no agent join. Start it again with it",
                 target.0
             ),
             Self::Unexpected(target, status, body) => {

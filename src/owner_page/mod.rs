@@ -191,8 +191,7 @@ impl OwnerPage {
         let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
             return incoming.answer(Answer::error(401, "log in at /owner"));
         };
-        let fields = std::str::from_utf8(body).ok();
-        let fields = fields.and_then(|body| serde_json::from_str::<Fields<'_>>(body).ok());
+        let fields = Fields::of_body(body);
         let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
         if !visit.is_of_page(&door.seals, &text("token")) {
             self.tell_of_stranger(&incoming, "its page is not this browser's");

@@ -34,6 +34,7 @@
       item.append(make('b', part.name), make('i', part.word), make('span', part.says));
       return item;
     });
+    at('invite').hidden = !state.parts.some(({ part, light }) => part === 'pc' && light === 'red');
     at('open-section').hidden = !state.open.length;
     draw('open', state.open, open => {
       const item = make('li', open.says);

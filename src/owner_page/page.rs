@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::http::answer::Answer;
 use crate::http::page::{escaped, locked_up};
-use crate::owner_page::state::{Limit, Open, PLOT, Part, Shown, State, word};
+use crate::owner_page::state::{Light, Limit, Open, PLOT, Part, Shown, State, word};
 use crate::owner_page::values::Group;
 
 const PAGE: &str = include_str!("page.html");
@@ -30,7 +30,8 @@ pub fn page(state: &State, values: &[Group], domain: &str, token: &str) -> Answe
         ("{width}", PLOT.0.to_string()),
         ("{height}", PLOT.1.to_string()),
         ("{slowest}", state.slowest.to_string()),
-        ("{open_hidden}", if state.open.is_empty() { " hidden".into() } else { String::new() }),
+        ("{invite_hidden}", hidden(!state.parts.iter().any(is_away))),
+        ("{open_hidden}", hidden(state.open.is_empty())),
         ("{parts}", all(&mut state.parts.iter().map(part))),
         ("{open}", all(&mut state.open.iter().map(open))),
         ("{dots}", all(&mut state.commands.iter().map(dot))),
@@ -57,6 +58,15 @@ fn file(content_type: &'static str, text: &str) -> Answer {
     Answer::new(200, content_type, text.as_bytes().to_vec())
         .with("X-Content-Type-Options", "nosniff")
         .with("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+fn hidden(is_hidden: bool) -> String {
+    if is_hidden { " hidden".into() } else { String::new() }
+}
+
+/// Whether it is a PC that is not connected.
+fn is_away(part: &Part) -> bool {
+    part.part == "pc" && part.light == Light::Red
 }
 
 fn part(part: &Part) -> String {
@@ -116,7 +126,6 @@ mod tests {
     use super::*;
     use crate::commands::outcome::Outcome;
     use crate::http::answer::Ending;
-    use crate::owner_page::state::Light;
 
     const MARKUP: &str = "<script>alert(1)</script>\"'&{token}";
 
@@ -163,6 +172,7 @@ mod tests {
         assert!(!page.contains("<script>") && !page.contains('{'), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;&#123;token}"));
         assert_eq!(page.matches("the-token").count(), 1, "{page}");
+        assert!(page.contains("<p id=\"invite\" class=\"dim\" hidden>"), "{page}");
         assert!(page.contains("<time id=\"started\" datetime=\"2023-11-14T22:13:20Z\">"), "{page}");
     }
 

@@ -45,10 +45,7 @@ impl Visit {
 /// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
 /// relay's own machine.
 pub fn kind<R: Request>(incoming: &Incoming<R>) -> Kind {
-    match incoming.field("Host") {
-        Some(host) if is_loopback(host) && !incoming.is_forwarded() => Kind::HomeCookie,
-        _ => Kind::Cookie,
-    }
+    if incoming.is_at_home() { Kind::HomeCookie } else { Kind::Cookie }
 }
 
 /// Returns the field that gives a browser its cookie.
@@ -83,29 +80,9 @@ fn values<'a>(cookies: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> 
     pairs.filter(move |(own, _)| *own == name).map(|(_, value)| value)
 }
 
-/// Whether a `Host` field names the machine itself.
-pub fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_machine_itself_is_home() {
-        for host in ["127.0.0.1", "127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]", "[::1]:8080"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["", "::1", "127.0.0.1.example.org", "localhost.example.org:80", "192.168.1.5:8080"]
-        {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 
     #[test]
     fn a_cookie_is_found_among_others_by_its_whole_name() {

@@ -1,5 +1,5 @@
-//! The code that somebody types into a page: whoever can run the program that prints it, `pair` or `login`,
-//! owns the server. Plain data.
+//! The code that somebody types into a page, or behind `join` on a PC: whoever can run the program that prints it, `pair`,
+//! `login` or `invite`, owns the server. Plain data.
 
 use std::time::{Duration, Instant};
 
@@ -39,8 +39,9 @@ impl OneTimeCode {
         if self.code.is_some_and(|(_, until)| until <= now) {
             self.code = None;
         }
-        let typed: Vec<u8> =
-            typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)).map(plain).collect();
+        let typed = typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)).map(plain);
+        // One more than a code has makes a wrong one; what is behind that need not be read.
+        let typed: Vec<u8> = typed.take(CODE_LENGTH + 1).collect();
         let is_right = self.code.is_some_and(|(code, _)| same(&code, &typed));
         if is_right {
             self.code = None;

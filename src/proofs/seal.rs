@@ -1,6 +1,7 @@
 //! Codes and tokens that prove themselves: a random id and an expiry under a MAC. Nothing about them is
 //! stored; whoever has the secret that its keys are derived from can tell whether the relay made them:
-//! `SMART_HOME_SECRET`, or for the owner's page all that [`Credentials::owner_secret`] takes. Plain data.
+//! `SMART_HOME_SECRET`, for an invitation the key of its PC, or for the owner's page all that
+//! [`Credentials::owner_secret`] takes. Plain data.
 //!
 //! [`Credentials::owner_secret`]: crate::config::credentials::Credentials::owner_secret
 
@@ -23,6 +24,8 @@ pub enum Kind {
     Pairing,
     /// What `login` shows to the running relay.
     Login,
+    /// What `invite` shows to the running relay. It is made from the key of the PC that it is for.
+    Invitation,
     /// The cookie of the owner's page.
     Cookie,
     /// The same where the page is looked at over plain HTTP, on the relay's own machine.
@@ -34,12 +37,13 @@ pub enum Kind {
 }
 
 /// Every kind, in the order of their keys.
-const KINDS: [(Kind, &str); 9] = [
+const KINDS: [(Kind, &str); 10] = [
     (Kind::Code, "home-alice-relay code"),
     (Kind::Access, "home-alice-relay access token"),
     (Kind::Refresh, "home-alice-relay refresh token"),
     (Kind::Pairing, "home-alice-relay pairing proof"),
     (Kind::Login, "home-alice-relay login proof"),
+    (Kind::Invitation, "home-alice-relay invitation proof"),
     (Kind::Cookie, "home-alice-relay owner cookie"),
     (Kind::HomeCookie, "home-alice-relay owner cookie at home"),
     (Kind::Monitor, "home-alice-relay monitor token"),

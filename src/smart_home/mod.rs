@@ -334,8 +334,7 @@ fn asked(body: &[u8]) -> Result<Vec<(String, Vec<Asked<'_>>)>, &'static str> {
 }
 
 fn object(body: &[u8]) -> Result<Fields<'_>, &'static str> {
-    let text = std::str::from_utf8(crate::json::without_bom(body)).ok();
-    text.and_then(|text| serde_json::from_str(text).ok()).ok_or("the body is no JSON object")
+    Fields::of_body(body).ok_or("the body is no JSON object")
 }
 
 fn bad(incoming: Incoming, problem: &str) -> Option<Incoming> {

@@ -28,6 +28,7 @@ DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "doc
 KEY, SECRET = "agent-key_0123456789abcdef", "webhook-secret_5d1b9c77"
 SETTINGS = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "REPLY_TIMEOUT_MS": "1000"}
 MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>жирно</b>"
+INVITE = "docker exec home-alice-relay /home-alice-relay invite --domain your-domain.com"
 USER, SKILL = "6C91DA5198D1758C6A9F63A7C5CDDF09", "3ad36498-f5rd-4079-a14b-788652932056"
 
 
@@ -159,10 +160,13 @@ class Owner(unittest.TestCase):
     def test_it_follows_an_agent_that_comes_and_goes(self):
         browser = self.logged_in()
         self.until(browser, "Не на связи.")
+        self.until(browser, INVITE)
         agent = self.agent()
         self.until(browser, "На связи")
+        self.assertNotIn(INVITE, self.text(browser))
         agent.close()
         self.until(browser, "Не на связи.")
+        self.until(browser, INVITE)
         self.nothing_strange(browser)
 
     def test_what_is_said_is_answered_and_markup_is_text(self):

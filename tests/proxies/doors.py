@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import queue
+import re
 import socket
 import ssl
 import subprocess
@@ -68,9 +69,16 @@ class Lines:
 
 class Relay(Lines):
     def __init__(self, program: str, port: int):
-        environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "SMART_HOME_SECRET": "x" * 20, "LISTEN_ADDR": f"127.0.0.1:{port}"}
-        super().__init__(subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        self.program = program
+        self.environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "SMART_HOME_SECRET": "x" * 20, "LISTEN_ADDR": f"127.0.0.1:{port}"}
+        super().__init__(subprocess.Popen([program], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         self.wait("Relay started on")
+
+    def invite(self) -> str:
+        """The code of a new invitation."""
+        command = [self.program, "invite", "--domain", DOMAIN]
+        printed = subprocess.run(command, env=self.environment, check=True, stdout=subprocess.PIPE, text=True, timeout=20).stdout
+        return re.match(f"home-alice-agent join {DOMAIN} (\\S+)\n", printed)[1]
 
     def end(self):
         self.process.terminate()
@@ -102,6 +110,11 @@ class Client:
         }  # fmt: skip
         status, body = self.ask("POST", f"/alice/webhook/{secret}", json.dumps(turn), **{"Content-Type": "application/json", **fields})
         return status, json.loads(body)["response"]["text"] if status == 200 else body
+
+    def join(self, code: str) -> tuple[int, dict]:
+        """What an agent hears that shows this code."""
+        status, body = self.ask("POST", "/ws/join", json.dumps({"code": code}), **{"Content-Type": "application/json"})
+        return status, json.loads(body)
 
     def link(self, key: str) -> int:
         """The status that an agent's request gets."""
@@ -149,9 +162,9 @@ def is_cut_short(client: Client, port: int):
             pass
 
 
-def found(proxy: Proxy) -> list[str]:
+def found(proxy: Proxy, *more: str) -> list[str]:
     logs = proxy.logs()
-    return [secret for secret in SECRETS if secret in logs]
+    return [secret for secret in (*SECRETS, *more) if secret in logs]
 
 
 def door(name: str, programs: Programs, relay_program: str, work: Path, certificates: Path) -> str:
@@ -174,6 +187,11 @@ def door(name: str, programs: Programs, relay_program: str, work: Path, certific
         assert client.ask("POST", f"/alice/webhook/{SECRET}", b"x" * 70_000)[0] == 413, what
         assert client.ask("GET", AUTHORIZE)[0] == 400, what
         assert client.ask("GET", "/owner", Accept="text/html")[0] == 200, what
+        # Joining, which takes that the proxy says https.
+        code = relay.invite()
+        assert client.join(code) == (200, {"name": "компьютер", "key": KEY}), what
+        status, told = client.join("0000-0000-0000")
+        assert status == 401 and "run `invite` again" in told["error"], (what, status, told)
         # Silence: the link must be the same one after it, and no connection that the proxy keeps may have been ended before it
         # would have done that itself.
         time.sleep(2)
@@ -207,9 +225,9 @@ def door(name: str, programs: Programs, relay_program: str, work: Path, certific
         linked.process.kill()
         relay.process.kill()
         proxy.end()
-    left = found(proxy)
+    left = found(proxy, code)
     assert not left, (what, left, proxy.logs()[-3000:])
-    return f"{name} {programs.version(name)}: a turn, the link, strangers, {SILENCE} s of silence, a reload, the relay gone; no secret in its logs"
+    return f"{name} {programs.version(name)}: a turn, the link, joining, strangers, {SILENCE} s of silence, a reload, the relay gone; no secret in its logs"
 
 
 def careless(name: str, without: str, programs: Programs, relay_program: str, work: Path, certificates: Path) -> str:

@@ -1,0 +1,233 @@
+//! How an agent gets its PC's key without anybody copying it: `invite` has a code made (`POST /ws/invite`), which the agent
+//! changes for the key (`POST /ws/join`).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::config::credentials::{Credentials, LOCK};
+use crate::config::secret::{Secret, random_bytes};
+use crate::http::answer::Answer;
+use crate::http::presses::{Press, Presses};
+use crate::http::reception::Incoming;
+use crate::object::{Fields, object_of, quoted};
+use crate::proofs::code::OneTimeCode;
+use crate::proofs::seal::{Kind, Seals};
+use crate::proofs::unix_time;
+use crate::text::origin;
+use crate::upkeep::repeats::Repeats;
+
+/// Where `invite` asks for a code.
+pub const INVITE_PATH: &str = "/ws/invite";
+
+/// Where an agent changes it for the key.
+pub const JOIN_PATH: &str = "/ws/join";
+
+/// The header field in which `invite` shows its proof.
+pub const INVITE_FIELD: &str = "Relay-Invite";
+
+/// A PC that an agent can join.
+struct Pc {
+    name: String,
+    key: Secret,
+    seals: Seals,
+    code: OneTimeCode,
+}
+
+/// Every PC that an agent can join. Plain data.
+struct Pcs(Vec<Pc>);
+
+impl Pcs {
+    /// Those whose key lasts: one that is random would be void with the next run.
+    fn new(credentials: &Credentials) -> Self {
+        let names = credentials.agents.names();
+        let pc = |(agent, name): (_, &str)| {
+            let key = credentials.lasting_key(agent)?.clone();
+            let (name, seals) = (name.to_owned(), Seals::new(&key));
+            Some(Pc { name, key, seals, code: OneTimeCode::default() })
+        };
+        Self(names.all().filter_map(pc).collect())
+    }
+
+    /// Returns the PC whose key this proof is made from, if it is good at this Unix time. Every key is tried.
+    fn proven(&mut self, proof: &str, unix: u64) -> Option<&mut Pc> {
+        self.0.iter_mut().fold(None, |found, pc| {
+            if pc.seals.check(Kind::Invitation, proof, unix).is_some() { Some(pc) } else { found }
+        })
+    }
+
+    /// Returns the PC whose code somebody has typed; then that is used up. Every code is compared, in constant time.
+    fn take(&mut self, typed: &str, now: Instant) -> Option<&Pc> {
+        self.0.iter_mut().fold(
+            None,
+            |found, pc| {
+                if pc.code.take(typed, now) { Some(&*pc) } else { found }
+            },
+        )
+    }
+}
+
+/// What lets agents join.
+pub struct Joining {
+    /// None without `WEBHOOK_SECRET`: what is joined in one line must not hang on an open door.
+    pcs: Option<Mutex<Pcs>>,
+    presses: Arc<Presses>,
+    rejected: Arc<Repeats>,
+}
+
+impl Joining {
+    /// Gives the newest key of each PC of `credentials`; keeps what was given in `presses`, and tells `rejected` of who gets
+    /// none.
+    pub fn new(credentials: &Credentials, presses: Arc<Presses>, rejected: Arc<Repeats>) -> Self {
+        let pcs = credentials.webhook.is_some().then(|| Mutex::new(Pcs::new(credentials)));
+        Self { pcs, presses, rejected }
+    }
+
+    /// Makes a code, `now`, for whoever has a PC's key, in place of any that there is for that PC.
+    pub fn invite(&self, incoming: Incoming, now: Instant) {
+        let Some(pcs) = &self.pcs else { return self.refuse_at_open_door(incoming) };
+        let Ok(random) = random_bytes() else {
+            return incoming.answer(Answer::error(500, "the system gives no random bytes"));
+        };
+        let proof = incoming.field(INVITE_FIELD).unwrap_or_default();
+        let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));
+        match code {
+            Some(code) => {
+                incoming.answer(Answer::json(object_of(&[("code", quoted(&code))]).into_bytes()));
+            }
+            None => {
+                let cure = "a good proof is needed: run `invite` with the relay's own environment";
+                self.refuse(
+                    incoming,
+                    "it asks for an invitation without a key of this relay's",
+                    (401, cure),
+                );
+            }
+        }
+    }
+
+    /// Gives a PC's name and key, `now`, for a body with its code.
+    pub fn join(&self, incoming: Incoming, body: &[u8], now: Instant) {
+        let Some(pcs) = &self.pcs else { return self.refuse_at_open_door(incoming) };
+        let Some(typed) = Fields::of_body(body).and_then(|fields| fields.text("code")) else {
+            let message = "the body must be a JSON object with the text `code`";
+            return self.refuse(incoming, "its request to join holds no code", (400, message));
+        };
+        if !incoming.is_over_https() && !incoming.is_at_home() {
+            // Whoever listens has read it, so it counts no more.
+            lock(pcs).take(&typed, now);
+            let cure = "a key is given over https alone, or at 127.0.0.1 on the relay's own machine, without a proxy: use \
+                        https://, let the proxy say so (`X-Forwarded-Proto: https`), and run `invite` again, for this code \
+                        counts no more";
+            return self.refuse(incoming, "it wants to join, but not over https", (403, cure));
+        }
+        let given = self.presses.once(Press::of(JOIN_PATH, body), now, || {
+            let mut pcs = lock(pcs);
+            let pc = pcs.take(&typed, now)?;
+            log::info!("An agent joins from {} as the PC {}", origin_of(&incoming), pc.name);
+            Some(object_of(&[("name", quoted(&pc.name)), ("key", quoted(pc.key.reveal()))]))
+        });
+        match given {
+            Some(json) => incoming.answer(Answer::json(json.into_bytes())),
+            None => {
+                let cure = "the code is wrong, used or too old: it is good once, for 5 minutes; run `invite` again";
+                self.refuse(incoming, "its code to join is wrong, used or too old", (401, cure));
+            }
+        }
+    }
+
+    fn refuse_at_open_door(&self, incoming: Incoming) {
+        let cure = ["WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ", LOCK].concat();
+        self.refuse(incoming, "no agent can join while WEBHOOK_SECRET is not set", (403, &cure));
+    }
+
+    fn refuse(&self, incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
+        self.rejected.say(format!("Agent rejected from {}: {why}", origin_of(&incoming)));
+        incoming.answer(Answer::error(status, cure));
+    }
+}
+
+fn origin_of(incoming: &Incoming) -> String {
+    origin(incoming.peer().ip(), incoming.claimed())
+}
+
+fn lock(pcs: &Mutex<Pcs>) -> MutexGuard<'_, Pcs> {
+    pcs.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::proofs::code::TYPED_CODE_LIFE;
+    use std::time::Duration;
+
+    const UNIX: u64 = 1_700_000_000;
+
+    fn pcs() -> Pcs {
+        let config = Config::read(|name| match name {
+            "API_KEY" => Some("the-new-key-5d1b9c77e0,the-old-key-aa20e6f413".into()),
+            "AGENTS" => Some("ноутбук=key-of-the-notebook".into()),
+            _ => None,
+        });
+        Pcs::new(&config.unwrap().credentials)
+    }
+
+    fn code(pcs: &mut Pcs, key: &str, random: u8, now: Instant) -> String {
+        let proof = Seals::new(&Secret::new(key.into())).make(Kind::Invitation, UNIX + 1).unwrap();
+        pcs.proven(&proof, UNIX).unwrap().code.renew([random; 12], now)
+    }
+
+    fn joined(pcs: &mut Pcs, code: &str, now: Instant) -> Option<(String, String)> {
+        pcs.take(code, now).map(|pc| (pc.name.clone(), pc.key.reveal().to_owned()))
+    }
+
+    #[test]
+    fn a_code_is_good_for_five_minutes_and_not_a_moment_longer() {
+        let (mut pcs, now) = (pcs(), Instant::now());
+        let last = now + TYPED_CODE_LIFE - Duration::from_nanos(1);
+        let first = code(&mut pcs, "the-new-key-5d1b9c77e0", 1, now);
+        assert_eq!(
+            joined(&mut pcs, &first, last),
+            Some(("компьютер".into(), "the-new-key-5d1b9c77e0".into()))
+        );
+        let second = code(&mut pcs, "the-new-key-5d1b9c77e0", 2, now);
+        assert_eq!(joined(&mut pcs, &second, now + TYPED_CODE_LIFE), None);
+    }
+
+    #[test]
+    fn each_pc_has_a_code_of_its_own_and_one_of_all_is_found_wherever_it_stands() {
+        let (mut pcs, now) = (pcs(), Instant::now());
+        let first = code(&mut pcs, "the-new-key-5d1b9c77e0", 1, now);
+        let second = code(&mut pcs, "key-of-the-notebook", 2, now);
+        let other = code(&mut pcs, "key-of-the-notebook", 3, now);
+        assert_eq!(joined(&mut pcs, &second, now), None, "a new one replaces it");
+        assert_eq!(joined(&mut pcs, &first, now).unwrap().0, "компьютер");
+        assert_eq!(joined(&mut pcs, &other, now).unwrap().0, "ноутбук");
+        assert_eq!(joined(&mut pcs, &first, now).or(joined(&mut pcs, &other, now)), None);
+    }
+
+    #[test]
+    fn a_proof_is_good_from_a_newest_key_alone_and_in_its_time() {
+        let mut pcs = pcs();
+        let proof =
+            |key: &str| Seals::new(&Secret::new(key.into())).make(Kind::Invitation, UNIX + 1).unwrap();
+        assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX).is_some_and(|pc| pc.name == "ноутбук"));
+        assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX + 1).is_none());
+        for wrong in [
+            &*proof("the-old-key-aa20e6f413"),
+            &proof("another-key-0123456789"),
+            "",
+            "key-of-the-notebook",
+        ] {
+            assert!(pcs.proven(wrong, UNIX).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pc_whose_key_is_random_can_not_be_joined() {
+        let agents =
+            Config::read(|name| (name == "AGENTS").then(|| "ноутбук=key-of-the-notebook".into()));
+        let pcs = Pcs::new(&agents.unwrap().credentials);
+        assert_eq!(pcs.0.iter().map(|pc| &*pc.name).collect::<Vec<_>>(), ["ноутбук"]);
+    }
+}

@@ -1,0 +1,76 @@
+//! The line that joins a PC's agent, with a code from the running relay.
+
+use crate::agents::joining::{INVITE_FIELD, INVITE_PATH};
+use crate::config::agents::AgentId;
+use crate::config::credentials::{Credentials, LOCK};
+use crate::owner::proof::Proof;
+use crate::owner::target::{AskError, Target};
+use crate::proofs::seal::Kind;
+use crate::text::quoted;
+
+/// What to do when something was not set.
+const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
+
+/// What lets one PC's agent join.
+#[derive(Debug)]
+pub struct Invitation {
+    /// The command for that PC, in one line. It holds the code.
+    pub line: String,
+    /// What the PC is called.
+    pub pc: String,
+}
+
+/// Asks the running relay, which has these `credentials`, for an invitation of the PC that is called `pc`, in any form of
+/// its name; without one, of that of `API_KEY`. The agent is to find the relay at `domain`, or without one where this
+/// machine does.
+///
+/// # Errors
+/// There is no such PC, its key or the webhook's secret is not set, or without a `domain` the relay is not reached by this
+/// machine's own address. The relay can't be reached, has another key, or doesn't answer as one.
+pub fn invite(
+    target: Target,
+    credentials: &Credentials,
+    domain: Option<&str>,
+    pc: Option<&str>,
+) -> Result<Invitation, AskError> {
+    let wrong = |parts: &[&str]| Err(AskError::Address(parts.concat()));
+    if credentials.webhook.is_none() {
+        return wrong(&[
+            "WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ",
+            LOCK,
+            AGAIN,
+        ]);
+    }
+    let names = credentials.agents.names();
+    let Some(agent) = pc.map_or(Some(AgentId::DEFAULT), |pc| names.find(pc)) else {
+        let all: Vec<_> = names.all().map(|(_, name)| name).collect();
+        return wrong(&[
+            "no PC is called ",
+            &quoted(pc.unwrap_or_default()),
+            ": there is ",
+            &all.join(", "),
+        ]);
+    };
+    let Some(secret) = credentials.lasting_key(agent) else {
+        return wrong(&[
+            "API_KEY is not set, and the random one is good for one run. Set it to the output of `openssl rand -hex 32`",
+            AGAIN,
+        ]);
+    };
+    let address = target.0.to_string();
+    if domain.is_none() && !target.0.ip().is_loopback() {
+        return wrong(&[
+            "no key is given over plain HTTP to ",
+            &address,
+            ": add --domain your-domain.com",
+        ]);
+    }
+    let place = domain.map_or_else(|| ["ws://", &address, "/ws"].concat(), ToOwned::to_owned);
+    let proof = Proof { secret, kind: Kind::Invitation, field: INVITE_FIELD, path: INVITE_PATH };
+    let code = proof.show(target, AskError::NotItsKey).map_err(|error| match error {
+        AskError::Unexpected(target, 403, _) => AskError::DoorOpen(target),
+        error => error,
+    })?;
+    let line = ["home-alice-agent join ", &place, " ", &code].concat();
+    Ok(Invitation { line, pc: names.of(agent).to_owned() })
+}
