@@ -102,7 +102,7 @@ impl Trouble {
                 | C::NotValidYet
                 | C::NotValidYetContext { .. } => Certificate::Time,
                 C::NotValidForName | C::NotValidForNameContext { .. } => Certificate::Name,
-                C::UnknownIssuer => Certificate::Issuer,
+                C::UnknownIssuer | C::BadSignature => Certificate::Issuer,
                 other if format!("{other:?}").contains("CaUsedAsEndEntity") => Certificate::SelfSigned,
                 _ => Certificate::Form,
             },
