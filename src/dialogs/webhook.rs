@@ -259,7 +259,8 @@ impl Webhook {
             (Format::Second, Some(person)) => self.telling.pseudonym(person),
             _ => None,
         };
-        let new = New { link: link.id, begun: now, deadline, person, waiting };
+        let (agent, begun) = (link.id.agent, now);
+        let new = New { agent, link: link.id, begun, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let context = match (link.format, turn) {
                 (Format::First, _) => Context::default(),

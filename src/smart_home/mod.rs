@@ -293,7 +293,8 @@ impl SmartHome {
         let deadline = now + ACTION_TIMEOUT;
         for (place, (link, text, is_off), (device, asked)) in commands {
             let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
-            let new = New { link: link.id, begun: now, deadline, person: None, waiting };
+            let (agent, begun) = (link.id.agent, now);
+            let new = New { agent, link: link.id, begun, deadline, person: None, waiting };
             if let Some(id) = self.parts.commands.begin(new) {
                 let person = match link.format {
                     Format::First => None,
