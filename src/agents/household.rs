@@ -56,34 +56,35 @@ impl Household {
         &self.0[usize::from(agent.0)].version
     }
 
-    /// Returns which of the `wakers` is to wake this PC, and the addresses of its cards: one in its own network, as far
-    /// as public addresses tell, or else the first.
+    /// Returns which PC is to wake this one, of those that can, and the addresses of its cards: one in its own network, as
+    /// far as public addresses tell, or else the first.
     ///
     /// # Errors
-    /// There are none, or the addresses are not known.
+    /// None can, or the addresses are not known.
     pub fn waker_of(
         &self,
         agent: AgentId,
-        wakers: &[AgentId],
+        can_wake: &dyn Fn(AgentId) -> bool,
     ) -> Result<(AgentId, &[String]), Unwakeable> {
-        let pc = |agent: AgentId| &self.0[usize::from(agent.0)];
-        let is_near = |waker: &&AgentId| match (pc(**waker).from, pc(agent).from) {
-            (Some(one), Some(other)) => is_same_network(one, other),
-            _ => false,
-        };
-        let waker = wakers.iter().find(is_near).or(wakers.first()).ok_or(Unwakeable::ByNobody)?;
-        match &pc(agent).macs[..] {
-            [] => Err(Unwakeable::AddressUnknown),
-            macs => Ok((*waker, macs)),
+        let target = &self.0[usize::from(agent.0)];
+        let others = (0..).map(AgentId).zip(&self.0).filter(|(other, _)| *other != agent);
+        // The first of the equally near ones.
+        let waker = others
+            .filter(|(other, _)| can_wake(*other))
+            .min_by_key(|(_, pc)| !is_same_network(pc.from, target.from));
+        match (waker, &target.macs[..]) {
+            (None, _) => Err(Unwakeable::ByNobody),
+            (Some(_), []) => Err(Unwakeable::AddressUnknown),
+            (Some((waker, _)), macs) => Ok((waker, macs)),
         }
     }
 }
 
 /// Whether two public addresses are of one household: a router has one address of IPv4, and a /64 of IPv6 or more.
-fn is_same_network(one: IpAddr, other: IpAddr) -> bool {
-    match (one.to_canonical(), other.to_canonical()) {
-        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..8] == other.octets()[..8],
-        (one, other) => one == other,
+fn is_same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
+    match (one.map(|one| one.to_canonical()), other.map(|other| other.to_canonical())) {
+        (Some(IpAddr::V6(one)), Some(IpAddr::V6(other))) => one.octets()[..8] == other.octets()[..8],
+        (one, other) => one.is_some() && one == other,
     }
 }
 
@@ -110,9 +111,9 @@ mod tests {
         household.come(ONE, None);
         assert_eq!(household.version(ONE), "", "it has not said so itself");
         let found = (TARGET, &["m".to_owned()][..]);
-        assert_eq!(household.waker_of(ONE, &[TARGET]), Ok(found));
+        assert_eq!(household.waker_of(ONE, &|_| true), Ok(found));
         household.tell(ONE, hello(None, Some(&[])));
-        assert_eq!(household.waker_of(ONE, &[TARGET]), Err(Unwakeable::AddressUnknown));
+        assert_eq!(household.waker_of(ONE, &|_| true), Err(Unwakeable::AddressUnknown));
     }
 
     #[test]
@@ -131,11 +132,13 @@ mod tests {
             for (agent, from) in [(TARGET, target), (ONE, one), (OTHER, other)] {
                 household.come(agent, from.parse().ok());
             }
-            assert_eq!(household.waker_of(TARGET, &[ONE, OTHER]), Err(Unwakeable::AddressUnknown));
+            assert_eq!(household.waker_of(TARGET, &|_| true), Err(Unwakeable::AddressUnknown));
             household.tell(TARGET, hello(None, Some(&["m"])));
-            let waker = household.waker_of(TARGET, &[ONE, OTHER]).map(|(waker, _)| waker);
+            let waker = household.waker_of(TARGET, &|_| true).map(|(waker, _)| waker);
             assert_eq!(waker, Ok(chosen), "{target} {one} {other}");
-            assert_eq!(household.waker_of(TARGET, &[]), Err(Unwakeable::ByNobody));
+            let waker = household.waker_of(TARGET, &|pc| pc != chosen).map(|(waker, _)| waker);
+            assert!(waker.is_ok_and(|waker| waker != chosen), "the other one can do it, too");
+            assert_eq!(household.waker_of(TARGET, &|_| false), Err(Unwakeable::ByNobody));
         }
     }
 }

@@ -126,12 +126,11 @@ impl Registry {
     /// As [`Household::waker_of`].
     pub fn waker_of(&self, agent: AgentId) -> Result<(Arc<Link>, Vec<String>), Unwakeable> {
         let state = self.lock();
-        let links = self.names.all().filter_map(|(other, _)| state.roster.current(other));
-        let links: Vec<_> = links.filter(|link| link.can_wake() && link.id.agent != agent).collect();
-        let wakers: Vec<_> = links.iter().map(|link| link.id.agent).collect();
-        let (waker, macs) = state.household.waker_of(agent, &wakers)?;
-        let link = links.into_iter().find(|link| link.id.agent == waker);
-        link.map(|link| (link.clone(), macs.to_vec())).ok_or(Unwakeable::ByNobody)
+        let link = |other| state.roster.current(other);
+        let can_wake = |other| link(other).is_some_and(|link| link.can_wake());
+        let (waker, macs) = state.household.waker_of(agent, &can_wake)?;
+        let link = link(waker).cloned().ok_or(Unwakeable::ByNobody)?;
+        Ok((link, macs.to_vec()))
     }
 
     /// Whether an agent is connected.

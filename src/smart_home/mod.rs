@@ -280,10 +280,15 @@ impl SmartHome {
         now: Instant,
     ) {
         let owed = self.parts.owed.owe();
-        let link = |agent| self.parts.registry.current(agent).filter(|_| owed.is_some());
-        let waker = |agent| self.parts.registry.waker_of(agent).ok().filter(|_| owed.is_some());
-        let say = |agent, link, text, wake, is_off| {
-            (Err(code::INTERNAL_ERROR), Some(Said { agent, link, text, wake, is_off }))
+        let say = |agent, way: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| match way
+            .filter(|_| owed.is_some())
+        {
+            None => (Err(code::DEVICE_UNREACHABLE), None),
+            Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
+            Some((link, wake)) => {
+                let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
+                (Err(code::INTERNAL_ERROR), Some(Said { agent, link, text, wake, is_off }))
+            }
         };
         let mut report = Report::default();
         let mut commands = Vec::new();
@@ -295,21 +300,10 @@ impl SmartHome {
                     device.map_or(Todo::Refuse(code::DEVICE_UNREACHABLE), |device| asked.todo(device));
                 let (result, say) = match todo {
                     Todo::Refuse(code) => (Err(code), None),
-                    Todo::On { agent, text } => match (link(agent), text) {
-                        (Some(_), None) => (Ok(()), None),
-                        (Some(link), Some(text)) => say(agent, link, text, Vec::new(), false),
-                        (None, text) => match waker(agent) {
-                            Some((link, wake)) => {
-                                let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
-                                say(agent, link, text, wake, false)
-                            }
-                            None => (Err(code::DEVICE_UNREACHABLE), None),
-                        },
-                    },
-                    Todo::Say { agent, text, is_off } => match link(agent) {
-                        Some(link) => say(agent, link, text, Vec::new(), is_off),
-                        None => (Err(code::DEVICE_UNREACHABLE), None),
-                    },
+                    Todo::On { agent, text } => say(agent, self.way_to(agent, true), text, false),
+                    Todo::Say { agent, text, is_off } => {
+                        say(agent, self.way_to(agent, false), Some(text), is_off)
+                    }
                 };
                 let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
                 let place = report.capability(kind, instance, result);
@@ -337,6 +331,15 @@ impl SmartHome {
             }
         }
         action.begun();
+    }
+
+    /// Returns the link that leads to a PC; or, if that is away and `may_wake`, the one of whoever is to wake it, and the
+    /// addresses of its cards.
+    fn way_to(&self, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
+        match self.parts.registry.current(agent) {
+            None if may_wake => self.parts.registry.waker_of(agent).ok(),
+            link => link.map(|link| (link, Vec::new())),
+        }
     }
 
     fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
