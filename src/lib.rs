@@ -124,6 +124,7 @@ pub use upkeep::log::{flush as flush_log, init as start_log};
 
 /// What comes in and goes out, for tests and fuzz targets.
 pub mod wire {
+    pub use crate::agents::hello::{Hello, MAX_MACS, MAX_VERSION};
     pub use crate::agents::message::{Answer, command};
     pub use crate::dialogs::reply::json as reply;
     pub use crate::dialogs::turn::{Turn, TurnError};

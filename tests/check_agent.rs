@@ -18,6 +18,8 @@ struct Check {
     lines: std::sync::mpsc::Receiver<String>,
     address: std::net::SocketAddr,
     key: String,
+    /// Whether the agent tells of itself, at the beginning of each link and between its answers.
+    hello: bool,
 }
 
 impl Check {
@@ -41,7 +43,7 @@ impl Check {
         let url = value("server_url: ws://");
         let address = url.strip_suffix("/ws").unwrap().parse().unwrap();
         let key = value("api_key: ");
-        Self { program, lines, address, key }
+        Self { program, lines, address, key, hello: false }
     }
 
     /// Plays an agent that answers what it is sent by `answer`, and comes `times` times, whatever became of the last one.
@@ -66,10 +68,17 @@ impl Check {
         answer: impl Fn(&Value) -> Option<Value>,
     ) -> Result<(), Box<tungstenite::Error>> {
         let mut agent = Agent::with(self.address, &format!("/ws?key={}", self.key), fields)?;
+        if self.hello {
+            agent.send(r#"{"agent":"home-alice-agent 0.1.0","macs":["aa:bb:cc:dd:ee:ff"]}"#);
+        }
         while let Ok(message) = agent.read() {
             let Message::Text(text) = message else { continue };
             let command: Value = serde_json::from_str(&text).unwrap();
             let Some(answer) = answer(&command) else { continue };
+            if self.hello {
+                // Its cards have changed.
+                let _ = agent.socket.send(Message::text(r#"{"macs":[]}"#));
+            }
             if agent.socket.send(Message::text(answer.to_string())).is_err() {
                 break;
             }
@@ -211,6 +220,20 @@ fn in_the_second_format_a_command_past_its_until_must_be_refused_by_a_clock_that
     let (code, lines) = judged(&with_a_clock(1));
     let told = failed(&lines);
     assert!(code == Some(1) && told.len() == 1 && told[0].contains("as after a sleep"), "{lines:?}");
+}
+
+#[test]
+fn an_agent_may_tell_of_itself_at_any_time() {
+    for (protocol, answer) in [
+        (&[][..], &echo as &dyn Fn(&Value) -> Option<Value>),
+        (&[("Sec-WebSocket-Protocol", "home-alice.v2")], &with_a_clock(2)),
+    ] {
+        let mut check = Check::start();
+        check.hello = true;
+        check.play(protocol, 20, answer);
+        let (code, lines) = check.end();
+        assert_eq!((code, failed(&lines)), (Some(0), vec![]), "{lines:?}");
+    }
 }
 
 #[test]

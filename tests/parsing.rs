@@ -67,8 +67,19 @@ const TURN_KEYS: &[&str] = &[
     "original_utterance",
     "account_linking_complete_event",
 ];
-const ANSWER_KEYS: &[&str] =
-    &["id", "text", "tts", "buttons", "end_session", "title", "hide", "url", "payload"];
+const ANSWER_KEYS: &[&str] = &[
+    "id",
+    "text",
+    "tts",
+    "buttons",
+    "end_session",
+    "title",
+    "hide",
+    "url",
+    "payload",
+    "agent",
+    "macs",
+];
 
 /// The same text with every character outside of ASCII, and every control character, escaped.
 fn escaped(json: &str) -> String {

@@ -1,5 +1,6 @@
 //! `GET /ws`: the key first, then the WebSocket handshake (RFC 6455, 4.2), then the link.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -132,7 +133,9 @@ impl Handshake {
         let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
         let id = LinkId::new(shown.agent, self.links.fetch_add(1, Relaxed));
         let format = format_of(&incoming);
-        let link = Arc::new(Link::new(id, peer, wire, format, Instant::now()));
+        let mut link = Link::new(id, peer, wire, format, Instant::now());
+        link.from = address(&incoming);
+        let link = Arc::new(link);
         let mut switching = Response::empty(StatusCode(101)).with_header(accept);
         if format == Format::Second {
             // Before any command can be put in.
@@ -156,6 +159,14 @@ impl Handshake {
             link.outbox.cut("the relay has no thread for it");
             self.registry.leave(&link, "", Instant::now());
         }
+    }
+}
+
+/// Returns where an agent comes from: what the proxy claims, or the peer where there is none.
+fn address(incoming: &Incoming) -> Option<IpAddr> {
+    match incoming.claimed() {
+        Some(claimed) => claimed.parse().ok(),
+        None => Some(incoming.peer().ip()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One WebSocket connection of an agent: what is sent on it, and when it was last heard.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ pub struct Link {
     pub id: LinkId,
     /// Who connected, for the log.
     pub peer: String,
+    /// The public address that it came from, if it is known.
+    pub from: Option<IpAddr>,
     /// What is sent.
     pub outbox: Arc<Outbox>,
     /// The commands that wait for a sign of life.
@@ -27,6 +30,8 @@ pub struct Link {
     pub has_waiting: AtomicBool,
     /// What its commands look like.
     pub format: Format,
+    /// Whether its agent has told of its cards, and so can send a magic packet to those of another PC.
+    pub knows_cards: AtomicBool,
     opened: Instant,
     /// When something last came from the agent, in milliseconds after `opened`.
     heard: AtomicU64,
@@ -47,19 +52,27 @@ impl Link {
         let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
         let owes_time = AtomicBool::new(false);
         let opened = now;
+        let (from, knows_cards) = (None, AtomicBool::new(false));
         Self {
             id,
             peer,
+            from,
             outbox,
             probe,
             has_waiting,
             format,
+            knows_cards,
             opened,
             heard,
             pinged,
             owes_time,
             round_trip,
         }
+    }
+
+    /// Whether it can be asked to wake another PC.
+    pub fn can_wake(&self) -> bool {
+        self.format == Format::Second && self.knows_cards.load(Relaxed)
     }
 
     /// Puts one text message in, which goes out with the next [`Outbox::flush`].

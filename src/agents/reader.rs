@@ -11,6 +11,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
+use crate::agents::hello::Hello;
 use crate::agents::link::Link;
 use crate::agents::message::Answer;
 use crate::agents::registry::Registry;
@@ -141,7 +142,10 @@ impl Reader {
                 }
                 self.commands.answer(self.link.id, &id, speech, now);
             }
-            Err(problem) => self.tell_of(&problem.to_string()),
+            Err(problem) => match Hello::parse(text) {
+                Some(hello) => self.registry.introduce(&self.link, hello),
+                None => self.tell_of(&problem.to_string()),
+            },
         }
     }
 

@@ -1,12 +1,14 @@
 //! The agents' links, with their sockets: lets the newest in, ends the others, and keeps them alive.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use crate::agents::hello::Hello;
+use crate::agents::household::{Household, Unwakeable};
 use crate::agents::link::Link;
 use crate::agents::probe::{Offered, Unsent, is_alive};
 use crate::agents::roster::{Bounds, Joined, Roster};
@@ -68,6 +70,7 @@ pub struct Registry {
 
 struct State {
     roster: Roster<Arc<Link>>,
+    household: Household,
     /// Cloned into every reader thread; gone once the relay stops.
     running: Option<Sender<()>>,
 }
@@ -92,13 +95,42 @@ impl Registry {
             most_closing: MAX_CLOSING * names.all().count(),
             often: (REPLACED_OFTEN, REPLACED_WINDOW),
         };
-        let state = State { roster: Roster::new(bounds), running: Some(running) };
+        let household = Household::new(names.all().count());
+        let state = State { roster: Roster::new(bounds), household, running: Some(running) };
         Self { silence, names, commands, telling, fights, alarm, state: Mutex::new(state), readers }
     }
 
     /// Returns the agent's link.
     pub fn current(&self, agent: AgentId) -> Option<Arc<Link>> {
         self.lock().roster.current(agent).cloned()
+    }
+
+    /// An agent tells of itself on `link`. One that was replaced is not its PC's any more.
+    pub fn introduce(&self, link: &Link, hello: Hello) {
+        let agent = link.id.agent;
+        let mut state = self.lock();
+        if state.roster.current(agent).is_some_and(|current| **current == *link) {
+            link.knows_cards.fetch_or(hello.macs.is_some(), Relaxed);
+            state.household.tell(agent, hello);
+        }
+    }
+
+    /// As [`Household::version`].
+    pub fn version(&self, agent: AgentId) -> String {
+        self.lock().household.version(agent).to_owned()
+    }
+
+    /// Returns the link of the agent that is to wake this PC, and the addresses of the PC's cards.
+    ///
+    /// # Errors
+    /// As [`Household::waker_of`].
+    pub fn waker_of(&self, agent: AgentId) -> Result<(Arc<Link>, Vec<String>), Unwakeable> {
+        let state = self.lock();
+        let link = |other| state.roster.current(other);
+        let can_wake = |other| link(other).is_some_and(|link| link.can_wake());
+        let (waker, macs) = state.household.waker_of(agent, &can_wake)?;
+        let link = link(waker).cloned().ok_or(Unwakeable::ByNobody)?;
+        Ok((link, macs.to_vec()))
     }
 
     /// Whether an agent is connected.
@@ -172,6 +204,7 @@ impl Registry {
         let whose = self.whose(agent);
         let peer = link.peer.clone();
         let is_fought_over = state.roster.is_fought_over(agent, now);
+        state.household.come(agent, link.from);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
         drop(state);
         match replaced.is_some() && is_fought_over {

@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub action: Option<Action<'a>>,
     /// What Yandex makes of the words.
     pub nlu: Option<&'a RawValue>,
+    /// The addresses of the cards of a PC that is to be woken; none where the command asks for something else.
+    pub wake: &'a [String],
 }
 
 /// What Smart Home asks for.
@@ -82,6 +84,8 @@ pub fn command(
         action: Option<Action<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         nlu: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        wake: &'a [String],
         now: u64,
         until: u64,
     }
@@ -95,9 +99,9 @@ pub fn command(
         ("session", session.is_none() && context.session.is_some()),
     ];
     let left_out = lacks.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name).collect();
-    let Context { person, screen, action, .. } = *context;
+    let Context { person, screen, action, wake, .. } = *context;
     let Times { now, until } = times;
-    let command = Command { id, text, session, person, screen, payload, action, nlu, now, until };
+    let command = Command { id, text, session, person, screen, payload, action, nlu, wake, now, until };
     let json = serde_json::to_string(&command).expect("strings, numbers and raw JSON always serialise");
     (json, left_out)
 }
@@ -139,6 +143,7 @@ mod tests {
             payload: Some(&payload),
             action: Some(action),
             nlu: Some(&nlu),
+            wake: &["aa:bb:cc:dd:ee:ff".to_owned()],
         };
         let (whole, left_out) = command("a-1", "да", &context, TIMES);
         assert!(whole.contains(r#""nlu":{"tokens":[ "да" ]}"#) && left_out.is_empty());
@@ -149,6 +154,7 @@ mod tests {
                 "payload": { "a": 1 }, "nlu": { "tokens": ["да"] }, "now": 1000, "until": 5000,
                 "action": { "device": "pc", "capability": "devices.capabilities.range", "instance": "volume",
                             "value": 30, "relative": true },
+                "wake": ["aa:bb:cc:dd:ee:ff"],
             })
         );
     }

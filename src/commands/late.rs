@@ -40,11 +40,11 @@ pub enum Item<'a, A> {
     Loss(AgentId, Loss),
 }
 
-/// Whose a thing is: who asked, and which agent was asked. One agent's things never make room for another's.
+/// Whose a thing is: who asked, and which PC it is about. One PC's things never make room for another's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
-    person: Person,
-    agent: AgentId,
+pub struct Owner {
+    pub person: Person,
+    pub agent: AgentId,
 }
 
 #[derive(Debug)]
@@ -94,8 +94,7 @@ impl<A> Late<A> {
 
     /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
     /// command gives way, and its person will be told.
-    pub fn work_on(&mut self, id: String, link: LinkId, person: Person, begun: Instant, now: Instant) {
-        let owner = Owner { person, agent: link.agent };
+    pub fn work_on(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
         if let Some(place) = oldest_to_give_way(&self.working, |w| w.owner == owner, &self.bounds) {
             self.give_up(place, Loss::NoAnswer, now);
         }
@@ -103,11 +102,17 @@ impl<A> Late<A> {
         self.working.push(Working { id, link, owner, begun, until });
     }
 
-    /// The agent answered a command at work on `link`. Returns when its turn had come in.
+    /// The agent answered a command at work on `link`. Returns which PC it is about, and when its turn had come in.
     ///
     /// # Errors
     /// No such command is at work.
-    pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Result<Instant, ()> {
+    pub fn answer(
+        &mut self,
+        link: LinkId,
+        id: &str,
+        answer: A,
+        now: Instant,
+    ) -> Result<(AgentId, Instant), ()> {
         let is_it = |working: &Working| working.link == link && working.id == id;
         let place = self.working.iter().position(is_it).ok_or(())?;
         let Working { id, owner, begun, .. } = self.working.remove(place);
@@ -117,8 +122,9 @@ impl<A> Late<A> {
             self.lose_for(oldest.owner, Loss::Answer, now);
         }
         let until = now + self.bounds.remembered;
+        let agent = owner.agent;
         self.answers.push(Kept { id, owner, until, answer });
-        Ok(begun)
+        Ok((agent, begun))
     }
 
     /// The link is over: what was at work on it will have no answer.
@@ -175,8 +181,8 @@ impl<A> Late<A> {
         forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.owner.person == *person);
     }
 
-    /// Returns when the oldest command at work for the person came in, or the one command `only`, and which agent
-    /// is at work on it.
+    /// Returns when the oldest command at work for the person came in, or the one command `only`, and which PC
+    /// it is about.
     pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let is_meant = |w: &&Working| w.owner.person == *person && only.is_none_or(|id| w.id == id);
         let meant = self.working.iter().filter(is_meant);
@@ -268,7 +274,7 @@ mod tests {
     }
 
     fn work(late: &mut Late<&'static str>, person: Person, id: &str, now: Instant) {
-        late.work_on(id.into(), LINK, person, now, now);
+        late.work_on(id.into(), LINK, Owner { person, agent: LINK.agent }, now, now);
     }
 
     /// A late answer for `person`.
@@ -353,7 +359,8 @@ mod tests {
         let (mut late, now) = late();
         work(&mut late, me(), "lost", now);
         late.lose(LINK, now);
-        late.work_on("at work".into(), LinkId::new(AgentId::DEFAULT, 2), me(), now, now);
+        let mine = Owner { person: me(), agent: AgentId::DEFAULT };
+        late.work_on("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
         late.offer(&me(), Some("at work"), now, &mut |items| panic!("{items:?}"));
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
     }
@@ -397,7 +404,8 @@ mod tests {
         let (mut late, now) = late();
         let slow = LinkId::new(AgentId(1), 2);
         for id in ["a", "b", "c", "d"] {
-            late.work_on(id.into(), slow, me(), now, now);
+            let mine = Owner { person: me(), agent: slow.agent };
+            late.work_on(id.into(), slow, mine, now, now);
         }
         for answer in ["1", "2", "3"] {
             keep(&mut late, me(), answer, now);

@@ -110,7 +110,7 @@ impl Commands {
     /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
     /// [`MAX_UNDER_WAY`] commands are under way, and whoever waits has been told so.
     pub fn begin(&self, new: New<Box<dyn Waits>>) -> Option<String> {
-        let (agent, now) = (new.link.agent, new.begun);
+        let (agent, now) = (new.agent, new.begun);
         let begun = self.lock().begin(new);
         match begun {
             Ok(begun) => {
@@ -149,13 +149,13 @@ impl Commands {
         let answered = self.lock().answer(link, id, speech, now);
         match answered {
             Answered::InTime(command, speech) => self.tell(command, Ended::Answered(speech), now),
-            Answered::Late(begun) => {
-                self.record.answered_late(link.agent, begun, now);
-                self.say(id, link.agent, "answered late", begun, now);
+            Answered::Late(agent, begun) => {
+                self.record.answered_late(agent, begun, now);
+                self.say(id, agent, "answered late", begun, now);
             }
-            Answered::Dropped(begun) => {
-                self.record.answered_late(link.agent, begun, now);
-                self.say(id, link.agent, "answered late, dropped", begun, now);
+            Answered::Dropped(agent, begun) => {
+                self.record.answered_late(agent, begun, now);
+                self.say(id, agent, "answered late, dropped", begun, now);
             }
             Answered::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
@@ -241,7 +241,7 @@ impl Commands {
     }
 
     fn tell(&self, command: Command<Box<dyn Waits>>, ended: Ended, now: Instant) {
-        let Command { id, link: LinkId { agent, .. }, person, begun, waiting, .. } = command;
+        let Command { id, agent, person, begun, waiting, .. } = command;
         self.record.ended(agent, ended.outcome(), begun, now);
         self.say(&id, agent, ended.outcome().name(), begun, now);
         waiting.tell(ended, Some(Told { id: &id, person: person.as_ref() }), self, now);
@@ -311,7 +311,8 @@ mod tests {
         fn begin_for(&self, person: Option<Person>) -> Option<String> {
             let waiting = Box::new(MadeUp(self.ends.0.clone()));
             let (begun, deadline) = (self.now, self.now + Duration::from_secs(4));
-            self.commands.begin(New { link: LINK, begun, deadline, person, waiting })
+            let agent = LINK.agent;
+            self.commands.begin(New { agent, link: LINK, begun, deadline, person, waiting })
         }
 
         /// A command that has missed its turn. Returns its id, and when that was.

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::commands::late::{Bounds, Late};
+use crate::commands::late::{Bounds, Late, Owner};
 use crate::commands::under_way::{Command, LinkId, New, UnderWay};
+use crate::config::agents::AgentId;
 
 /// Commands that are nobody's and remembered as at work; the oldest is forgotten first.
 pub const MAX_NOBODYS: usize = 256;
@@ -34,8 +35,8 @@ pub struct Table<W, A> {
 struct Nobodys {
     id: String,
     link: LinkId,
-    /// When its turn came in, if its answer is nobody's only because none is kept.
-    dropped: Option<Instant>,
+    /// Which PC it is about, and when its turn came in, if its answer is nobody's only because none is kept.
+    dropped: Option<(AgentId, Instant)>,
     /// Until when it counts as at work.
     until: Instant,
 }
@@ -54,10 +55,10 @@ pub struct Begun {
 pub enum Answered<W, A> {
     /// For this command, in time.
     InTime(Command<W>, A),
-    /// For a command whose turn, which came in then, is over: it is kept.
-    Late(Instant),
+    /// For a command about this PC whose turn, which came in then, is over: it is kept.
+    Late(AgentId, Instant),
     /// The same, but none is kept.
-    Dropped(Instant),
+    Dropped(AgentId, Instant),
     /// For none that still waits.
     Nobody,
 }
@@ -102,7 +103,7 @@ impl<W, A> Table<W, A> {
         match self.under_way.complete(link, id) {
             Some(command) => Answered::InTime(command, answer),
             None => match self.late.answer(link, id, answer, now) {
-                Ok(begun) => Answered::Late(begun),
+                Ok((agent, begun)) => Answered::Late(agent, begun),
                 Err(()) => self.forget(link, id),
             },
         }
@@ -113,9 +114,9 @@ impl<W, A> Table<W, A> {
         let is_it = |nobodys: &Nobodys| nobodys.link == link && nobodys.id == id;
         let place = self.nobodys.iter().position(is_it);
         match place.and_then(|place| self.nobodys.remove(place).dropped) {
-            Some(begun) => {
+            Some((agent, begun)) => {
                 self.dropped += 1;
-                Answered::Dropped(begun)
+                Answered::Dropped(agent, begun)
             }
             None => Answered::Nobody,
         }
@@ -141,12 +142,16 @@ impl<W, A> Table<W, A> {
     pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
         let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone();
-            let dropped = person.as_ref().filter(|_| !self.keeps).map(|_| command.begun);
+            let dropped =
+                person.as_ref().filter(|_| !self.keeps).map(|_| (command.agent, command.begun));
             let person = person.filter(|_| was_sent && self.keeps && !self.closing);
             let will_be_kept = person.is_some();
             let id = command.id.clone();
             match person {
-                Some(person) => self.late.work_on(id, command.link, person, command.begun, now),
+                Some(person) => {
+                    let owner = Owner { person, agent: command.agent };
+                    self.late.work_on(id, command.link, owner, command.begun, now);
+                }
                 None if was_sent => {
                     if self.nobodys.len() >= MAX_NOBODYS {
                         self.nobodys.remove(0);
@@ -180,7 +185,6 @@ impl<W, A> Table<W, A> {
 mod tests {
     use super::*;
     use crate::commands::person::Person;
-    use crate::config::agents::AgentId;
 
     const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
     const SECOND: Duration = Duration::from_secs(1);
@@ -191,7 +195,8 @@ mod tests {
     }
 
     fn new(deadline: Instant, person: Option<Person>) -> New<&'static str> {
-        New { link: LINK, begun: deadline, deadline, person, waiting: "who waits" }
+        let (agent, link, begun) = (LINK.agent, LINK, deadline);
+        New { agent, link, begun, deadline, person, waiting: "who waits" }
     }
 
     #[test]
@@ -216,7 +221,7 @@ mod tests {
         let fates: Vec<_> = expired.iter().map(|e| (e.command.id.as_str(), e.will_be_kept)).collect();
         assert_eq!(fates, [(mine.as_str(), true), (nobodys.as_str(), false), (unsent.as_str(), false)]);
         assert!(!table.under_way.send(&unsent), "what was told is lost must not happen later");
-        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(_)));
+        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(..)));
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
     }
@@ -233,7 +238,9 @@ mod tests {
         assert!(table.is_at_work(LINK, now));
         let other = LinkId::new(AgentId::DEFAULT, 2);
         assert!(matches!(table.answer(other, &mine, "done", now), Answered::Nobody));
-        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Dropped(at) if at == now));
+        assert!(
+            matches!(table.answer(LINK, &mine, "done", now), Answered::Dropped(_, at) if at == now)
+        );
         assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Nobody), "it came before");
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
         assert!(!table.is_at_work(LINK, now));

@@ -27,7 +27,9 @@ impl LinkId {
 pub struct Command<W> {
     /// The id that the agent must repeat.
     pub id: String,
-    /// The link that it goes to the agent on.
+    /// Which PC it is about. Another one's link carries it when that one is to wake it.
+    pub agent: AgentId,
+    /// The link that it goes to an agent on.
     pub link: LinkId,
     /// When its turn came in.
     pub begun: Instant,
@@ -42,6 +44,7 @@ pub struct Command<W> {
 /// What [`UnderWay::begin`] is told of a command.
 #[derive(Debug)]
 pub struct New<W> {
+    pub agent: AgentId,
     pub link: LinkId,
     pub begun: Instant,
     pub deadline: Instant,
@@ -90,8 +93,8 @@ impl<W> UnderWay<W> {
         let number = self.next;
         self.next += 1;
         let id = format!("{}-{number}", self.prefix);
-        let New { link, begun, deadline, person, waiting } = new;
-        let command = Command { id: id.clone(), link, begun, deadline, person, waiting };
+        let New { agent, link, begun, deadline, person, waiting } = new;
+        let command = Command { id: id.clone(), agent, link, begun, deadline, person, waiting };
         self.commands.push(Entry { number, command, state: State::Unsent });
         Ok(id)
     }
@@ -175,7 +178,8 @@ mod tests {
     }
 
     fn new(link: LinkId, deadline: Instant) -> New<&'static str> {
-        New { link, begun: deadline, deadline, person: None, waiting: "waiting" }
+        let (agent, begun, person) = (link.agent, deadline, None);
+        New { agent, link, begun, deadline, person, waiting: "waiting" }
     }
 
     fn sent(commands: &mut UnderWay<&'static str>, link: LinkId, deadline: Instant) -> String {

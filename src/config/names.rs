@@ -122,6 +122,13 @@ impl Names {
             .map(|(agent, _)| agent)
     }
 
+    /// Returns the PC of whose name a word is a form, also where there is one alone.
+    pub fn heard(&self, word: &str) -> Option<AgentId> {
+        let word = declension::plain(word);
+        let is_heard = |(_, name): &(AgentId, &Name)| name.forms.contains(&word);
+        (0..).map(AgentId).zip(&*self.0).find(is_heard).map(|(agent, _)| agent)
+    }
+
     /// Returns every PC and its name.
     pub fn all(&self) -> impl Iterator<Item = (AgentId, &str)> {
         (0..).map(AgentId).zip(self.0.iter().map(|name| name.word.as_str()))

@@ -7,5 +7,6 @@ pub mod phrases;
 pub mod reply;
 pub mod turn;
 pub mod waiting;
+pub mod wake;
 pub mod webhook;
 pub mod words;

@@ -57,6 +57,16 @@ pub const NO_AGENT_BUT_A_KNOCK: Phrase = Phrase {
             в его настройках.",
 };
 
+/// A PC is to be switched on, and no agent is connected that can do it.
+pub const NOBODY_WAKES: Phrase = Phrase {
+    alone: "Разбудить некому. Нужен второй компьютер на связи, агент которого умеет будить.",
+    named: "разбудить некому. Нужен другой компьютер на связи, агент которого умеет будить.",
+};
+
+/// Such an agent is connected, but where to send is not known. It never is where there is one PC alone.
+const ADDRESS_UNKNOWN: &str =
+    "разбудить некому, адрес сетевой карты пока неизвестен. Включите компьютер один раз вручную.";
+
 /// The link broke while the command was under way: nobody knows whether it was carried out.
 pub const LINK_LOST: Phrase = Phrase {
     alone: "Связь с компьютером прервалась. Возможно, команда выполнилась.",
@@ -142,6 +152,11 @@ pub fn still_at_work(duration: Duration, name: Option<&str>) -> Speech {
 /// Returns the sentence that says for how long the PC with this name has been connected.
 pub fn connected(duration: Duration, name: &str) -> Speech {
     Speech::new(&format!("на связи уже {}.", time(duration))).by(name)
+}
+
+/// Returns the sentence that says of the PC with this name that nobody knows its address.
+pub fn address_unknown(name: &str) -> Speech {
+    Speech::new(ADDRESS_UNKNOWN).by(name)
 }
 
 /// Returns what help says besides, where there are several PCs: what they are called.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
+use crate::agents::household::Unwakeable;
 use crate::agents::link::Link;
 use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
 use crate::agents::registry::Registry;
@@ -22,7 +23,7 @@ use crate::dialogs::names::Addresses;
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
 use crate::dialogs::waiting::{WaitingTurn, leave};
-use crate::dialogs::{news, phrases, words};
+use crate::dialogs::{news, phrases, wake, words};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::http::owed::Owed;
@@ -85,6 +86,16 @@ pub struct Spoken<'a> {
     pub person: Option<Person>,
     /// The turn that it came in, if it was one.
     pub turn: Option<&'a Turn<'a>>,
+}
+
+/// Where a command goes.
+struct Route {
+    /// Which PC it is about.
+    agent: AgentId,
+    /// The link of that PC, or of the one that is to wake it.
+    link: Arc<Link>,
+    /// The addresses of the cards of the PC that is to be woken, if it is.
+    wake: Vec<String>,
 }
 
 impl Webhook {
@@ -166,20 +177,53 @@ impl Webhook {
             say(incoming, self.help(), Outcome::OwnWords);
         } else {
             let agent = named.unwrap_or(AgentId::DEFAULT);
-            let refuse = |incoming: Incoming<R>, words, outcome| {
+            let refuse = |incoming: Incoming<R>, agent, words, outcome| {
                 self.commands.record.ended(agent, outcome, now, now);
                 incoming.answer(reply(&finish(words), version, outcome));
             };
             let Some(owed) = self.owed.owe() else {
-                return refuse(incoming, phrases::STOPPING.into(), Outcome::Stopping);
+                return refuse(incoming, agent, phrases::STOPPING.into(), Outcome::Stopping);
             };
-            let Some(link) = self.registry.current(agent) else {
-                return refuse(incoming, self.no_agent(agent, now), Outcome::NoAgent);
+            let asked_for = wake::asked_for(&self.names, named, command);
+            let route = match self.route(agent, asked_for, now) {
+                Ok(route) => route,
+                Err((agent, words)) => return refuse(incoming, agent, words, Outcome::NoAgent),
             };
-            let (version, names) = (version.to_owned(), self.names.clone());
+            let (version, names, agent) = (version.to_owned(), self.names.clone(), route.agent);
             incoming.owe(owed);
             let waiting = WaitingTurn { incoming, version, names, agent, is_one_phrase };
-            self.forward(&link, (command, turn), person, Box::new(waiting), now);
+            self.forward(&route, (command, turn), person, Box::new(waiting), now);
+        }
+    }
+
+    /// Returns where a command for `agent` goes. The PC that is `asked_for` is to be switched on by it: when that is away,
+    /// the command goes to whoever can wake it. When nobody can, another PC gets the words as ever, since its owner may
+    /// have a command of his own for them.
+    ///
+    /// # Errors
+    /// Nobody can carry it out: which PC that is about, and the words.
+    fn route(
+        &self,
+        agent: AgentId,
+        asked_for: Option<AgentId>,
+        now: Instant,
+    ) -> Result<Route, (AgentId, Speech)> {
+        let link = self.registry.current(agent);
+        let away = asked_for.filter(|pc| self.registry.current(*pc).is_none());
+        let unwakeable = match away.map(|pc| (pc, self.registry.waker_of(pc))) {
+            Some((pc, Ok((link, wake)))) => return Ok(Route { agent: pc, link, wake }),
+            Some((pc, Err(why))) => Some((pc, why)),
+            None => None,
+        };
+        match (link, unwakeable) {
+            (Some(link), _) => Ok(Route { agent, link, wake: Vec::new() }),
+            (None, None) => Err((agent, self.no_agent(agent, now))),
+            (None, Some((pc, Unwakeable::ByNobody))) => {
+                Err((pc, phrases::NOBODY_WAKES.about(self.names.among_several(pc))))
+            }
+            (None, Some((pc, Unwakeable::AddressUnknown))) => {
+                Err((pc, phrases::address_unknown(self.names.of(pc))))
+            }
         }
     }
 
@@ -248,7 +292,7 @@ impl Webhook {
 
     fn forward(
         &self,
-        link: &Link,
+        Route { agent, link, wake }: &Route,
         (command, turn): (&str, Option<&Turn<'_>>),
         person: Option<Person>,
         waiting: Box<dyn Waits>,
@@ -259,12 +303,13 @@ impl Webhook {
             (Format::Second, Some(person)) => self.telling.pseudonym(person),
             _ => None,
         };
-        let new = New { link: link.id, begun: now, deadline, person, waiting };
+        let (agent, begun) = (*agent, now);
+        let new = New { agent, link: link.id, begun, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let context = match (link.format, turn) {
                 (Format::First, _) => Context::default(),
                 (Format::Second, None) => {
-                    Context { person: pseudonym.as_deref(), screen: true, ..Context::default() }
+                    Context { person: pseudonym.as_deref(), screen: true, wake, ..Context::default() }
                 }
                 (Format::Second, Some(turn)) => Context {
                     session: turn.session_id.as_deref().map(|id| (id, turn.new_session)),
@@ -273,6 +318,7 @@ impl Webhook {
                     payload: raw(turn.payload),
                     action: None,
                     nlu: raw(turn.nlu),
+                    wake,
                 },
             };
             let message = self.telling.command(link.format, (&id, command), &context, (now, deadline));

@@ -13,6 +13,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Error, Message, WebSocket};
 
 use crate::agents::handshake::{accept_of, key_in_query};
+use crate::agents::hello::Hello;
 use crate::agents::message::{self, Answer};
 use crate::agents::second::{self, Context, PROTOCOL, Times};
 use crate::config::listen::ListenAddr;
@@ -285,6 +286,9 @@ impl Bench<'_> {
         let mut end = Instant::now() + ANSWER_TIMEOUT;
         while !missing.is_empty() {
             let Message::Text(text) = self.read(end)? else { continue };
+            if Hello::parse(&text).is_some() {
+                continue;
+            }
             end = Instant::now() + ANSWER_TIMEOUT;
             let Answer { id, speech, left_out } = Answer::parse(&text, None).ok()?;
             missing.take(id.as_str())?;

@@ -7,12 +7,12 @@ use crate::owner_page::state::{OfPerson, Part, Shown, State, word};
 
 /// Returns what a monitor is told: states, counters and times. No secret, id, answer, name or token is in it.
 pub fn for_monitor(state: &State) -> String {
-    object_of(&common(state, |part| object_of(&figures(part))))
+    object_of(&common(state, &|part| object_of(&figures(part))))
 }
 
 /// Returns what the page is told.
 pub fn for_page(state: &State, of_person: &OfPerson) -> String {
-    let mut fields = common(state, |part| {
+    let mut fields = common(state, &|part| {
         let mut fields = figures(part);
         fields.push(("name", quoted(&part.name)));
         fields.push(("word", quoted(part.light.word())));
@@ -34,7 +34,7 @@ pub fn for_page(state: &State, of_person: &OfPerson) -> String {
     object_of(&fields)
 }
 
-fn common(state: &State, part: impl Fn(&Part) -> String) -> Vec<(&'static str, String)> {
+fn common(state: &State, part: &dyn Fn(&Part) -> String) -> Vec<(&'static str, String)> {
     let mut counts: Vec<_> =
         state.counts.iter().map(|(outcome, count)| (outcome.name(), count.to_string())).collect();
     counts.push(("answered-late", state.late.to_string()));

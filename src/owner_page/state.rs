@@ -280,7 +280,12 @@ fn parts(
         Some(link) => {
             let (connected, silent) = (since(link.opened()), since(link.heard()));
             let round_trip = link.round_trip();
-            let (light, says) = pc(connected, silent, config.heartbeat, round_trip);
+            let (light, mut says) = pc(connected, silent, config.heartbeat, round_trip);
+            let version = engine.registry.version(agent);
+            if !version.is_empty() {
+                says += " Агент: ";
+                says += &version;
+            }
             let round_trip = round_trip.and_then(|took| u64::try_from(took.as_millis()).ok());
             let seconds = Some(connected.as_secs());
             Part { round_trip, ..plain("pc", &title(name), light, says, seconds) }

@@ -41,8 +41,8 @@ pub struct Asked<'a> {
 /// What is to be done about it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Todo {
-    /// Nothing: it is so if this agent is connected.
-    Connected(AgentId),
+    /// This PC is to be on: a command for its agent, or nothing, if it is connected; or else it is to be woken.
+    On { agent: AgentId, text: Option<String> },
     /// A command for an agent; whether it switches the PC off.
     Say { agent: AgentId, text: String, is_off: bool },
     /// It can't be done, for this code.
@@ -103,7 +103,10 @@ impl<'a> Asked<'a> {
         }
         match (self.value.and_then(truth), device.command(Does::On)) {
             (None, _) => Todo::Refuse(code::INVALID_VALUE),
-            (Some(true), None) => Todo::Connected(device.agent),
+            (Some(true), None) => Todo::On { agent: device.agent, text: None },
+            (Some(true), Some(Command { text, agent })) if *agent == device.agent => {
+                Todo::On { agent: *agent, text: Some(text.clone()) }
+            }
             (Some(true), Some(command)) => say(command, "", ""),
             (Some(false), _) => match device.command(Does::Off) {
                 Some(Command { text, agent }) => {
@@ -289,7 +292,7 @@ mod tests {
         }
         assert_eq!(
             todo(&device, "on_off", r#"{"instance":"on","value":true}"#),
-            Todo::Connected(AgentId::DEFAULT)
+            Todo::On { agent: AgentId::DEFAULT, text: None }
         );
     }
 
@@ -352,7 +355,8 @@ mod tests {
     fn a_device_of_the_file_does_what_it_has_a_command_for_and_no_more() {
         let refused = Todo::Refuse(code::INVALID_ACTION);
         let wakes = device(r#""on":"разбуди""#);
-        assert_eq!(todo(&wakes, "on_off", r#"{"value":true}"#), said("разбуди"));
+        let on = Todo::On { agent: AgentId::DEFAULT, text: Some("разбуди".into()) };
+        assert_eq!(todo(&wakes, "on_off", r#"{"value":true}"#), on);
         assert_eq!(todo(&wakes, "on_off", r#"{"value":false}"#), refused, "«выключи всё» says it, too");
         assert_eq!(todo(&wakes, "toggle", r#"{"instance":"mute","value":true}"#), refused);
         let mutes = device(r#""mute":"тихо""#);

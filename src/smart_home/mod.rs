@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use tiny_http::Method;
 
+use crate::agents::link::Link;
 use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
 use crate::agents::second::Context;
@@ -21,7 +22,9 @@ use crate::agents::telling::{Format, Telling};
 use crate::commands::under_way::New;
 use crate::commands::{Commands, Waits};
 use crate::config::Config;
+use crate::config::agents::AgentId;
 use crate::config::secret::{Secret, random_bytes};
+use crate::dialogs::wake;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
 use crate::http::owed::Owed;
@@ -75,6 +78,19 @@ pub struct Parts {
     pub strangers: Arc<Repeats>,
     /// Takes what is to be said of requests.
     pub lines: Arc<Tally>,
+}
+
+/// What an action says to an agent.
+struct Said {
+    /// Which PC it is about.
+    agent: AgentId,
+    /// The link of that PC, or of the one that is to wake it.
+    link: Arc<Link>,
+    text: String,
+    /// The addresses of the cards of the PC that is to be woken, if it is.
+    wake: Vec<String>,
+    /// Whether it switches the PC off.
+    is_off: bool,
 }
 
 /// What answers Yandex Smart Home.
@@ -264,7 +280,16 @@ impl SmartHome {
         now: Instant,
     ) {
         let owed = self.parts.owed.owe();
-        let link = |agent| self.parts.registry.current(agent).filter(|_| owed.is_some());
+        let say = |agent, way: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| match way
+            .filter(|_| owed.is_some())
+        {
+            None => (Err(code::DEVICE_UNREACHABLE), None),
+            Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
+            Some((link, wake)) => {
+                let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
+                (Err(code::INTERNAL_ERROR), Some(Said { agent, link, text, wake, is_off }))
+            }
+        };
         let mut report = Report::default();
         let mut commands = Vec::new();
         for (device_id, capabilities) in asked {
@@ -275,13 +300,10 @@ impl SmartHome {
                     device.map_or(Todo::Refuse(code::DEVICE_UNREACHABLE), |device| asked.todo(device));
                 let (result, say) = match todo {
                     Todo::Refuse(code) => (Err(code), None),
-                    Todo::Connected(agent) => {
-                        (link(agent).map(drop).ok_or(code::DEVICE_UNREACHABLE), None)
+                    Todo::On { agent, text } => say(agent, self.way_to(agent, true), text, false),
+                    Todo::Say { agent, text, is_off } => {
+                        say(agent, self.way_to(agent, false), Some(text), is_off)
                     }
-                    Todo::Say { agent, text, is_off } => match link(agent) {
-                        Some(link) => (Err(code::INTERNAL_ERROR), Some((link, text, is_off))),
-                        None => (Err(code::DEVICE_UNREACHABLE), None),
-                    },
                 };
                 let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
                 let place = report.capability(kind, instance, result);
@@ -291,16 +313,17 @@ impl SmartHome {
         owed.into_iter().for_each(|owed| incoming.owe(owed));
         let action = Action::new(incoming, id, report, commands.len(), now, self.parts.lines.clone());
         let deadline = now + ACTION_TIMEOUT;
-        for (place, (link, text, is_off), (device, asked)) in commands {
+        for (place, Said { agent, link, text, wake, is_off }, (device, asked)) in commands {
             let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
-            let new = New { link: link.id, begun: now, deadline, person: None, waiting };
+            let new = New { agent, link: link.id, begun: now, deadline, person: None, waiting };
             if let Some(id) = self.parts.commands.begin(new) {
                 let person = match link.format {
                     Format::First => None,
                     Format::Second => self.parts.telling.pseudonym_of_smart_home(),
                 };
                 let action = Some(asked.action(device));
-                let context = Context { person: person.as_deref(), action, ..Context::default() };
+                let person = person.as_deref();
+                let context = Context { person, action, wake: &wake, ..Context::default() };
                 let told = (&*id, &*text);
                 let message = self.parts.telling.command(link.format, told, &context, (now, deadline));
                 let unsent = Unsent { id, message, since: now, patience: ACTION_PROBE, deadline };
@@ -308,6 +331,15 @@ impl SmartHome {
             }
         }
         action.begun();
+    }
+
+    /// Returns the link that leads to a PC; or, if that is away and `may_wake`, the one of whoever is to wake it, and the
+    /// addresses of its cards.
+    fn way_to(&self, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
+        match self.parts.registry.current(agent) {
+            None if may_wake => self.parts.registry.waker_of(agent).ok(),
+            link => link.map(|link| (link, Vec::new())),
+        }
     }
 
     fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {

@@ -26,6 +26,7 @@ RELAY = sys.argv[1]
 # A Python with the newest websockets; the one that runs this has the original agent's.
 NEWEST = sys.argv[2]
 KEY = "0123456789abcdef0123456789abcdef"
+NOTEBOOK = "key-of-the-notebook"
 SECRET = "webhook-secret_0123456789"
 SCHEMA = json.loads((ROOT / "docs" / "agents.schema.json").read_text())
 AGENTS = {"the original's loop": "tests/container/agent.py", "examples/agent.py": "examples/agent.py"}
@@ -71,8 +72,11 @@ def passes(path: str, python=sys.executable) -> None:
 
 
 class Relay:
+    def __init__(self, **settings: str):
+        self.settings = settings
+
     def __enter__(self):
-        environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "LISTEN_ADDR": "127.0.0.1:0"}
+        environment = {"API_KEY": KEY, "WEBHOOK_SECRET": SECRET, "LISTEN_ADDR": "127.0.0.1:0", **self.settings}
         self.process = subprocess.Popen([RELAY], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.wait_for("Relay started on ")
         self.lines = threading.Thread(target=self.process.stdout.read, daemon=True)
@@ -223,19 +227,43 @@ def messages_fit() -> None:
                 reply = await told
                 assert reply["text"] == "да" and reply["buttons"][0]["title"] == "ещё", reply
 
+    async def connect(relay, key, hello):
+        address = f"ws://127.0.0.1:{relay.port}/ws?key={key}"
+        socket = await websockets.connect(address, subprotocols=["home-alice.v2"])
+        fits("time", json.loads(await socket.recv()))
+        fits("hello", hello)
+        await socket.send(json.dumps(hello))
+        # Read by the relay when the pong is here.
+        await (await socket.ping())
+        return socket
+
+    async def wake(relay):
+        away = await connect(relay, KEY, {"agent": "a 1.0", "macs": ["AA-BB-CC-DD-EE-FF"]})
+        await away.close()
+        socket = await connect(relay, NOTEBOOK, {"macs": []})
+        told = asyncio.create_task(asyncio.to_thread(relay.say, said("включи компьютер")))
+        command = json.loads(await socket.recv())
+        fits("second command", command)
+        assert command["wake"] == ["aa:bb:cc:dd:ee:ff"], command
+        await socket.send(json.dumps({"id": command["id"], "text": "бужу"}))
+        assert (await told)["text"] == "бужу"
+        await socket.close()
+
     with Relay() as relay:
         asyncio.run(listen(relay, "first command"))
         asyncio.run(listen(relay, "second command", subprotocols=["home-alice.v2"]))
+    with Relay(AGENTS=f"ноутбук={NOTEBOOK}") as relay:
+        asyncio.run(wake(relay))
 
 
 def examples_fit() -> None:
     """Every message of docs/agents.md is one that the schema knows."""
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "agents.md").read_text(), re.S)
-    names = ["first command", "time", "second command", "second command", "answer", "answer"]
+    names = ["first command", "time", "second command", "second command", "answer", "answer", "hello", "second command"]
     assert len(blocks) == len(names), len(blocks)
     for block, name in zip(blocks, names):
         fits(name, json.loads(block))
-    for wrong, name in (({"id": 5, "text": ""}, "first command"), ({"id": "a"}, "answer"), ({}, "second command")):
+    for wrong, name in (({"id": 5, "text": ""}, "first command"), ({"id": "a"}, "answer"), ({}, "second command"), ({"x": 1}, "hello")):
         try:
             fits(name, wrong)
         except jsonschema.ValidationError:

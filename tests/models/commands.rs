@@ -66,7 +66,7 @@ struct Which {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    Begin { link: u64, person: usize, seconds: u64, is_sent: bool },
+    Begin { link: u64, agent: u8, person: usize, seconds: u64, is_sent: bool },
     Send(Which),
     Take(Which),
     Withdraw(Which),
@@ -94,8 +94,8 @@ fn histories() -> impl Strategy<Value = (usize, Bounds, bool, Vec<Operation>)> {
     });
     let person = prop_oneof![1 => Just(0), 7 => 1..people().len()];
     let operation = prop_oneof![
-        16 => (0..LINKS, person, 0..6u64, prop::bool::weighted(0.7)).prop_map(
-            |(link, person, seconds, is_sent)| Begin { link, person, seconds, is_sent }
+        16 => (0..LINKS, 0..2u8, person, 0..6u64, prop::bool::weighted(0.7)).prop_map(
+            |(link, agent, person, seconds, is_sent)| Begin { link, agent, person, seconds, is_sent }
         ),
         6 => which().prop_map(Send),
         2 => which().prop_map(Take),
@@ -136,6 +136,8 @@ enum State {
 /// One command, from its beginning on.
 struct Record {
     id: String,
+    /// Which PC it is about, whosever link carries it.
+    agent: AgentId,
     link: LinkId,
     begun: Instant,
     person: Option<Person>,
@@ -185,10 +187,10 @@ impl Model {
         (record.state, record.until, record.place) = (state, until, self.changes);
     }
 
-    /// Who asked, and which agent was asked.
+    /// Who asked, and which PC it is about.
     fn owner(&self, number: usize) -> (Option<&Person>, AgentId) {
         let record = &self.records[number];
-        (record.person.as_ref(), record.link.agent)
+        (record.person.as_ref(), record.agent)
     }
 
     /// One more, this one, is about to be in this state; when there is no room, one gives way.
@@ -208,7 +210,7 @@ impl Model {
     /// A person gets no answer to this one, and will hear why.
     fn give_up(&mut self, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
         let person = self.records[number].person.clone().expect("it is somebody's");
-        let agent = self.records[number].link.agent;
+        let agent = self.records[number].agent;
         self.change(number, State::Over, now);
         let until = now + self.bounds.remembered;
         for known in &mut self.losses {
@@ -284,7 +286,7 @@ impl Model {
         for number in self.all(&[State::AtWork]) {
             let record = &self.records[number];
             if record.person.as_ref() == Some(person) && only.is_none_or(|id| id == record.id) {
-                begun.push((record.begun, record.link.agent));
+                begun.push((record.begun, record.agent));
             }
         }
         begun.into_iter().min()
@@ -335,8 +337,8 @@ impl<'a> Both<'a> {
     fn end(&mut self, number: usize, command: &Command<usize>) {
         let record = &self.model.records[number];
         assert_eq!(
-            (&command.id, command.link, command.begun, &command.person),
-            (&record.id, record.link, record.begun, &record.person)
+            (&command.id, command.agent, command.link, command.begun, &command.person),
+            (&record.id, record.agent, record.link, record.begun, &record.person)
         );
         self.ends[command.waiting] += 1;
         assert_eq!(self.ends[command.waiting], 1, "{} ended twice", command.id);
@@ -348,9 +350,10 @@ impl<'a> Both<'a> {
 
     fn perform(&mut self, operation: &Operation) {
         match operation {
-            Operation::Begin { link, person, seconds, is_sent } => {
+            Operation::Begin { link, agent, person, seconds, is_sent } => {
                 let deadline = self.now + Duration::from_secs(*seconds);
-                let begun = self.begin(link_of(*link), people()[*person].clone(), deadline);
+                let (link, agent) = (link_of(*link), AgentId(*agent));
+                let begun = self.begin(link, agent, people()[*person].clone(), deadline);
                 if let Some(number) = begun.filter(|_| *is_sent) {
                     self.send(number);
                 }
@@ -403,10 +406,16 @@ impl<'a> Both<'a> {
     }
 
     /// Returns its number in the model.
-    fn begin(&mut self, link: LinkId, person: Option<Person>, deadline: Instant) -> Option<usize> {
+    fn begin(
+        &mut self,
+        link: LinkId,
+        agent: AgentId,
+        person: Option<Person>,
+        deadline: Instant,
+    ) -> Option<usize> {
         let (begun, waiting) = (self.now, self.ends.len());
         self.ends.push(0);
-        let new = New { link, begun, deadline, person: person.clone(), waiting };
+        let new = New { agent, link, begun, deadline, person: person.clone(), waiting };
         let is_room = self.model.under_way().len() < self.model.most;
         match self.table.begin(new) {
             Ok(Begun { id, wake_clock }) => {
@@ -414,8 +423,8 @@ impl<'a> Both<'a> {
                 assert!(self.model.records.iter().all(|record| record.id != id), "{id} comes twice");
                 let number = self.model.records.len();
                 let state = State::Unsent;
-                let record =
-                    Record { id, link, begun, person, state, until: deadline, place: 0, answer: 0 };
+                let (until, place, answer) = (deadline, 0, 0);
+                let record = Record { id, agent, link, begun, person, state, until, place, answer };
                 self.model.records.push(record);
                 self.model.change(number, state, deadline);
                 let would_be_late = self.alarm.is_none_or(|alarm| alarm > deadline);
@@ -452,7 +461,8 @@ impl<'a> Both<'a> {
     fn answer(&mut self, number: usize, link: LinkId) {
         self.answers += 1;
         let record = &self.model.records[number];
-        let (id, begun, is_own_link) = (record.id.clone(), record.begun, record.link == link);
+        let (id, is_own_link) = (record.id.clone(), record.link == link);
+        let turn = (record.agent, record.begun);
         let answered = self.table.answer(link, &id, self.answers, self.now);
         match (answered, record.state) {
             (Answered::InTime(command, answer), State::Sent) if is_own_link => {
@@ -461,8 +471,8 @@ impl<'a> Both<'a> {
                 self.model.change(number, State::Over, self.now);
                 note(self.seen, "answered in time");
             }
-            (Answered::Late(since), State::AtWork) if is_own_link => {
-                assert_eq!(since, begun);
+            (Answered::Late(agent, since), State::AtWork) if is_own_link => {
+                assert_eq!((agent, since), turn);
                 assert!(record.person.is_some(), "nobody's is not at work");
                 self.model.records[number].answer = self.answers;
                 self.model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
@@ -470,8 +480,8 @@ impl<'a> Both<'a> {
                 self.model.came += 1;
                 note(self.seen, "answered late");
             }
-            (Answered::Dropped(since), State::Unheard) if is_own_link => {
-                assert_eq!(since, begun);
+            (Answered::Dropped(agent, since), State::Unheard) if is_own_link => {
+                assert_eq!((agent, since), turn);
                 self.model.change(number, State::Over, self.now);
                 note(self.seen, "answered late, dropped");
             }
@@ -541,9 +551,7 @@ impl<'a> Both<'a> {
         let losses: Vec<_> = losses.map(|lost| (lost.agent, lost.loss)).collect();
         let expected: Vec<_> = answers
             .iter()
-            .map(|&number| {
-                Item::Answer(model.records[number].link.agent, &model.records[number].answer)
-            })
+            .map(|&number| Item::Answer(model.records[number].agent, &model.records[number].answer))
             .chain(losses.iter().map(|(agent, loss)| Item::Loss(*agent, *loss)))
             .collect();
         let count = told.index(expected.len() + 1);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::world::pc_of;
+use super::world::{asks_to_switch_on, pc_of};
 
 use crate::agents::outbox::{Outbox, Wire};
 use crate::agents::reader::Reader;
@@ -55,6 +55,9 @@ impl Wire for MadeUpWire {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Met {
     Command(String, u64),
+    /// A command to wake another PC.
+    Wake,
+    Time,
     Ping,
     Close(u16),
 }
@@ -67,13 +70,15 @@ pub struct Agent {
     pub at_work: VecDeque<(String, u64)>,
     /// Commands that it has answered.
     pub answered: Vec<String>,
+    /// It may be asked to wake others.
+    pub has_said_its_cards: bool,
     /// It answers nothing, not even a ping.
     pub silent: bool,
 }
 
 impl Agent {
-    /// Reads what has come. Every command is this PC's of those with these names, and one that `carried_out` does
-    /// not hold yet.
+    /// Reads what has come. Every command is this PC's of those with these names, or wakes another one, and is one that
+    /// `carried_out` does not hold yet.
     pub fn read(&mut self, carried_out: &mut BTreeSet<u64>, names: &[&str]) -> Vec<Met> {
         let mut met = Vec::new();
         let mut socket = self.socket.lock().unwrap();
@@ -83,14 +88,28 @@ impl Agent {
             met.push(match opcode {
                 1 => {
                     let command: Value = serde_json::from_slice(&payload).expect("a command is JSON");
+                    if command.get("now").is_some() && command.get("id").is_none() {
+                        met.push(Met::Time);
+                        continue;
+                    }
                     let text = command["text"].as_str().expect("a command has a text");
-                    let turn = text.strip_prefix("команда ").expect("as it was said");
+                    let turn = match command["session"]["id"].as_str() {
+                        Some(number) => number,
+                        None => text.strip_prefix("команда ").expect("as it was said"),
+                    };
                     let turn: u64 = turn.parse().expect("a turn's number");
-                    assert_eq!(pc_of(names, turn), self.reader.link.id.agent, "said to another PC");
+                    let is_own = pc_of(names, turn) == self.reader.link.id.agent;
+                    match asks_to_switch_on(names, turn) {
+                        true => assert!(text == "включись" || text == "включи компьютер", "{text}"),
+                        false => assert_eq!(text, format!("команда {turn}")),
+                    }
+                    let wakes = command.get("wake").is_some();
+                    assert_eq!(is_own, !wakes, "said to another PC: {command}");
+                    assert!(!wakes || (asks_to_switch_on(names, turn) && self.has_said_its_cards));
                     assert!(carried_out.insert(turn), "turn {turn} reaches an agent twice");
                     let id = command["id"].as_str().expect("a command has an id").to_owned();
                     self.at_work.push_back((id.clone(), turn));
-                    Met::Command(id, turn)
+                    if wakes { Met::Wake } else { Met::Command(id, turn) }
                 }
                 8 => Met::Close(u16::from_be_bytes([payload[0], payload[1]])),
                 9 => Met::Ping,

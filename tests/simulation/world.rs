@@ -58,10 +58,12 @@ pub struct Counts {
     closes: u64,
     unsent: u64,
     busy: u64,
+    wakes: u64,
+    nobody_wakes: u64,
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 16] {
+    fn all(&self) -> [(&'static str, u64); 18] {
         [
             ("turns", self.turns),
             ("replies", self.replies),
@@ -79,6 +81,8 @@ impl Counts {
             ("closes", self.closes),
             ("unsent", self.unsent),
             ("busy", self.busy),
+            ("wakes", self.wakes),
+            ("times that nobody could wake", self.nobody_wakes),
         ]
     }
 
@@ -99,6 +103,8 @@ impl Counts {
         self.closes += other.closes;
         self.unsent += other.unsent;
         self.busy += other.busy;
+        self.wakes += other.wakes;
+        self.nobody_wakes += other.nobody_wakes;
     }
 
     /// A simulation in which something never happens shows nothing about it.
@@ -301,7 +307,9 @@ impl World {
                     let command =
                         if turn.command { said_to(self.names, number) } else { "готово".into() };
                     json!({
-                        "session": { "user": { "user_id": turn.person.to_string() } },
+                        "session": {
+                            "session_id": number.to_string(), "user": { "user_id": turn.person.to_string() },
+                        },
                         "request": { "command": command },
                     })
                 };
@@ -321,6 +329,7 @@ impl World {
         }
         let number = self.chance.below(self.agents.len() as u64) as usize;
         let met = self.agents[number].read(&mut self.carried_out, self.names);
+        self.counts.wakes += met.iter().filter(|met| **met == Met::Wake).count() as u64;
         self.counts.pings += met.iter().filter(|met| **met == Met::Ping).count() as u64;
         let is_closed = met.iter().any(|met| matches!(met, Met::Close(_)));
         self.counts.closes += u64::from(is_closed);
@@ -337,6 +346,7 @@ impl World {
             1 if self.chance.one_in(10) => agent.silent = true,
             _ if agent.silent => {}
             2 if self.chance.one_in(20) => agent.socket.lock().unwrap().broken = true,
+            3 if self.chance.one_in(4) => self.hello(number),
             3 => self.nonsense(number),
             4..7 => self.answer(number),
             _ => {}
@@ -349,7 +359,11 @@ impl World {
         let id = LinkId::new(AgentId(place), self.next_link);
         self.next_link += 1;
         let wire = Box::new(MadeUpWire(socket.clone()));
-        let link = Arc::new(Link::new(id, format!("agent {}", id.number), wire, Format::First, now()));
+        // Of several PCs a turn that switches one on is known by its session alone.
+        let format = if self.names.len() > 1 { Format::Second } else { Format::First };
+        let mut link = Link::new(id, format!("agent {}", id.number), wire, format, now());
+        link.from = Some([192, 0, 2, self.chance.below(2) as u8].into());
+        let link = Arc::new(link);
         let before = self.engine.registry.current(id.agent);
         let registry = self.engine.registry.clone();
         let shown = Shown { agent: id.agent, position: 1, of: 1 };
@@ -363,7 +377,11 @@ impl World {
         let (commands, odd) = (self.engine.commands.clone(), self.engine.odd.clone());
         let reader = Reader::new(link, registry, commands, odd);
         let (at_work, answered) = (Default::default(), Vec::new());
-        self.agents.push(Agent { reader, socket, at_work, answered, silent: false });
+        let (has_said_its_cards, silent) = (false, false);
+        self.agents.push(Agent { reader, socket, at_work, answered, has_said_its_cards, silent });
+        if self.chance.one_in(2) {
+            self.hello(self.agents.len() - 1);
+        }
     }
 
     /// The agent's reader comes to its connection's end.
@@ -406,6 +424,13 @@ impl World {
             number,
             &json!({ "id": id, "text": format!("ответ {turn}"), "tts": tts }).to_string(),
         );
+    }
+
+    /// An agent tells of itself.
+    fn hello(&mut self, number: usize) {
+        let macs = if self.chance.one_in(4) { vec![] } else { vec!["00:00:5e:00:53:01"] };
+        self.agents[number].has_said_its_cards = true;
+        self.message(number, &json!({ "agent": "made up", "macs": macs }).to_string());
     }
 
     /// An answer twice, to a command of another link, to none, or no answer at all.
@@ -505,7 +530,8 @@ impl World {
             self.counts.dropped += 1;
             return;
         };
-        let is_told_unsent = said.contains("не отправлена") || said.contains("не на связи");
+        let is_told_unsent = ["не отправлена", "не на связи", "разбудить некому"];
+        let is_told_unsent = is_told_unsent.iter().any(|words| said.contains(words));
         assert!(
             !(is_told_unsent && self.carried_out.contains(&number)),
             "turn {number} was carried out, and is told: {said}"
@@ -525,6 +551,7 @@ impl World {
         counts.unsent += says("команда не отправлена");
         counts.busy += says("занят или спит");
         counts.no_agent += says("не на связи");
+        counts.nobody_wakes += says("разбудить некому");
         counts.losses_told += says("прервалась, пока") + says("так и не") + says("пропала");
     }
 
@@ -579,11 +606,20 @@ pub fn pc_of(names: &[&str], turn: u64) -> AgentId {
     AgentId((turn % names.len() as u64) as u8)
 }
 
+/// Whether a turn asks for its PC to be switched on.
+pub fn asks_to_switch_on(names: &[&str], turn: u64) -> bool {
+    names.len() > 1 && turn % 16 >= 14
+}
+
 /// Returns a command's words, with the PC that is meant at its beginning, at its end, or not named at all.
 fn said_to(names: &[&str], turn: u64) -> String {
     let name = names[usize::from(pc_of(names, turn).0)];
     match turn % 4 {
         _ if names.len() == 1 => format!("команда {turn}"),
+        _ if asks_to_switch_on(names, turn) => match pc_of(names, turn) {
+            AgentId::DEFAULT => "включи компьютер".into(),
+            _ => format!("{name} включись"),
+        },
         0 | 1 if pc_of(names, turn) == AgentId::DEFAULT => format!("команда {turn}"),
         0 => format!("{name} команда {turn}"),
         1 => format!("на {name}е команда {turn}"),

@@ -2,7 +2,8 @@
 //! targets, so that both hold the relay to the same.
 
 use home_alice_relay::wire::{
-    Answer, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_TEXT, Turn, command, reply,
+    Answer, Hello, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_MACS, MAX_TEXT, MAX_VERSION, Turn,
+    command, reply,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -52,7 +53,15 @@ pub fn turn(body: &[u8]) {
 /// A text message that came from an agent.
 pub fn answer(message: &[u8]) {
     let Ok(message) = std::str::from_utf8(message) else { return };
+    let hello = Hello::parse(message);
+    if let Some(Hello { version, macs }) = &hello {
+        let version = version.as_deref().unwrap_or_default();
+        assert!(version.chars().count() <= MAX_VERSION && !version.contains(char::is_control));
+        let macs = macs.as_deref().unwrap_or_default();
+        assert!(macs.len() <= MAX_MACS && macs.iter().all(|mac| mac.len() == 17));
+    }
     let Ok(answer) = Answer::parse(message, None) else { return };
+    assert_eq!(hello, None, "it is one or the other");
     let told = read_back(&reply(&answer.speech, "1.0"));
     assert_eq!(told.response.text, answer.speech.text());
 }

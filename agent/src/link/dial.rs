@@ -102,15 +102,17 @@ pub fn websocket(address: &Address, key: &Key, poll: &mut Poll) -> Result<WebSoc
                 wait(poll, deadline).map_err(|error| Trouble::of_connect(&error))?;
                 half.handshake()
             }
-            Err(HandshakeError::Failure(error)) => return Err(refused(&error)),
+            Err(HandshakeError::Failure(error)) => return Err(refused(&error, address)),
         };
     }
 }
 
 /// Names what came in place of a WebSocket.
-fn refused(error: &Error) -> Trouble {
+fn refused(error: &Error, address: &Address) -> Trouble {
     match error {
         Error::Io(error) => Trouble::of_io(error),
+        // As nginx answers what comes to a port of TLS in the clear.
+        Error::Http(response) if !address.is_tls && response.status() == 400 => Trouble::NotHttp,
         Error::Http(response) => {
             let location = response.headers().get("Location").and_then(|value| value.to_str().ok());
             Trouble::of_status(response.status().as_u16(), location)

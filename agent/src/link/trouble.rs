@@ -26,7 +26,7 @@ pub enum Trouble {
     NotTls,
     /// TLS fails for another reason.
     Tls(String),
-    /// What answers speaks TLS, or no HTTP.
+    /// What answers speaks no HTTP, or TLS alone.
     NotHttp,
     /// The relay doesn't know the key.
     Key,
@@ -167,7 +167,7 @@ impl fmt::Display for Trouble {
             }
             Self::NotTls => "на этом порту нет TLS. Адрес wss:// ведёт на порт 443 прокси, а не на сам сервер",
             Self::Tls(error) => return write!(f, "TLS не получается ({error}). Проверьте прокси на сервере"),
-            Self::NotHttp => "по этому адресу отвечает не HTTP. Если там TLS, адрес начинается с wss://",
+            Self::NotHttp => "по этому адресу не говорят по HTTP. Если там TLS, адрес начинается с wss://",
             Self::Key => {
                 "ключ не подходит. Получите на сервере новую строку командой invite и выполните её здесь"
             }

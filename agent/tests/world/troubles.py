@@ -124,7 +124,7 @@ def test_what_else_may_answer_and_each_is_told_once():
         ([response("200 OK")] * 3, "отвечает не home-alice-relay (код 200)"),
         ([response("403 Forbidden")] * 3, "Access List"),
         ([response("401 Unauthorized")] * 3, "ключ не подходит"),
-        ([b"SSH-2.0-OpenSSH_9\r\n"] * 3, "не HTTP"),
+        ([b"SSH-2.0-OpenSSH_9\r\n"] * 3, "не говорят по HTTP"),
         ([b""] * 3, "обрывается"),
     ]:
         with Home() as home:

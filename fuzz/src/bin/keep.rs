@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use home_alice_relay::wire::{Answer, Turn};
+use home_alice_relay::wire::{Answer, Hello, Turn};
 
 fn main() -> std::io::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_default();
@@ -65,6 +65,11 @@ fn of_answer(input: &[u8]) -> String {
             });
             format!("{} {:?} {button:?}", speech.tts().is_some(), speech.end_session())
         }
-        Err(error) => words(&error),
+        Err(error) => match Hello::parse(text) {
+            Some(Hello { version, macs }) => {
+                format!("hello {} {:?}", version.is_some(), macs.map(|macs| macs.len()))
+            }
+            None => words(&error),
+        },
     }
 }

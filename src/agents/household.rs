@@ -1,0 +1,144 @@
+//! What is known of the PCs themselves, for as long as the relay runs, and which of them can best wake another. Plain
+//! data.
+
+use std::net::IpAddr;
+
+use crate::agents::hello::Hello;
+use crate::config::agents::AgentId;
+
+/// What is known of the PCs.
+#[derive(Debug)]
+pub struct Household(Vec<Pc>);
+
+/// What is known of one PC.
+#[derive(Debug, Default, Clone)]
+struct Pc {
+    /// What its agent calls itself; empty until it says so.
+    version: String,
+    /// The addresses of its cards.
+    macs: Vec<String>,
+    /// Where its last link came from, as the proxy says.
+    from: Option<IpAddr>,
+}
+
+/// Why a PC can't be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwakeable {
+    /// No agent is connected that could do it.
+    ByNobody,
+    /// The addresses of its cards have not been told since the relay was started.
+    AddressUnknown,
+}
+
+impl Household {
+    /// Nothing is known of so many `pcs`.
+    pub fn new(pcs: usize) -> Self {
+        Self(vec![Pc::default(); pcs])
+    }
+
+    /// An agent of this PC has come from this address. It may be another one than the last, but the cards are the same.
+    pub fn come(&mut self, agent: AgentId, from: Option<IpAddr>) {
+        let pc = &mut self.0[usize::from(agent.0)];
+        pc.version.clear();
+        pc.from = from;
+    }
+
+    /// The PC's agent tells of itself.
+    pub fn tell(&mut self, agent: AgentId, hello: Hello) {
+        let pc = &mut self.0[usize::from(agent.0)];
+        let Hello { version, macs } = hello;
+        version.into_iter().for_each(|version| pc.version = version);
+        macs.into_iter().for_each(|macs| pc.macs = macs);
+    }
+
+    /// Returns what the PC's agent calls itself; empty while that is not known.
+    pub fn version(&self, agent: AgentId) -> &str {
+        &self.0[usize::from(agent.0)].version
+    }
+
+    /// Returns which PC is to wake this one, of those that can, and the addresses of its cards: one in its own network, as
+    /// far as public addresses tell, or else the first.
+    ///
+    /// # Errors
+    /// None can, or the addresses are not known.
+    pub fn waker_of(
+        &self,
+        agent: AgentId,
+        can_wake: &dyn Fn(AgentId) -> bool,
+    ) -> Result<(AgentId, &[String]), Unwakeable> {
+        let target = &self.0[usize::from(agent.0)];
+        let others = (0..).map(AgentId).zip(&self.0).filter(|(other, _)| *other != agent);
+        // The first of the equally near ones.
+        let waker = others
+            .filter(|(other, _)| can_wake(*other))
+            .min_by_key(|(_, pc)| !is_same_network(pc.from, target.from));
+        match (waker, &target.macs[..]) {
+            (None, _) => Err(Unwakeable::ByNobody),
+            (Some(_), []) => Err(Unwakeable::AddressUnknown),
+            (Some((waker, _)), macs) => Ok((waker, macs)),
+        }
+    }
+}
+
+/// Whether two public addresses are of one household: a router has one address of IPv4, and a /64 of IPv6 or more.
+fn is_same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
+    match (one.map(|one| one.to_canonical()), other.map(|other| other.to_canonical())) {
+        (Some(IpAddr::V6(one)), Some(IpAddr::V6(other))) => one.octets()[..8] == other.octets()[..8],
+        (one, other) => one.is_some() && one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: AgentId = AgentId(0);
+    const ONE: AgentId = AgentId(1);
+    const OTHER: AgentId = AgentId(2);
+
+    fn hello(version: Option<&str>, macs: Option<&[&str]>) -> Hello {
+        let macs = macs.map(|macs| macs.iter().map(|mac| (*mac).to_owned()).collect());
+        Hello { version: version.map(str::to_owned), macs }
+    }
+
+    #[test]
+    fn what_is_not_told_anew_stays_and_another_agent_on_a_pc_has_its_cards() {
+        let mut household = Household::new(2);
+        assert_eq!(household.version(ONE), "");
+        household.tell(ONE, hello(Some("a 1"), Some(&["m"])));
+        household.tell(ONE, hello(Some("a 2"), None));
+        assert_eq!(household.version(ONE), "a 2");
+        household.come(ONE, None);
+        assert_eq!(household.version(ONE), "", "it has not said so itself");
+        let found = (TARGET, &["m".to_owned()][..]);
+        assert_eq!(household.waker_of(ONE, &|_| true), Ok(found));
+        household.tell(ONE, hello(None, Some(&[])));
+        assert_eq!(household.waker_of(ONE, &|_| true), Err(Unwakeable::AddressUnknown));
+    }
+
+    #[test]
+    fn who_wakes_is_in_the_same_network_if_anybody_is_or_else_the_first() {
+        for (target, one, other, chosen) in [
+            ("203.0.113.7", "203.0.113.8", "203.0.113.7", OTHER),
+            ("203.0.113.7", "203.0.113.7", "203.0.113.7", ONE),
+            ("203.0.113.7", "198.51.100.1", "198.51.100.2", ONE),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", "2001:db8:1:2:ffff::9", OTHER),
+            ("203.0.113.7", "2001:db8::1", "::ffff:203.0.113.7", OTHER),
+            ("::ffff:203.0.113.7", "::ffff:203.0.113.8", "203.0.113.7", OTHER),
+            ("203.0.113.7", "", "203.0.113.7", OTHER),
+            ("", "", "", ONE),
+        ] {
+            let mut household = Household::new(3);
+            for (agent, from) in [(TARGET, target), (ONE, one), (OTHER, other)] {
+                household.come(agent, from.parse().ok());
+            }
+            assert_eq!(household.waker_of(TARGET, &|_| true), Err(Unwakeable::AddressUnknown));
+            household.tell(TARGET, hello(None, Some(&["m"])));
+            let waker = household.waker_of(TARGET, &|_| true).map(|(waker, _)| waker);
+            assert_eq!(waker, Ok(chosen), "{target} {one} {other}");
+            let waker = household.waker_of(TARGET, &|pc| pc != chosen).map(|(waker, _)| waker);
+            assert!(waker.is_ok_and(|waker| waker != chosen), "the other one can do it, too");
+            assert_eq!(household.waker_of(TARGET, &|_| false), Err(Unwakeable::ByNobody));
+        }
+    }
+}
