@@ -206,6 +206,17 @@ fn when_nobody_can_wake_it_another_pc_that_is_there_gets_the_words_as_ever() {
 }
 
 #[test]
+fn an_agent_that_can_wake_gets_the_words_with_no_address_where_none_is_known() {
+    let relay = household();
+    let mut desktop = waker(&relay, KEY);
+    let mut http = say(&relay, "включи ноутбук");
+    let command = next(&mut desktop);
+    assert_eq!((&command["text"], &command["wake"]), (&json!("включи ноутбук"), &json!([])));
+    answer(&mut desktop, &command, "Разбудить некому.");
+    assert_eq!(said(&http.response().json()), "Разбудить некому.");
+}
+
+#[test]
 fn who_has_told_of_no_cards_or_has_the_first_format_is_never_asked_but_can_be_woken() {
     let relay = household();
     // Its agent has the first format.

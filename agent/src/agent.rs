@@ -52,6 +52,9 @@ fn start(places: &Places) -> Result<(), Unable> {
             "Агент уже работает. Что с ним, скажет home-alice-agent status.".into(),
         ));
     };
+    if let Some(hint) = system::private_hint(&places.config) {
+        say(&format!("Файл настроек могут читать другие, а в нём ключ: {hint}"));
+    }
     let (server, key) = (config.server.clone(), config.key.clone());
     let status = Arc::new(Status::new(places.status.clone()));
     let (link, mail) = Link::new(server, key, system::uptime, system::cards)?;

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::link::trouble::Trouble;
 use crate::link::{Command, Desk, Event, LATE, Mail, SILENCE};
 use crate::message::{self, Outcome};
-use crate::phrases::understand;
+use crate::phrases::words::words;
+use crate::phrases::{own, understand};
 use crate::status::Status;
 use crate::system::{self, Cancel};
 
@@ -23,6 +24,8 @@ const TOO_MANY: &str = "Слишком много команд сразу. По�
 const FAILED: &str = "Агент ошибся на этой команде. Следующая выполнится.";
 /// What is said of a phrase that nothing understands.
 pub const UNKNOWN: &str = "Не знаю такой команды.";
+const NOBODY_TO_WAKE: &str =
+    "Разбудить некому: адрес сетевой карты пока неизвестен. Включите компьютер один раз вручную.";
 const CANCELLING: &str = "Останавливаю.";
 const NOTHING_TO_CANCEL: &str = "Отменять нечего.";
 
@@ -100,19 +103,20 @@ impl Queue {
             return Outcome::failed(LATE);
         }
         match self.action(command) {
+            Some(Action::Wake { cards, .. }) if cards.is_empty() => Outcome::failed(NOBODY_TO_WAKE),
             Some(action) => system::carry_out(&action, &self.folder, &self.cancel),
             None => Outcome::failed(UNKNOWN),
         }
     }
 
+    /// Returns what a command asks for. The owner's own commands come before the relay's wish to wake a PC.
     fn action(&self, command: &Command) -> Option<Action> {
-        match &command.wake {
-            Some(cards) => {
-                let cards = cards.iter().filter_map(|card| Mac::parse(card)).collect();
-                Some(Action::Wake { cards, answer: None })
-            }
-            None => understand(&command.text, &self.config().commands),
-        }
+        let commands = &self.config().commands;
+        let Some(cards) = &command.wake else { return understand(&command.text, commands) };
+        own::find(&words(&command.text), commands, false).or_else(|| {
+            let cards = cards.iter().filter_map(|card| Mac::parse(card)).collect();
+            Some(Action::Wake { cards, answer: None })
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -280,7 +280,13 @@ fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
         return failure(&format!("Автозапуск не убирается: {error}"));
     }
     if system::is_held(&places.lock) {
-        return failure("Агент ещё работает: остановите его (Ctrl+C в его окне) и повторите.");
+        let ended = match status::read(&places.status) {
+            Some(told) => system::end_holder(&places.lock, told.process),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        if ended.is_err() {
+            return failure("Агент ещё работает: остановите его (Ctrl+C в его окне) и повторите.");
+        }
     }
     places.remove();
     let program = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();

@@ -30,8 +30,8 @@ pub struct Context<'a> {
     pub action: Option<Action<'a>>,
     /// What Yandex makes of the words.
     pub nlu: Option<&'a RawValue>,
-    /// The addresses of the cards of a PC that is to be woken; none where the command asks for something else.
-    pub wake: &'a [String],
+    /// The addresses of the cards of a PC that is to be woken, which may not be known.
+    pub wake: Option<&'a [String]>,
 }
 
 /// What Smart Home asks for.
@@ -84,8 +84,8 @@ pub fn command(
         action: Option<Action<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         nlu: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "<[String]>::is_empty")]
-        wake: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wake: Option<&'a [String]>,
         now: u64,
         until: u64,
     }
@@ -143,7 +143,7 @@ mod tests {
             payload: Some(&payload),
             action: Some(action),
             nlu: Some(&nlu),
-            wake: &["aa:bb:cc:dd:ee:ff".to_owned()],
+            wake: Some(&["aa:bb:cc:dd:ee:ff".to_owned()]),
         };
         let (whole, left_out) = command("a-1", "да", &context, TIMES);
         assert!(whole.contains(r#""nlu":{"tokens":[ "да" ]}"#) && left_out.is_empty());

@@ -94,8 +94,8 @@ struct Route {
     agent: AgentId,
     /// The link of that PC, or of the one that is to wake it.
     link: Arc<Link>,
-    /// The addresses of the cards of the PC that is to be woken, if it is.
-    wake: Vec<String>,
+    /// The addresses of the cards of the PC that is to be woken, if it is; none of them where they are not known.
+    wake: Option<Vec<String>>,
 }
 
 impl Webhook {
@@ -211,12 +211,16 @@ impl Webhook {
         let link = self.registry.current(agent);
         let away = asked_for.filter(|pc| self.registry.current(*pc).is_none());
         let unwakeable = match away.map(|pc| (pc, self.registry.waker_of(pc))) {
-            Some((pc, Ok((link, wake)))) => return Ok(Route { agent: pc, link, wake }),
+            Some((pc, Ok((link, wake)))) => return Ok(Route { agent: pc, link, wake: Some(wake) }),
             Some((pc, Err(why))) => Some((pc, why)),
             None => None,
         };
         match (link, unwakeable) {
-            (Some(link), _) => Ok(Route { agent, link, wake: Vec::new() }),
+            // It knows its owner's own command for that PC, or says that it can't be woken.
+            (Some(link), Some((pc, Unwakeable::AddressUnknown))) if link.can_wake() => {
+                Ok(Route { agent: pc, link, wake: Some(Vec::new()) })
+            }
+            (Some(link), _) => Ok(Route { agent, link, wake: None }),
             (None, None) => Err((agent, self.no_agent(agent, now))),
             (None, Some((pc, Unwakeable::ByNobody))) => {
                 Err((pc, phrases::NOBODY_WAKES.about(self.names.among_several(pc))))
@@ -303,7 +307,7 @@ impl Webhook {
             (Format::Second, Some(person)) => self.telling.pseudonym(person),
             _ => None,
         };
-        let (agent, begun) = (*agent, now);
+        let (agent, begun, wake) = (*agent, now, wake.as_deref());
         let new = New { agent, link: link.id, begun, deadline, person, waiting };
         if let Some(id) = self.commands.begin(new) {
             let context = match (link.format, turn) {

@@ -323,7 +323,8 @@ impl SmartHome {
                 };
                 let action = Some(asked.action(device));
                 let person = person.as_deref();
-                let context = Context { person, action, wake: &wake, ..Context::default() };
+                let wake = (!wake.is_empty()).then_some(&*wake);
+                let context = Context { person, action, wake, ..Context::default() };
                 let told = (&*id, &*text);
                 let message = self.parts.telling.command(link.format, told, &context, (now, deadline));
                 let unsent = Unsent { id, message, since: now, patience: ACTION_PROBE, deadline };

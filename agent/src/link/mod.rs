@@ -258,7 +258,10 @@ impl Link {
                         (self.address, self.key, self.told) = (address, key, None);
                         return End::Again;
                     }
-                    Event::Woke => return End::Again,
+                    Event::Woke => {
+                        self.told = None;
+                        return End::Again;
+                    }
                     Event::Network => {
                         held.ask((self.uptime)(), SHORT_PATIENCE);
                         let cards = (self.cards)();
@@ -290,7 +293,8 @@ impl Link {
             }
             let waited = Duration::from_millis((self.uptime)().saturating_sub(now));
             if waited > wait + SLEPT {
-                // The relay has long told what was under way to be lost.
+                // The relay may have told long ago that what was under way is lost.
+                self.told = None;
                 return End::Again;
             }
         }

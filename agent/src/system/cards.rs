@@ -31,11 +31,8 @@ pub fn cards() -> Vec<String> {
     cards
 }
 
-/// Sends magic packets for `cards` into every local network. Returns into how many; none where there is no card to wake.
+/// Sends magic packets for `cards` into every local network. Returns how many there are.
 pub fn wake(cards: &[Mac]) -> usize {
-    if cards.is_empty() {
-        return 0;
-    }
     let networks = interfaces().into_iter().filter(|interface| !interface.internal);
     let addresses = networks.flat_map(|interface| interface.addr).filter_map(|address| match address {
         Addr::V4(v4) => {

@@ -60,7 +60,8 @@ class Home:
 
     def start(self):
         self.agent = Process(self.home / "agent.log", self.command(), env=self.environment, cwd="/")
-        return self.relay.linked()
+        self.link = self.relay.linked()
+        return self.link
 
     def children(self):
         """Returns the programs of the user, but for the agent."""

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Held by the agent that runs.
 pub struct Lock(#[expect(dead_code, reason = "the system lets go of it with the file")] File);
@@ -24,6 +25,17 @@ impl Lock {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Asks the agent that holds the lock at `path`, this process, to end, and waits until it has.
+///
+/// # Errors
+/// It is another user's.
+pub fn end_holder(path: &Path, process: u32) -> io::Result<()> {
+    if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        kill_process(process, Signal::TERM)?;
+    }
+    Ok(flock(File::open(path)?, FlockOperation::LockExclusive)?)
 }
 
 /// Whether an agent holds the lock at `path`.

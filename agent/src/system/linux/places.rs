@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The agent's files.
@@ -62,6 +62,12 @@ impl Places {
             let _ = fs::remove_dir(folder);
         }
     }
+}
+
+/// Returns how to keep others from reading a file, if they may.
+pub fn private_hint(path: &Path) -> Option<String> {
+    let is_open = path.metadata().is_ok_and(|metadata| metadata.mode() & 0o077 != 0);
+    is_open.then(|| format!("chmod 600 {}", path.display()))
 }
 
 /// Writes a file that the user alone may read, whole or not at all.
