@@ -2,21 +2,16 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::json::Text;
+use crate::object::{Fields, object_of, quoted};
 use crate::speech::{Button, Speech, not_understood};
 
 /// Returns the relay's message: one command, as JSON.
 pub fn command(id: &str, text: &str) -> String {
-    #[derive(Serialize)]
-    struct Command<'a> {
-        id: &'a str,
-        text: &'a str,
-    }
-    serde_json::to_string(&Command { id, text }).expect("two strings always serialise")
+    object_of(&[("id", quoted(id)), ("text", quoted(text))])
 }
 
 /// The agent's message: the answer to one command.
@@ -57,19 +52,19 @@ impl Answer {
     /// Nobody knows whose answer it is.
     pub fn parse(message: &str, name: Option<&str>) -> Result<Self, NoAnswer> {
         let message = message.strip_prefix('\u{feff}').unwrap_or(message);
-        let parts: Parts<'_> = serde_json::from_str(message).map_err(NoAnswer::NoObject)?;
-        let id = read::<Text<'_>>(parts.id).flatten().ok_or(NoAnswer::NoId)?.0.into_owned();
+        let parts: Fields<'_> = serde_json::from_str(message).map_err(NoAnswer::NoObject)?;
+        let id = read::<Text<'_>>(parts.get("id")).flatten().ok_or(NoAnswer::NoId)?.0.into_owned();
         let mut left_out = Vec::new();
         let mut may_lack = |name, is_unusable: bool| left_out.extend(is_unusable.then_some(name));
-        let text = read::<Text<'_>>(parts.text).flatten();
+        let text = read::<Text<'_>>(parts.get("text")).flatten();
         may_lack("text", text.is_none());
-        let tts = read::<Text<'_>>(parts.tts);
+        let tts = read::<Text<'_>>(parts.get("tts"));
         may_lack("tts", tts.is_none());
-        let end_session = read::<bool>(parts.end_session);
+        let end_session = read::<bool>(parts.get("end_session"));
         may_lack("end_session", end_session.is_none());
-        let ok = read::<bool>(parts.ok);
+        let ok = read::<bool>(parts.get("ok"));
         may_lack("ok", ok.is_none());
-        let listed = read::<Vec<&RawValue>>(parts.buttons);
+        let listed = read::<Vec<&RawValue>>(parts.get("buttons"));
         may_lack("buttons", listed.is_none());
         let mut buttons = Vec::new();
         for raw in listed.flatten().unwrap_or_default() {
@@ -91,76 +86,18 @@ impl Answer {
     }
 }
 
-/// The parts of a message as they came. Of equal keys the last counts; unknown ones are passed over.
-#[derive(Default)]
-struct Parts<'a> {
-    id: Option<&'a RawValue>,
-    text: Option<&'a RawValue>,
-    tts: Option<&'a RawValue>,
-    buttons: Option<&'a RawValue>,
-    end_session: Option<&'a RawValue>,
-    ok: Option<&'a RawValue>,
-    title: Option<&'a RawValue>,
-    hide: Option<&'a RawValue>,
-    url: Option<&'a RawValue>,
-    payload: Option<&'a RawValue>,
-}
-
-impl<'de> Deserialize<'de> for Parts<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PartsVisitor)
-    }
-}
-
-struct PartsVisitor;
-
-impl<'de> Visitor<'de> for PartsVisitor {
-    type Value = Parts<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut parts = Parts::default();
-        while let Some(Text(key)) = map.next_key()? {
-            let part = match &*key {
-                "id" => &mut parts.id,
-                "text" => &mut parts.text,
-                "tts" => &mut parts.tts,
-                "buttons" => &mut parts.buttons,
-                "end_session" => &mut parts.end_session,
-                "ok" => &mut parts.ok,
-                "title" => &mut parts.title,
-                "hide" => &mut parts.hide,
-                "url" => &mut parts.url,
-                "payload" => &mut parts.payload,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *part = Some(map.next_value()?);
-        }
-        Ok(parts)
-    }
-}
-
 /// Returns what a part holds, which is nothing when it is not there or `null`; none when it can't be used.
 fn read<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<Option<T>> {
-    match part.map(RawValue::get) {
-        None | Some("null") => Some(None),
-        Some(json) => serde_json::from_str(json).ok().map(Some),
-    }
+    part.map(|json| serde_json::from_str(json.get()).ok()).map_or(Some(None), |read| read.map(Some))
 }
 
 /// Returns a button, if it has a title, and whether all of it can be used.
 fn button(raw: &RawValue) -> (Option<Button>, bool) {
-    let Ok(parts) = serde_json::from_str::<Parts<'_>>(raw.get()) else { return (None, false) };
-    let title = read::<Text<'_>>(parts.title).flatten();
-    let (hide, url) = (read::<bool>(parts.hide), read::<Text<'_>>(parts.url));
+    let Some(parts) = Fields::of(raw) else { return (None, false) };
+    let title = read::<Text<'_>>(parts.get("title")).flatten();
+    let (hide, url) = (read::<bool>(parts.get("hide")), read::<Text<'_>>(parts.get("url")));
     let is_whole = hide.is_some() && url.is_some();
-    let payload = parts.payload.filter(|payload| payload.get() != "null").map(ToOwned::to_owned);
+    let payload = parts.get("payload").map(ToOwned::to_owned);
     let button = title.map(|title| Button {
         title: title.0.into_owned(),
         hide: hide.flatten().unwrap_or(false),

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use crate::object::{object_of, quoted};
+
 /// What most answers are.
 const JSON: &str = "application/json";
 
@@ -44,12 +46,7 @@ impl Answer {
 
     /// Returns an error whose body is `{"error": message}`.
     pub fn error(status: u16, message: &str) -> Self {
-        // Not serde_json's `Value`: it would bring 60 KB of number formatting along.
-        #[derive(serde::Serialize)]
-        struct Body<'a> {
-            error: &'a str,
-        }
-        let body = serde_json::to_vec(&Body { error: message }).expect("a string always serialises");
+        let body = object_of(&[("error", quoted(message))]).into_bytes();
         Self::new(status, JSON, body)
     }
 

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 use crate::commands::REMEMBERED_FOR;
 use crate::commands::outcome::Outcome;
 use crate::config::credentials::{ASK_FIELD, Credentials};
@@ -11,6 +9,7 @@ use crate::config::secret::{hide, random_bytes};
 use crate::dialogs::reply::{COMMAND_FIELD, OUTCOME_FIELD};
 use crate::dialogs::words;
 use crate::http::client::Client;
+use crate::object::{Fields, object_of, quoted};
 use crate::owner::target::{AskError, Target};
 
 /// How long `ask` waits for a reply: 2 s more than the largest `REPLY_TIMEOUT_MS`.
@@ -67,29 +66,29 @@ fn turn(
     command: Option<&str>,
 ) -> Result<Said, AskError> {
     let id = random_bytes::<8>().map_err(AskError::System)?.map(|b| format!("{b:02x}")).concat();
-    let normalised = words::normalised(phrase);
-    let session_id = format!("ask-{id}");
-    let asked = AskedTurn {
-        session: AskedSession { new: false, message_id: 1, session_id: &session_id, user_id: "ask" },
-        request: AskedRequest {
-            command: &normalised,
-            original_utterance: phrase,
-            r#type: "SimpleUtterance",
-        },
-        version: "1.0",
-    };
-    let asked =
-        serde_json::to_string(&asked).expect("strings, a number and a boolean always serialise");
+    let session = object_of(&[
+        ("new", "false".into()),
+        ("message_id", "1".into()),
+        ("session_id", quoted(&format!("ask-{id}"))),
+        ("user_id", quoted("ask")),
+    ]);
+    let request = object_of(&[
+        ("command", quoted(&words::normalised(phrase))),
+        ("original_utterance", quoted(phrase)),
+        ("type", quoted("SimpleUtterance")),
+    ]);
+    let asked = object_of(&[("session", session), ("request", request), ("version", quoted("1.0"))]);
     let (path, token) = (credentials.webhook_path(), credentials.ask_token());
     let mut fields = vec![(ASK_FIELD, token.reveal())];
     fields.extend(command.map(|id| (COMMAND_FIELD, id)));
     let response = Client::connect(target.0, ASK_TIMEOUT)
         .and_then(|client| client.post(&path, &fields, &asked))
         .map_err(|error| AskError::Client(target, error))?;
-    match serde_json::from_slice::<Reply>(&response.body) {
-        Ok(reply) if response.status == 200 => {
+    let reply = Fields::of_body(&response.body).and_then(|fields| fields.object("response"));
+    match reply.and_then(|reply| reply.text("text")) {
+        Some(text) if response.status == 200 => {
             let (outcome, command) = (response.field(OUTCOME_FIELD), response.field(COMMAND_FIELD));
-            Ok(Said { text: reply.response.text, outcome, command })
+            Ok(Said { text: text.into_owned(), outcome, command })
         }
         _ if response.status == 404 => Err(AskError::WrongAddress(target)),
         _ => {
@@ -121,37 +120,4 @@ pub fn wait(
         // The relay can't call back; that is the very reason for late answers.
         std::thread::sleep(ASK_AGAIN);
     }
-}
-
-/// A turn like Alice's, as far as the relay looks at one.
-#[derive(Serialize)]
-struct AskedTurn<'a> {
-    session: AskedSession<'a>,
-    request: AskedRequest<'a>,
-    version: &'a str,
-}
-
-#[derive(Serialize)]
-struct AskedSession<'a> {
-    new: bool,
-    message_id: u32,
-    session_id: &'a str,
-    user_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct AskedRequest<'a> {
-    command: &'a str,
-    original_utterance: &'a str,
-    r#type: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Reply {
-    response: ReplyText,
-}
-
-#[derive(Deserialize)]
-struct ReplyText {
-    text: String,
 }
