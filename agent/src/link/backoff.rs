@@ -12,6 +12,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The least of them when another agent came with the same key: two must not throw each other out every second.
 const REPLACED: Duration = Duration::from_secs(8);
 
+/// The longest behind a link that was there, however short it was.
+const SHORT: Duration = Duration::from_secs(4);
+
 /// A link that held for so long was a good one.
 const GOOD: Duration = Duration::from_secs(30);
 
@@ -28,9 +31,7 @@ impl Default for Backoff {
 impl Backoff {
     /// A link ended that has held for so long.
     pub fn was_linked(&mut self, held: Duration) {
-        if held >= GOOD {
-            self.0 = FIRST;
-        }
+        self.0 = if held >= GOOD { FIRST } else { self.0.min(SHORT) };
     }
 
     /// Returns how long to wait now, behind a link that was `replaced` at least [`REPLACED`]. Between half of it and the whole, by chance: thousands of
@@ -56,7 +57,10 @@ mod tests {
             assert!(wait <= most && wait >= most / 2, "{wait:?} of {most:?}");
         }
         backoff.was_linked(Duration::from_secs(5));
-        assert!(backoff.next(false) > FIRST, "a link that breaks at once is no reason to hurry");
+        assert!(
+            (FIRST..=SHORT).contains(&backoff.next(false)),
+            "a link that breaks at once is no reason to hurry"
+        );
         backoff.was_linked(GOOD);
         assert_eq!(backoff.next(false), FIRST);
         backoff.was_linked(GOOD);
