@@ -6,7 +6,7 @@ from pathlib import Path
 
 # Blocks that change nothing, so that once is enough.
 READING = {
-    "name", "npm network", "option 3 verify", "setup", "advanced", "verify from outside", "a turn", "ids seen", "login", "pair",
+    "name", "npm network", "option 3 verify", "setup", "advanced", "verify from outside", "a turn", "ids seen", "login", "pair", "invite",
     "systemd verify", "gateway address", "status",
 }  # fmt: skip
 # Blocks that tests/settings/run pastes twice, into a `.env` of every look.
