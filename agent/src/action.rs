@@ -18,6 +18,21 @@ pub enum Action {
     Cancel,
 }
 
+impl Action {
+    /// Returns what is said once it is done, as far as that is known before.
+    pub fn answer(&self) -> &str {
+        match self {
+            Self::Open { answer, .. } => answer.as_deref().unwrap_or("Открываю."),
+            Self::Run { speaks: Speaks::Text(text), .. } => text,
+            Self::Run { speaks: Speaks::Output, .. } => "(первая строка, которую напечатает программа)",
+            Self::Run { speaks: Speaks::Done, .. } => "Готово.",
+            Self::Wake { answer, .. } => answer.as_deref().unwrap_or("Отправляю сигнал на включение."),
+            Self::Check => "Связь есть.",
+            Self::Cancel => "Останавливаю.",
+        }
+    }
+}
+
 /// What is said once a program has ended well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Speaks {

@@ -43,7 +43,7 @@ impl fmt::Display for BadAddress {
             Self::Letters => {
                 "напишите адрес латиницей, так, как его печатает на сервере команда invite"
             }
-            Self::Query => "уберите из адреса всё, что стоит после знака «?»: ключ пишется отдельно",
+            Self::Query => "в адресе не должно быть знаков «?», «#» и «@»: ключ пишется отдельно",
             Self::Port => "порт — это число от 1 до 65535",
             Self::Host => {
                 "нужно имя сервера, как your-domain.com, или весь адрес, как wss://your-domain.com/ws"
@@ -77,7 +77,7 @@ impl Address {
         let (authority, path) = match rest.find('/') {
             None => (rest, PATH),
             Some(at) if rest[at..].chars().all(|c| c == '/') => (&rest[..at], PATH),
-            Some(at) => rest.split_at(at),
+            Some(at) => (&rest[..at], rest[at..].trim_end_matches('/')),
         };
         let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, rest)) => (host, rest.strip_prefix(':').or(rest.is_empty().then_some(""))),
@@ -132,7 +132,7 @@ mod tests {
             ("https://your-domain.com", "wss://your-domain.com/ws"),
             ("wss://your-domain.com:443/ws", "wss://your-domain.com/ws"),
             ("WSS://your-domain.com/alice/ws", "wss://your-domain.com/alice/ws"),
-            ("ws://127.0.0.1:8080/ws", "ws://127.0.0.1:8080/ws"),
+            ("ws://127.0.0.1:8080/ws/", "ws://127.0.0.1:8080/ws"),
             ("http://[::1]:8080", "ws://[::1]:8080/ws"),
             ("ws://[::1]", "ws://[::1]/ws"),
             ("xn--e1afmkfd.xn--p1ai", "wss://xn--e1afmkfd.xn--p1ai/ws"),

@@ -70,6 +70,8 @@ pub struct Config {
 pub enum ConfigError {
     /// There is none.
     Missing,
+    /// It is a folder, or something else than a file.
+    NoFile,
     /// It can't be read.
     Unreadable(io::Error),
     /// It is longer than [`MAX_CONFIG`].
@@ -86,6 +88,9 @@ impl fmt::Display for ConfigError {
             Self::Missing => f.write_str(
                 "настроек ещё нет: получите на сервере строку командой invite и выполните её здесь",
             ),
+            Self::NoFile => {
+                f.write_str("на месте файла настроек agent.toml лежит не файл: уберите его")
+            }
             Self::Unreadable(error) => {
                 write!(f, "файл настроек не читается ({error}): проверьте права на него")
             }
@@ -116,14 +121,7 @@ impl Config {
             return Err(ConfigError::Empty);
         }
         let reading = Reading { text };
-        let table = DeTable::parse(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let problem = format!(
-                "это не TOML ({}). Проверьте кавычки и скобки в этой строке и в той, что над ней",
-                error.message()
-            );
-            reading.wrong(start, problem)
-        })?;
+        let table = reading.table()?;
         reading.config(table.get_ref())
     }
 }
@@ -133,10 +131,15 @@ impl Config {
 /// # Errors
 /// It can't be read, is too long, or is no UTF-8.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ConfigError::Missing,
         _ => ConfigError::Unreadable(error),
-    })?;
+    };
+    // A pipe would be waited for.
+    if !path.metadata().map_err(unreadable)?.is_file() {
+        return Err(ConfigError::NoFile);
+    }
+    let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_CONFIG + 1).read_to_end(&mut bytes).map_err(ConfigError::Unreadable)?;
     if bytes.len() as u64 > MAX_CONFIG {
@@ -163,9 +166,24 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn wrong(&self, start: usize, problem: impl Into<String>) -> ConfigError {
-        let before = self.text.as_bytes().get(..start).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        ConfigError::Wrong { line, problem: problem.into() }
+        ConfigError::Wrong { line: self.line(start), problem: problem.into() }
+    }
+
+    /// Returns the number of the line that this byte stands in.
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().get(..at).unwrap_or_default();
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    fn table(&self) -> Result<Spanned<DeTable<'_>>, ConfigError> {
+        DeTable::parse(self.text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let problem = format!(
+                "это не TOML ({}). Проверьте кавычки и скобки в этой строке и в той, что над ней",
+                error.message()
+            );
+            self.wrong(start, problem)
+        })
     }
 
     fn config(&self, table: &DeTable<'_>) -> Result<Config, ConfigError> {
@@ -368,26 +386,40 @@ fn is_behind_host(address: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.contains(REST))
 }
 
-/// Returns the text of a config with this server, key and name, and the owner's own commands as they stood in the one
-/// before.
-pub fn joined(before: Option<&str>, server: &Address, key: &Key, name: &str) -> String {
+/// Returns the text of a config with this server, key and name, and all else as it stood in the one before.
+///
+/// # Errors
+/// The one before is no TOML.
+pub fn joined(
+    before: Option<&str>,
+    server: &Address,
+    key: &Key,
+    name: &str,
+) -> Result<String, ConfigError> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
     let mut text =
         format!("server = {}\nkey = {}\n", quoted(&server.to_string()), quoted(key.reveal()));
     if !name.is_empty() {
         text += &format!("name = {}\n", quoted(name));
     }
-    let Some(before) = before else { return text + HINT };
-    let mut is_head = true;
-    for line in before.lines() {
-        is_head &= !line.trim_start().starts_with('[');
-        let word = line.split(['=', ' ']).next().unwrap_or_default().trim();
-        if !(is_head && ["server", "key", "name"].contains(&word)) {
+    let Some(before) = before else { return Ok(text + HINT) };
+    let reading = Reading { text: before };
+    let table = reading.table()?;
+    let heads =
+        ["server", "key", "name"].into_iter().filter_map(|key| table.get_ref().get_key_value(key));
+    // From the key's line to the value's.
+    let heads: Vec<_> = heads
+        .map(|(key, value)| {
+            reading.line(key.span().start)..=reading.line(value.span().end.saturating_sub(1))
+        })
+        .collect();
+    for (number, line) in (1..).zip(before.lines()) {
+        if !heads.iter().any(|lines| lines.contains(&number)) {
             text += line;
             text += "\n";
         }
     }
-    text
+    Ok(text)
 }
 
 const HINT: &str = "
@@ -503,15 +535,25 @@ mod tests {
     #[test]
     fn joining_again_keeps_the_owners_own_commands_as_they_stand() {
         let (server, key) = (Address::parse("c.d").unwrap(), Key::new("new\"key\\").unwrap());
-        let fresh = joined(None, &server, &key, "ноутбук");
+        let joined = |before| joined(before, &server, &key, "ноутбук").unwrap();
+        let fresh = joined(None);
         let config = Config::parse(&fresh).unwrap();
         assert_eq!((config.key.reveal(), config.commands.len()), ("new\"key\\", 0));
         let before =
             format!("# моё\n{HEAD}name = \"x\"\n\n[[command]] # почта\nsay = \"key\"\nopen = \"x\"\n");
-        let after = joined(Some(&before), &server, &key, "ноутбук");
+        let after = joined(Some(&before));
         assert!(after.contains("# моё\n\n[[command]] # почта\nsay = \"key\"\n"), "{after}");
         let config = Config::parse(&after).unwrap();
         assert_eq!((config.server.host.as_str(), config.commands.len()), ("c.d", 1));
-        assert_eq!(joined(Some(&after), &server, &key, "ноутбук"), after);
+        assert_eq!(joined(Some(&after)), after);
+        let odd = "  \"server\" = \"x\" # там\r\nkey = \"\"\"\na\"\"\"\r\ncommand = []\r\n";
+        let tail = joined(Some(odd)).replace(joined(None).split("\n\n").next().unwrap(), "");
+        assert_eq!(tail.trim(), "command = []");
+        assert!(
+            super::joined(Some("a\nb = "), &server, &key, "")
+                .unwrap_err()
+                .to_string()
+                .contains("строка 1")
+        );
     }
 }

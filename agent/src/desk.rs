@@ -26,8 +26,6 @@ const FAILED: &str = "Агент ошибся на этой команде. Сл
 pub const UNKNOWN: &str = "Не знаю такой команды.";
 const NOBODY_TO_WAKE: &str =
     "Разбудить некому: адрес сетевой карты пока неизвестен. Включите компьютер один раз вручную.";
-const CANCELLING: &str = "Останавливаю.";
-const NOTHING_TO_CANCEL: &str = "Отменять нечего.";
 
 /// The desk that the link hands commands over at.
 pub struct Queue {
@@ -89,7 +87,7 @@ impl Queue {
         state.waiting.clear();
         self.changed.notify_all();
         drop(state);
-        self.cancel.ask();
+        self.cancel.end();
     }
 
     fn next(&self) -> Option<Command> {
@@ -109,14 +107,14 @@ impl Queue {
         }
     }
 
-    /// Returns what a command asks for. The owner's own commands come before the relay's wish to wake a PC.
+    /// Returns what a command asks for. Where cards are to be woken the words don't count, unless nobody knows the cards:
+    /// the owner may have a command of his own for them.
     fn action(&self, command: &Command) -> Option<Action> {
         let commands = &self.config().commands;
         let Some(cards) = &command.wake else { return understand(&command.text, commands) };
-        own::find(&words(&command.text), commands, false).or_else(|| {
-            let cards = cards.iter().filter_map(|card| Mac::parse(card)).collect();
-            Some(Action::Wake { cards, answer: None })
-        })
+        let cards: Vec<Mac> = cards.iter().filter_map(|card| Mac::parse(card)).collect();
+        let own = || own::find(&words(&command.text), commands, false);
+        own().filter(|_| cards.is_empty()).or(Some(Action::Wake { cards, answer: None }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,10 +132,7 @@ fn is_late(command: &Command, now: u64, heard: u64) -> bool {
 impl Desk for Queue {
     fn take(&self, command: Command) -> Option<Outcome> {
         if self.action(&command) == Some(Action::Cancel) {
-            return Some(match self.cancel.ask() {
-                true => Outcome::done(CANCELLING),
-                false => Outcome::done(NOTHING_TO_CANCEL),
-            });
+            return Some(system::carry_out(&Action::Cancel, &self.folder, &self.cancel));
         }
         let mut state = self.lock();
         if state.waiting.len() >= MAX_WAITING {

@@ -3,18 +3,25 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use notify::{RecursiveMode, Watcher};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::config::{self, Config, ConfigError, Key};
 use crate::link::Link;
-use crate::link::dial;
+use crate::link::dial::{self, Response};
 use crate::link::trouble::Trouble;
+use crate::status::{self, Told};
 use crate::system::{self, Places, write_private};
 
 /// Characters of a PC's name.
 const MAX_NAME: usize = 64;
+
+/// How long an agent that runs has to take a new key up.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why this PC has not joined.
 pub enum JoinError {
@@ -26,8 +33,8 @@ pub enum JoinError {
     Code,
     /// The relay does not see that the request came over TLS, or its webhook stands open.
     Refused,
-    /// What came is no answer of a relay's.
-    Answer(u16),
+    /// What came with this status is no key.
+    NoKey(u16),
     /// A file can't be written.
     Files(io::Error),
 }
@@ -36,7 +43,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => write!(f, "{error}. Исправьте их и повторите: код ещё действует"),
-            Self::Trouble(trouble) => trouble.fmt(f),
+            Self::Trouble(trouble) => f.write_str(trouble.told().trim_end_matches('.')),
             Self::Code => f.write_str(
                 "код неверный, уже использован или старше пяти минут. Получите на сервере новую строку командой \
                  invite",
@@ -45,11 +52,9 @@ impl fmt::Display for JoinError {
                 "сервер не выдаёт ключ: он не видит, что запрос пришёл по https, либо на нём не задан \
                  WEBHOOK_SECRET. Что исправить, напишет на сервере команда invite и его журнал",
             ),
-            Self::Answer(404 | 405) => f.write_str(
-                "home-alice-relay на сервере не знает команды join: обновите его, либо пропустите /ws/join в прокси",
-            ),
-            Self::Answer(status @ 502..=504) => Trouble::RelayDown(*status).fmt(f),
-            Self::Answer(status) => write!(f, "сервер ответил непонятно (код {status}). Проверьте адрес"),
+            Self::NoKey(status) => {
+                write!(f, "home-alice-relay ответил непонятно (код {status}): обновите его и получите новую строку")
+            }
             Self::Files(error) => write!(f, "настройки не записываются: {error}"),
         }
     }
@@ -65,14 +70,20 @@ pub fn join(server: &Address, code: &str, places: &Places) -> Result<String, Joi
         Err(ConfigError::Missing) => None,
         Err(error) => return Err(JoinError::Config(error)),
     };
-    let content = |key: &Key, name: &str| config::joined(before.as_deref(), server, key, name);
-    // Before the code is used up: whatever stands in the config must be usable behind its new head.
+    let content = |key: &Key, name: &str| {
+        config::joined(before.as_deref(), server, key, name).map_err(JoinError::Config)
+    };
+    // Before the code is used up: what stands in the config must be usable behind its new head, and the disk take it.
     let any_key = Key::new("-").expect("a dash is visible");
-    Config::parse(&content(&any_key, "")).map_err(JoinError::Config)?;
-    places.make().map_err(JoinError::Files)?;
+    let tried = content(&any_key, "")?;
+    Config::parse(&tried).map_err(JoinError::Config)?;
+    places
+        .make()
+        .and_then(|()| system::try_to_write(&places.config, &tried))
+        .map_err(JoinError::Files)?;
 
     let (key, name) = ask(server, code)?;
-    write_private(&places.config, &content(&key, &name)).map_err(JoinError::Files)?;
+    write_private(&places.config, &content(&key, &name)?).map_err(JoinError::Files)?;
     Ok(name)
 }
 
@@ -84,6 +95,24 @@ pub fn try_link(config: Config) -> Result<(), Trouble> {
     let link = Link::new(config.server, config.key, system::uptime, system::cards);
     let (link, _mail) = link.map_err(|error| Trouble::Broken(error.to_string()))?;
     link.try_once()
+}
+
+/// Waits until the agent that runs has told something new of its link, but not for long. Returns what it has told last.
+pub fn await_agent(places: &Places, process: u32, before: Option<Told>) -> Option<Told> {
+    let (changed, changes) = std::sync::mpsc::channel();
+    let watcher = notify::recommended_watcher(move |_| _ = changed.send(()));
+    let folder = places.status.parent().unwrap_or(Path::new("/"));
+    let watched = watcher
+        .and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
+    let until = Instant::now() + AGENT_TIMEOUT;
+    loop {
+        let told = status::read(&places.status, process);
+        let is_new = told.as_ref().is_some_and(|told| before.as_ref() != Some(told));
+        let left = until.saturating_duration_since(Instant::now());
+        if is_new || watched.is_err() || changes.recv_timeout(left).is_err() {
+            return told;
+        }
+    }
 }
 
 fn ask(server: &Address, code: &str) -> Result<(Key, String), JoinError> {
@@ -99,21 +128,35 @@ fn ask(server: &Address, code: &str) -> Result<(Key, String), JoinError> {
         #[serde(default)]
         name: String,
     }
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(rename = "error")]
+        _error: String,
+    }
     let random = || RandomState::new().build_hasher().finish();
     let request = Request { code, id: format!("{:016x}{:016x}", random(), random()) };
     let body = serde_json::to_string(&request).expect("two texts always serialise");
     let path = format!("{}/join", server.path.trim_end_matches('/'));
-    let (status, body) = dial::post(server, &path, &body).map_err(JoinError::Trouble)?;
-    match status {
-        200 => {}
-        400 | 401 => return Err(JoinError::Code),
-        403 => return Err(JoinError::Refused),
-        300..=399 => return Err(JoinError::Trouble(Trouble::Redirect("https://".into()))),
-        _ => return Err(JoinError::Answer(status)),
+    let mut response = dial::post(server, &path, &body);
+    // An equal request within 10 s hears the same (docs/agents.md, "Joining").
+    if matches!(response, Err(Trouble::Broken(_) | Trouble::NotHttp)) {
+        response = dial::post(server, &path, &body);
     }
-    let given: Given = serde_json::from_slice(&body).map_err(|_| JoinError::Answer(status))?;
-    let key = Key::new(&given.key).ok_or(JoinError::Answer(status))?;
-    let is_name =
-        given.name.chars().count() <= MAX_NAME && given.name.chars().all(char::is_alphanumeric);
-    Ok((key, if is_name { given.name } else { String::new() }))
+    let Response { status, location, body } = response.map_err(JoinError::Trouble)?;
+    if let (200, Ok(given)) = (status, serde_json::from_slice::<Given>(&body)) {
+        let key = Key::new(&given.key).ok_or(JoinError::NoKey(status))?;
+        let is_name =
+            given.name.chars().count() <= MAX_NAME && given.name.chars().all(char::is_alphanumeric);
+        return Ok((key, if is_name { given.name } else { String::new() }));
+    }
+    let is_relays = serde_json::from_slice::<Refusal>(&body).is_ok();
+    Err(match status {
+        400 | 401 if is_relays => JoinError::Code,
+        403 if is_relays => JoinError::Refused,
+        200 => JoinError::NoKey(status),
+        404 | 405 if is_relays => JoinError::Trouble(Trouble::OldRelay),
+        // As nginx answers what comes to a port of TLS in the clear.
+        400 if !server.is_tls => JoinError::Trouble(Trouble::NotHttp),
+        _ => JoinError::Trouble(Trouble::of_status(status, location.as_deref())),
+    })
 }

@@ -19,7 +19,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::action::{Action, Speaks};
+use crate::action::Action;
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::desk::UNKNOWN;
@@ -43,15 +43,15 @@ fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        ["--version" | "-V"] => return print(&format!("{NAME_AND_VERSION}\n")),
-        ["--help" | "-h" | "help"] => return print(HELP),
-        _ => {}
-    }
     let (is_as_root, arguments) = match arguments.as_slice() {
         ["--as-root", rest @ ..] => (true, rest),
         all => (false, all),
     };
+    match arguments {
+        ["--version" | "-V"] => return print(&format!("{NAME_AND_VERSION}\n")),
+        ["--help" | "-h" | "help"] => return print(HELP),
+        _ => {}
+    }
     if system::is_root() && !is_as_root {
         return unusable(
             "От root агент не работает: команды Алисы выполнялись бы с правами root. Запустите его от своего \
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     };
     match arguments {
         [] => agent::run(&places),
-        ["join", server, code] => join(server, code, &places),
+        ["join", server, code @ ..] if !code.is_empty() => join(server, &code.join(" "), &places),
         ["say", phrase] => say_phrase(phrase, false, &places),
         ["say", "--do", phrase] | ["say", phrase, "--do"] => say_phrase(phrase, true, &places),
         ["commands"] => commands(&places),
@@ -88,21 +88,28 @@ fn join(server: &str, code: &str, places: &Places) -> ExitCode {
         Ok(server) => server,
         Err(problem) => return unusable(&format!("Адрес не годится: {problem}.")),
     };
+    let running = system::holder(&places.lock);
+    let before = running.and_then(|process| status::read(&places.status, process));
+    let old = Config::load(&places.config).ok();
     let name = match join::join(&server, code, places) {
         Ok(name) => name,
         Err(problem) => return failure(&format!("Не получилось: {problem}.")),
     };
     let name = if name.is_empty() { "компьютер" } else { &name };
     print(&format!("Этот компьютер подключён как «{name}». Настройки: {}\n", places.config.display()));
-    if system::is_held(&places.lock) {
-        return print("Агент уже работает и подключится сам: home-alice-agent status\n");
+    if let Some(process) = running {
+        print("Агент уже работает и подключается сам.\n");
+        if Config::load(&places.config).ok() != old {
+            join::await_agent(places, process, before);
+        }
+        return status(places);
     }
     let config = match Config::load(&places.config) {
         Ok(config) => config,
         Err(problem) => return unusable(&format!("Но {problem}.")),
     };
     if let Err(trouble) = join::try_link(config) {
-        return failure(&format!("Но связи нет: {trouble}."));
+        return failure(&format!("Но связи нет: {}", trouble.told()));
     }
     print("Связь есть.\n");
     if !io::stdin().is_terminal() {
@@ -135,7 +142,7 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
     };
     print(&format!("Понято: {}\n", describe(&action)));
     if !is_to_be_done {
-        return print(&format!("Ответ: {}\n", expected_answer(&action)));
+        return print(&format!("Ответ: {}\n", action.answer()));
     }
     let cancel = match Cancel::new() {
         Ok(cancel) => Arc::new(cancel),
@@ -165,19 +172,6 @@ fn describe(action: &Action) -> String {
         }
         Action::Check => "ничего, только ответить".into(),
         Action::Cancel => "остановить свою команду, которая выполняется".into(),
-    }
-}
-
-/// Returns what Alice would say, as far as that is known before it is done.
-fn expected_answer(action: &Action) -> &str {
-    match action {
-        Action::Open { answer, .. } => answer.as_deref().unwrap_or("Открываю."),
-        Action::Run { speaks: Speaks::Text(text), .. } => text,
-        Action::Run { speaks: Speaks::Output, .. } => "(первая строка, которую напечатает программа)",
-        Action::Run { speaks: Speaks::Done, .. } => "Готово.",
-        Action::Wake { answer, .. } => answer.as_deref().unwrap_or("Отправляю сигнал на включение."),
-        Action::Check => "Связь есть.",
-        Action::Cancel => "Останавливаю.",
     }
 }
 
@@ -221,39 +215,49 @@ fn status(places: &Places) -> ExitCode {
         Ok(_) => String::new(),
         Err(problem) => format!("Внимание: {problem}.\n"),
     };
-    if !system::is_held(&places.lock) {
+    let Some(process) = system::holder(&places.lock) else {
         print("Агент не работает. Запустить: home-alice-agent\n");
         print(&problem);
         return ExitCode::FAILURE;
-    }
-    let Some(told) = status::read(&places.status) else {
-        return failure("Агент работает, но его файл состояния не читается.");
+    };
+    let Some(told) = status::read(&places.status, process) else {
+        return failure("Агент работает, но не пишет файл состояния: проверьте место на диске.");
     };
     let time = status::time_since(told.since);
     let is_linked = told.linked.is_some();
     print(&match told.linked {
         Some(server) => format!("Связь есть, {time}: {server}\n"),
-        None => format!("Связи нет, {time}: {}.\n", told.trouble),
+        None => format!("Связи нет, {time}: {}\n", told.trouble),
     });
     print(&format!("Версия {}, процесс {}\n{problem}", told.version, told.process));
     exit(is_linked)
 }
 
 fn autostart_on(places: &Places) -> ExitCode {
+    if let Err(problem) = Config::load(&places.config) {
+        return unusable(&format!("Сначала подключите этот компьютер: {problem}."));
+    }
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return failure(&format!("Неизвестно, где лежит эта программа: {error}")),
     };
-    match Autostart::new(places).on(&program) {
-        Ok(true) => print("Агент запущен и будет запускаться вместе с сеансом.\n"),
-        Ok(false) => print(
-            "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n",
-        ),
-        Err(NoAutostart::NoSystemd) => failure(
-            "Здесь нет systemd: добавьте home-alice-agent в автозапуск в настройках рабочего стола.",
-        ),
-        Err(NoAutostart::Files(error)) => failure(&format!("Автозапуск не записывается: {error}")),
+    let autostart = Autostart::new(places);
+    if let Err(problem) = autostart.on(&program) {
+        return failure(&match problem {
+            NoAutostart::NoSystemd => {
+                "Здесь нет systemd: добавьте home-alice-agent в автозапуск в настройках рабочего стола."
+                    .into()
+            }
+            NoAutostart::Files(error) => format!("Автозапуск не записывается: {error}"),
+        });
     }
+    print(match (system::holder(&places.lock).is_some(), autostart.start()) {
+        (true, _) => "Агент уже работает и будет запускаться вместе с сеансом.\n",
+        (false, true) => "Агент запущен и будет запускаться вместе с сеансом.\n",
+        (false, false) => {
+            "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n"
+        }
+    })
 }
 
 fn autostart_off(places: &Places) -> ExitCode {
@@ -279,16 +283,14 @@ fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
     if let Err(error) = Autostart::new(places).off() {
         return failure(&format!("Автозапуск не убирается: {error}"));
     }
-    if system::is_held(&places.lock) {
-        let ended = match status::read(&places.status) {
-            Some(told) => system::end_holder(&places.lock, told.process),
-            None => Err(io::ErrorKind::NotFound.into()),
-        };
-        if ended.is_err() {
-            return failure("Агент ещё работает: остановите его (Ctrl+C в его окне) и повторите.");
+    if let Some(process) = system::holder(&places.lock) {
+        if let Err(error) = system::end(process) {
+            return failure(&format!("Агент ещё работает ({error}): остановите его и повторите."));
         }
     }
-    places.remove();
+    if let Err((file, error)) = places.remove() {
+        return failure(&format!("Не удаляется {}: {error}", file.display()));
+    }
     let program = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
     print(&format!("Удалено. Осталась сама программа: {program}\n"))
 }
@@ -297,8 +299,9 @@ fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
 fn ask(question: &str, default: bool) -> bool {
     print(question);
     let mut answer = String::new();
-    if io::stdin().lock().read_line(&mut answer).is_err() {
-        return default;
+    // Whoever has gone says neither.
+    if !io::stdin().lock().read_line(&mut answer).is_ok_and(|read| read > 0) {
+        return false;
     }
     match answer.trim().to_lowercase().chars().next() {
         None => default,

@@ -29,6 +29,13 @@ pub struct Incoming {
     pub wake: Option<Vec<String>>,
 }
 
+/// A message of which nothing else can be used.
+#[derive(Debug, Deserialize)]
+pub struct OnlyId {
+    /// The command's id.
+    pub id: String,
+}
+
 /// What becomes of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::{Config, ConfigError};
 use crate::status;
-use crate::system::{self, Cancel, Ended, Places, write_private};
+use crate::system::{self, Cancel, Ended, Places};
 
 /// What was tried: whether it went well, and what was seen.
 struct Tried {
@@ -20,8 +20,8 @@ pub fn selftest(places: &Places) -> (String, bool) {
     let tried = [
         Tried { what: "настройки", seen: settings(&config) },
         Tried { what: "файлы агента", seen: files(places) },
-        Tried { what: "своя программа", seen: program(places.folder()) },
-        Tried { what: "зависшая программа", seen: hanging_program(places.folder()) },
+        Tried { what: "своя программа", seen: program() },
+        Tried { what: "зависшая программа", seen: hanging_program() },
         Tried { what: "сетевые карты", seen: cards() },
         Tried { what: "связь", seen: link(places, config) },
     ];
@@ -36,41 +36,42 @@ pub fn selftest(places: &Places) -> (String, bool) {
 }
 
 fn settings(config: &Result<Config, ConfigError>) -> Result<String, String> {
-    let config = config.as_ref().map_err(ToString::to_string)?;
-    Ok(format!("своих команд {}", config.commands.len()))
-}
-
-fn files(places: &Places) -> Result<String, String> {
-    let tried = places.status.with_extension("selftest");
-    let problem = |error: std::io::Error| format!("не пишутся ({error})");
-    places.make().map_err(problem)?;
-    write_private(&tried, "x").map_err(problem)?;
-    std::fs::remove_file(&tried).map_err(problem)?;
-    Ok("пишутся и удаляются".into())
-}
-
-fn program(folder: &Path) -> Result<String, String> {
-    let own = std::env::current_exe().map_err(|error| error.to_string())?;
-    let arguments = [own.to_string_lossy().into_owned(), "--version".into()];
-    let folder = if folder.is_dir() { folder } else { Path::new("/") };
-    let cancel = Cancel::new().map_err(|error| error.to_string())?;
-    match system::program::run(&arguments, folder, Duration::from_secs(10), &cancel) {
-        Ok((Ended::Well, output)) if output.starts_with(crate::NAME_AND_VERSION.as_bytes()) => {
-            Ok("запускается, ответ прочитан".into())
+    match config {
+        Ok(config) => Ok(format!("своих команд {}", config.commands.len())),
+        // What is wrong there may hold words of the file.
+        Err(ConfigError::Wrong { line, .. }) => {
+            Err(format!("ошибка в строке {line}, её назовёт home-alice-agent status"))
         }
-        Ok((ended, _)) => Err(format!("закончилась не так: {ended:?}")),
-        Err(error) => Err(format!("не запускается ({error})")),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-fn hanging_program(folder: &Path) -> Result<String, String> {
-    let arguments = ["sleep".to_owned(), "60".into()];
-    let folder = if folder.is_dir() { folder } else { Path::new("/") };
-    let cancel = Cancel::new().map_err(|error| error.to_string())?;
-    match system::program::run(&arguments, folder, Duration::from_millis(200), &cancel) {
-        Ok((Ended::TimedOut, _)) => Ok("остановлена в срок".into()),
-        Ok((ended, _)) => Err(format!("закончилась не так: {ended:?}")),
-        Err(error) => Err(format!("не запускается ({error})")),
+fn files(places: &Places) -> Result<String, String> {
+    let tried = places.make().and_then(|()| system::try_to_write(&places.config, "x"));
+    tried.map(|()| "пишутся и удаляются".into()).map_err(|error| format!("не пишутся ({error})"))
+}
+
+/// Tries a program for so long.
+fn run(arguments: &[String], timeout: Duration) -> Result<(Ended, Vec<u8>), String> {
+    let refused = |error: std::io::Error| format!("не запускается ({error})");
+    let cancel = Cancel::new().map_err(refused)?;
+    system::program::run(arguments, Path::new("/"), timeout, &cancel).map_err(refused)
+}
+
+fn program() -> Result<String, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    match run(&[own.to_string_lossy().into_owned(), "--version".into()], Duration::from_secs(10))? {
+        (Ended::Well, output) if output.starts_with(crate::NAME_AND_VERSION.as_bytes()) => {
+            Ok("запускается, ответ прочитан".into())
+        }
+        (ended, _) => Err(format!("закончилась не так: {ended:?}")),
+    }
+}
+
+fn hanging_program() -> Result<String, String> {
+    match run(&["sleep".into(), "60".into()], Duration::from_millis(200))? {
+        (Ended::TimedOut, _) => Ok("остановлена в срок".into()),
+        (ended, _) => Err(format!("закончилась не так: {ended:?}")),
     }
 }
 
@@ -82,13 +83,12 @@ fn cards() -> Result<String, String> {
 }
 
 fn link(places: &Places, config: Result<Config, ConfigError>) -> Result<String, String> {
-    if system::is_held(&places.lock) {
-        let told = status::read(&places.status).ok_or("агент работает, но не пишет состояния")?;
-        return match told.linked {
-            Some(_) => Ok("есть, у агента, который работает".into()),
-            None => Err(told.trouble),
-        };
+    // Why there is none may hold names.
+    let broken = || "нет; почему, скажет home-alice-agent status".to_owned();
+    if let Some(process) = system::holder(&places.lock) {
+        let told = status::read(&places.status, process).filter(|told| told.linked.is_some());
+        return told.map(|_| "есть, у агента, который работает".into()).ok_or_else(broken);
     }
     let config = config.map_err(|_| "нет настроек".to_owned())?;
-    crate::join::try_link(config).map(|()| "есть".into()).map_err(|trouble| trouble.to_string())
+    crate::join::try_link(config).map(|()| "есть".into()).map_err(|_| broken())
 }

@@ -1,21 +1,22 @@
 //! What the agent that runs tells: on the terminal or in the journal, and in a small file that `status` reads.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::link::trouble::{Trouble, proxy_hint};
+use crate::link::trouble::Trouble;
 use crate::system::write_private;
 
 /// Bytes of the file that `status` takes.
 const MAX_STATUS: u64 = 64 * 1024;
 
 /// What is told.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// The agent's process.
     pub process: u32,
@@ -27,8 +28,6 @@ pub struct Told {
     pub linked: Option<String>,
     /// Why it is not.
     pub trouble: String,
-    /// What is wrong with the config that was written last; empty when nothing is.
-    pub config: String,
 }
 
 /// Where it is told.
@@ -44,7 +43,7 @@ impl Status {
             process: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             since: unix_time(),
-            trouble: "подключаюсь".into(),
+            trouble: "подключаюсь.".into(),
             ..Told::default()
         };
         let status = Self { file, told: Mutex::new(told) };
@@ -57,25 +56,14 @@ impl Status {
         match state {
             Ok(address) => say(&format!("Связь есть: {address}")),
             Err(trouble) => {
-                say(&format!("Связи нет: {trouble}."));
-                proxy_hint(trouble).iter().for_each(|hint| say(&format!("{hint}.")));
+                say(&format!("Связи нет: {}", trouble.told()));
             }
         }
         self.change(|told| {
             told.since = unix_time();
             told.linked = state.as_ref().ok().map(ToString::to_string);
-            told.trouble = state.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            told.trouble = state.as_ref().err().map(Trouble::told).unwrap_or_default();
         });
-    }
-
-    /// Another config counts, or a broken one was written and the old one counts on.
-    pub fn config(&self, problem: Option<String>) {
-        let problem = problem.unwrap_or_default();
-        match &*problem {
-            "" => say("Настройки прочитаны заново."),
-            problem => say(&format!("Работают прежние настройки: {problem}.")),
-        }
-        self.change(|told| told.config = problem);
     }
 
     fn change(&self, change: impl FnOnce(&mut Told)) {
@@ -88,10 +76,11 @@ impl Status {
     }
 }
 
-/// Returns what the agent that holds the lock has told last; none when the file can't be read.
-pub fn read(file: &std::path::Path) -> Option<Told> {
-    let is_small = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_STATUS);
-    is_small.then(|| fs::read_to_string(file).ok())?.and_then(|json| serde_json::from_str(&json).ok())
+/// Returns what the agent that is this process has told last; none when the file can't be read, or another has written it.
+pub fn read(file: &Path, process: u32) -> Option<Told> {
+    let mut json = String::new();
+    File::open(file).ok()?.take(MAX_STATUS).read_to_string(&mut json).ok()?;
+    serde_json::from_str(&json).ok().filter(|told: &Told| told.process == process)
 }
 
 /// Returns for how long it has been so, in words, in the accusative.
@@ -107,7 +96,6 @@ pub fn time_since(since: u64) -> String {
 
 /// Says something to whoever looks at the terminal or into the journal.
 pub fn say(line: &str) {
-    use std::io::Write;
     // Nobody may be there to hear it.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -25,7 +25,7 @@ pub struct Invitation {
 /// machine does.
 ///
 /// # Errors
-/// There is no such PC, its key or the webhook's secret is not set, or without a `domain` the relay is not reached by this
+/// There is no such PC, its key or the webhook's secret is not set, the key is no visible ASCII, or without a `domain` the relay is not reached by this
 /// machine's own address. The relay can't be reached, has another key, or doesn't answer as one.
 pub fn invite(
     target: Target,
@@ -57,6 +57,12 @@ pub fn invite(
             AGAIN,
         ]);
     };
+    if !secret.reveal().bytes().all(|b| b.is_ascii_graphic()) {
+        return wrong(&[
+            "API_KEY holds what no header field can: set it to the output of `openssl rand -hex 32`",
+            AGAIN,
+        ]);
+    }
     let address = target.0.to_string();
     if domain.is_none() && !target.0.ip().is_loopback() {
         return wrong(&[

@@ -17,15 +17,16 @@ use crate::config::Key;
 use crate::link::trouble::Trouble;
 use crate::link::wire::Wire;
 use crate::message::{MAX_MESSAGE, PROTOCOL};
+use crate::system::is_online;
 
 /// How long one address may take to accept.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
 /// How long the handshakes, or a request and its response, may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a response's head and body together.
 const MAX_RESPONSE: usize = 16 * 1024;
@@ -44,8 +45,10 @@ pub const SOCKET: Token = Token(0);
 /// # Errors
 /// Nobody answers at the address, or TLS can't begin.
 fn connect(address: &Address, poll: &Poll) -> Result<Wire, Trouble> {
-    let found = (address.host.as_str(), address.port).to_socket_addrs().map_err(|_| Trouble::Name)?;
-    let mut trouble = Trouble::Name;
+    // Without a network no name is found.
+    let unknown = |_| if is_online() { Trouble::Name } else { Trouble::NoNetwork };
+    let found = (address.host.as_str(), address.port).to_socket_addrs().map_err(unknown)?;
+    let mut trouble = Trouble::NoNetwork;
     for found in found.take(MAX_ADDRESSES) {
         match TcpStream::connect_timeout(&found, CONNECT_TIMEOUT) {
             Ok(stream) => {
@@ -57,7 +60,11 @@ fn connect(address: &Address, poll: &Poll) -> Result<Wire, Trouble> {
                 poll.registry().register(wire.socket(), SOCKET, both).map_err(broken)?;
                 return Ok(wire);
             }
-            Err(error) => trouble = Trouble::of_connect(&error),
+            // That there is no way to one address tells less than what became of another.
+            Err(error) => match Trouble::of_connect(&error) {
+                Trouble::NoNetwork => {}
+                other => trouble = other,
+            },
         }
     }
     Err(trouble)
@@ -120,24 +127,33 @@ fn refused(error: &Error, address: &Address) -> Trouble {
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::NoSubProtocol,
         )) => Trouble::OldRelay,
-        Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-            Trouble::Broken("конец без ответа".into())
-        }
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => no_answer(),
         _ => Trouble::NotHttp,
     }
 }
 
-/// Sends one JSON `body` to `path`, and returns the status and body of the response.
+/// What came behind a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code (RFC 9110, 15).
+    pub status: u16,
+    /// Where it leads.
+    pub location: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Sends one JSON `body` to `path`, and returns the response. By HTTP/1.0, which knows no chunks.
 ///
 /// # Errors
 /// No whole response came in time.
-pub fn post(address: &Address, path: &str, body: &str) -> Result<(u16, Vec<u8>), Trouble> {
+pub fn post(address: &Address, path: &str, body: &str) -> Result<Response, Trouble> {
     let broken = |error: io::Error| Trouble::of_io(&error);
     let mut poll = Poll::new().map_err(broken)?;
     let mut wire = connect(address, &poll)?;
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nConnection: close\r\n\
+        "POST {path} HTTP/1.0\r\nHost: {}\r\nUser-Agent: {}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         address.authority(),
         crate::NAME_AND_VERSION,
@@ -151,14 +167,14 @@ pub fn post(address: &Address, path: &str, body: &str) -> Result<(u16, Vec<u8>),
             wire.write(unsent).map(|sent| unsent = &unsent[sent..])
         } else {
             match wire.flush().and_then(|()| wire.read(&mut buffer)) {
-                Ok(0) => return parse(&received, true).ok_or(Trouble::NotHttp),
+                Ok(0) => return ended(&received),
                 Ok(read) => {
                     received.extend_from_slice(&buffer[..read]);
                     Ok(())
                 }
                 // What ends without TLS's own goodbye has ended all the same: the length tells whether it is whole.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return parse(&received, true).ok_or(Trouble::NotHttp);
+                    return ended(&received);
                 }
                 Err(error) => Err(error),
             }
@@ -180,20 +196,35 @@ pub fn post(address: &Address, path: &str, body: &str) -> Result<(u16, Vec<u8>),
     }
 }
 
-/// Returns the status and body of a response once it is whole: by its length, or because nothing more `is_coming`.
-fn parse(received: &[u8], is_over: bool) -> Option<(u16, Vec<u8>)> {
+/// Returns what has come when nothing more is coming.
+fn ended(received: &[u8]) -> Result<Response, Trouble> {
+    match received {
+        [] => Err(no_answer()),
+        received => parse(received, true).ok_or(Trouble::NotHttp),
+    }
+}
+
+fn no_answer() -> Trouble {
+    Trouble::Broken("конец без ответа".into())
+}
+
+/// Returns a response once it is whole: by its length, or because nothing more is coming.
+fn parse(received: &[u8], is_over: bool) -> Option<Response> {
     let end = received.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&received[..end]).ok()?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
-    let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    let body = &received[end..];
-    match length {
-        Some(length) => body.get(..length).map(|body| (status, body.to_vec())),
-        None => is_over.then(|| (status, body.to_vec())),
-    }
+    let fields: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
+    let field = |name| {
+        fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    };
+    let rest = &received[end..];
+    let body = match field("Content-Length").and_then(|length| length.parse().ok()) {
+        Some(length) => rest.get(..length)?,
+        None if is_over => rest,
+        None => return None,
+    };
+    Some(Response { status, location: field("Location").map(ToOwned::to_owned), body: body.to_vec() })
 }
 
 #[cfg(test)]
@@ -202,14 +233,18 @@ mod tests {
 
     #[test]
     fn a_response_is_whole_by_its_length_or_its_end() {
-        let whole = b"HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\nok";
+        let whole = b"HTTP/1.1 301 Moved\r\nLocation: /x\r\ncontent-length: 2\r\n\r\nok";
         for end in 0..whole.len() {
             assert_eq!(parse(&whole[..end], false), None);
         }
-        assert_eq!(parse(whole, false), Some((200, b"ok".to_vec())));
+        let location = Some("/x".to_owned());
+        assert_eq!(parse(whole, false), Some(Response { status: 301, location, body: b"ok".to_vec() }));
         let endless = b"HTTP/1.0 401 x\r\n\r\nno";
         assert_eq!(parse(endless, false), None);
-        assert_eq!(parse(endless, true), Some((401, b"no".to_vec())));
+        assert_eq!(
+            parse(endless, true),
+            Some(Response { status: 401, location: None, body: b"no".to_vec() })
+        );
         for odd in
             [&b"SSH-2.0\r\n\r\n"[..], b"HTTP/1.1 xx\r\n\r\n", b"HTTP/1.\r\n\r\n", b"\xff\r\n\r\n", b""]
         {

@@ -23,7 +23,7 @@ use crate::config::Key;
 use crate::link::backoff::Backoff;
 use crate::link::trouble::Trouble;
 use crate::link::wire::Wire;
-use crate::message::{self, Incoming, Outcome};
+use crate::message::{self, Incoming, OnlyId, Outcome};
 
 /// Nothing came for so long: the link is asked whether it is alive. The relay pings every 20 s by default.
 const QUIET: Duration = Duration::from_secs(30);
@@ -48,6 +48,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a late command is answered with.
 pub const LATE: &str = "Команда пришла слишком поздно и не выполнена.";
+
+/// What a command is answered with that can't be read.
+const ODD: &str = "Команда пришла непонятной.";
 
 /// The close code of a link that a newer one replaces (docs/agents.md, "The connection").
 const REPLACED: u16 = 4001;
@@ -185,18 +188,19 @@ impl Link {
             let end = match end {
                 End::Trouble(trouble) => {
                     let wait = backoff.next(trouble == Trouble::Replaced);
+                    let may_hurry = trouble.is_of_network();
                     self.tell(desk, Err(trouble));
-                    match self.pause(begun, wait) {
+                    match self.pause(begun, wait, may_hurry) {
                         Some(end) => end,
                         None => continue,
                     }
                 }
                 end => end,
             };
-            match end {
-                End::Stop => return,
-                End::Again | End::Trouble(_) => backoff = Backoff::default(),
+            if matches!(end, End::Stop) {
+                return;
             }
+            backoff = Backoff::default();
         }
     }
 
@@ -207,21 +211,23 @@ impl Link {
         }
     }
 
-    /// Waits to connect again. Returns what has spoken for an attempt before the time; never two come within a second.
-    fn pause(&mut self, begun: Instant, wait: Duration) -> Option<End> {
+    /// Waits to connect again. Returns what has made everything new meanwhile. Another network speaks for an attempt at once
+    /// where it `may_hurry`, but never for two within a second.
+    fn pause(&mut self, begun: Instant, wait: Duration, may_hurry: bool) -> Option<End> {
         let (mut until, mut early) = (Instant::now() + wait, None);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
                 Ok(Event::Answer(..)) => {}
+                Ok(Event::Network) if !may_hurry => {}
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Some(End::Stop),
                 Err(RecvTimeoutError::Timeout) => return early,
                 Ok(event) => {
+                    until = until.min((begun + backoff::FIRST).max(Instant::now()));
                     if let Event::Moved(address, key) = event {
                         (self.address, self.key, self.told) = (address, key, None);
+                        early = Some(End::Again);
                     }
-                    until = until.min((begun + backoff::FIRST).max(Instant::now()));
-                    early = Some(End::Again);
                 }
             }
         }
@@ -373,7 +379,8 @@ impl<D: Desk> Held<'_, D> {
     fn take(&mut self, text: &str, number: u64, now: u64) -> Result<(), End> {
         let Ok(Incoming { id, text, now: relay, until, action, wake }) = serde_json::from_str(text)
         else {
-            return Ok(());
+            let Ok(OnlyId { id }) = serde_json::from_str(text) else { return Ok(()) };
+            return self.answer(&id, &Outcome::failed(ODD));
         };
         let Some(id) = id else {
             relay.into_iter().for_each(|relay| self.clock.told(relay, now));
@@ -393,11 +400,12 @@ impl<D: Desk> Held<'_, D> {
                 is_dropped_then: action.is_some(),
             }),
         };
-        if let Some(outcome) = outcome {
-            let answer = message::answer(&id, &outcome);
-            self.write(Message::text(answer)).map_err(|_| End::Trouble(Trouble::Lost))?;
-        }
-        Ok(())
+        outcome.map_or(Ok(()), |outcome| self.answer(&id, &outcome))
+    }
+
+    fn answer(&mut self, id: &str, outcome: &Outcome) -> Result<(), End> {
+        let answer = message::answer(id, outcome);
+        self.write(Message::text(answer)).map_err(|_| End::Trouble(Trouble::Lost))
     }
 
     /// Puts a message in, to be sent by the next [`Held::flush`].

@@ -111,6 +111,25 @@ impl Trouble {
         Self::Certificate(certificate)
     }
 
+    /// Returns it as it is told, with a proxy that the environment names where that may be the reason: the agent uses none.
+    pub fn told(&self) -> String {
+        let names =
+            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match names.iter().find(|name| is_set(name)).filter(|_| self.is_of_network()) {
+            None => format!("{self}."),
+            Some(name) => format!(
+                "{self}. В окружении задан прокси ({name}), а агент подключается напрямую: откройте ему выход в сеть."
+            ),
+        }
+    }
+
+    /// Whether it may pass when the network changes.
+    pub fn is_of_network(&self) -> bool {
+        use Trouble::{Broken, Lost, Name, NoNetwork, Refused, Silent, Timeout};
+        matches!(self, Name | NoNetwork | Refused | Timeout | Broken(_) | Lost | Silent)
+    }
+
     /// Names what an HTTP status in place of a WebSocket means (docs/agents.md, "The connection").
     pub fn of_status(status: u16, location: Option<&str>) -> Self {
         match (status, location) {
@@ -195,20 +214,6 @@ impl fmt::Display for Trouble {
             Self::Silent => "от сервера ничего не приходит. Подключаюсь снова",
         })
     }
-}
-
-/// Returns what to say of a proxy that the environment names, behind a failure that it may be the reason of: the agent
-/// uses none.
-pub fn proxy_hint(trouble: &Trouble) -> Option<String> {
-    if !matches!(trouble, Trouble::Name | Trouble::NoNetwork | Trouble::Refused | Trouble::Timeout) {
-        return None;
-    }
-    let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-    let set =
-        names.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))?;
-    Some(format!(
-        "В окружении задан прокси ({set}), а агент подключается напрямую: откройте ему выход в сеть"
-    ))
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ pub fn cards() -> Vec<String> {
     cards
 }
 
+/// Whether this PC has an address in any network.
+pub fn is_online() -> bool {
+    interfaces().iter().any(|interface| !interface.internal && !interface.addr.is_empty())
+}
+
 /// Sends magic packets for `cards` into every local network. Returns how many there are.
 pub fn wake(cards: &[Mac]) -> usize {
     let networks = interfaces().into_iter().filter(|interface| !interface.internal);

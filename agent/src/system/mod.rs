@@ -10,14 +10,14 @@ use std::time::Duration;
 use crate::action::{Action, Speaks};
 use crate::message::Outcome;
 
-pub use cards::cards;
+pub use cards::{cards, is_online};
 #[cfg(target_os = "linux")]
 pub use linux::{
     autostart::{Autostart, NoAutostart},
     describe, is_real_card, is_root,
     launch::open,
-    lock::{Lock, end_holder, is_held},
-    places::{Places, private_hint, write_private},
+    lock::{Lock, end, holder},
+    places::{Places, private_hint, try_to_write, write_private},
     program::{self, Cancel, Ended},
     uptime, user_asks_to_end,
     watch::{Change, watch},
@@ -29,8 +29,8 @@ const MAX_SAID: usize = 500;
 /// Carries an action out. A program runs in `folder` until `cancel` says otherwise.
 pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
     match action {
-        Action::Open { what, answer } => match open(what, folder) {
-            Ok(()) => Outcome::done(answer.as_deref().unwrap_or("Открываю.")),
+        Action::Open { what, .. } => match open(what, folder) {
+            Ok(()) => Outcome::done(action.answer()),
             Err(problem) => Outcome::failed(problem),
         },
         Action::Run { arguments, speaks, timeout } => {
@@ -45,11 +45,11 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
                 }),
             }
         }
-        Action::Wake { cards, answer } => match cards::wake(cards) {
+        Action::Wake { cards, .. } => match cards::wake(cards) {
             0 => Outcome::failed("Сигнал на включение отправить некуда: нет локальной сети."),
-            _ => Outcome::done(answer.as_deref().unwrap_or("Отправляю сигнал на включение.")),
+            _ => Outcome::done(action.answer()),
         },
-        Action::Check => Outcome::done("Связь есть."),
+        Action::Check => Outcome::done(action.answer()),
         // What runs is another command's, and this one doesn't wait for it.
         Action::Cancel => Outcome::done(if cancel.ask() {
             "Останавливаю."
@@ -73,9 +73,22 @@ fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Out
         (Ended::Badly(None), _) => Outcome::failed("Программу остановил кто-то другой."),
         (Ended::TimedOut, _) => {
             let seconds = timeout.as_secs();
-            Outcome::failed(format!("Программа не успела: через {seconds} с она остановлена."))
+            Outcome::failed(format!(
+                "Программа не успела за {seconds} {} и остановлена.",
+                word(seconds)
+            ))
         }
         (Ended::Cancelled, _) => Outcome::failed("Остановлено."),
+    }
+}
+
+/// Returns the word behind so many seconds.
+fn word(seconds: u64) -> &'static str {
+    match (seconds % 10, seconds % 100) {
+        (_, 11..=14) => "секунд",
+        (1, _) => "секунду",
+        (2..=4, _) => "секунды",
+        _ => "секунд",
     }
 }
 

@@ -31,7 +31,8 @@ def test_root_is_refused_in_all_but_help_and_version():
                           ["autostart", "on"], ["selftest"], ["uninstall", "--yes"], ["say", "x", "--as-root"]]:
             done = run(AGENT, *arguments, expect=2, env=environment)
             check("--as-root" in done.stderr and "без sudo" in done.stderr, arguments, done.stderr)
-        check("join" in run(AGENT, "--help", env=environment).stdout)
+        for help in [["--help"], ["--as-root", "--help"]]:
+            check("join" in run(AGENT, *help, env=environment).stdout)
         version = run(AGENT, "--version", env=environment).stdout
         check(re.fullmatch(r"home-alice-agent \d+\.\d+\.\d+\n", version), version)
         check("Встроенные" in run(AGENT, "--as-root", "commands", env=environment).stdout)

@@ -17,10 +17,14 @@ def test_what_is_none_of_the_relays_messages_is_passed_over():
     with Home() as home:
         home.write("")
         link = home.start()
-        for odd in ["", "{", "[]", "5", "null", '{"id":5,"text":"x"}', '{"id":"a","text":5}', '{"id":"a","until":"x"}',
-                    '{"text":"громче"}', '{"now":"x"}', '{"now":1e400}', '{"id":null,"now":null}',
-                    '{"id":"a","wake":"x"}', '{"id":"a","id":"b"}', "[" * 5000, '{"now":' + "9" * 300 + "}"]:
+        for odd in ["", "{", "[]", "5", "null", '{"id":5,"text":"x"}', '{"text":"громче"}', '{"now":"x"}', '{"now":1e400}',
+                    '{"id":null,"now":null}', '{"id":"a","id":"b"}', "[" * 5000, '{"now":' + "9" * 300 + "}"]:
             link.send(odd)
+        # What has an id is answered, whatever else is wrong with it.
+        for odd in ['"text":5', '"text":null', '"until":"x"', '"until":1.5', '"wake":"x"', '"text":"a","text":"b"']:
+            link.send('{"id":"a",' + odd + "}")
+            answer = link.answer()
+            check(answer["id"] == "a" and not answer["ok"], odd, answer)
         link.frame(2, b"\xff\x00")
         link.frame(9, b"x" * 125)
         check(link.ask("проверка связи")["ok"])

@@ -39,8 +39,8 @@ def test_a_code_counts_once_and_a_wrong_one_never():
         join = line_of(world, "--domain", DOMAIN)
         pc.run(*join)
         before = pc.config.read_text()
-        for code in [join[-1], "ABCD-EFGH-JKMN", "", "код"]:
-            done = pc.run("join", DOMAIN, code, expect=1)
+        for code in [join[-1:], ["ABCD-EFGH-JKMN"], [""], ["код"], ["abcd", "efgh", "jkmn"]]:
+            done = pc.run("join", DOMAIN, *code, expect=1)
             check("код неверный" in done.stderr and "invite" in done.stderr, done.stderr)
         check(pc.config.read_text() == before, "the config stays as it was")
 
@@ -54,6 +54,30 @@ def test_each_pc_gets_its_own_key_and_keeps_its_own_commands():
         check("«ноутбук»" in done.stdout, done.stdout)
         text = pc.config.read_text()
         check("c2" * 32 in text and "d3" * 32 not in text and own.strip() in text, text)
+
+
+def test_a_config_behind_a_link_is_written_where_it_is():
+    with World("q") as world:
+        pc = world.pc("pc")
+        pc.write(pc.head(key="wrong") + '[[command]]\nsay = "почта"\nopen = "https://mail.example/"\n')
+        kept = pc.home / "dotfiles.toml"
+        pc.config.rename(kept)
+        pc.config.symlink_to(kept)
+        pc.run(*line_of(world, "--domain", DOMAIN))
+        check(pc.config.is_symlink() and KEY in kept.read_text() and "почта" in kept.read_text(), kept.read_text())
+        agent = pc.start()
+        agent.says("Связь есть")
+        # The file itself is replaced, as an editor does.
+        new = kept.with_suffix(".new")
+        new.write_text(kept.read_text().replace("почта", "новая почта"))
+        new.rename(kept)
+        agent.says("Настройки прочитаны заново")
+
+
+def test_a_key_that_no_agent_can_send_is_not_given():
+    with World("s", API_KEY="ключ-" * 8) as world:
+        done = world.relay_run("invite", "--domain", DOMAIN, expect=None)
+        check(done.returncode != 0 and "API_KEY" in done.stderr, done)
 
 
 def test_on_the_relays_own_machine_a_whole_address_joins():
@@ -96,8 +120,7 @@ def test_an_agent_that_runs_takes_the_new_key_by_itself():
         agent = pc.start()
         agent.says("ключ не подходит")
         done = pc.run(*line_of(world, "--domain", DOMAIN))
-        check("подключится сам" in done.stdout, done.stdout)
-        agent.says("Связь есть")
+        check("Связь есть" in done.stdout, done.stdout)
         told = json.loads((pc.home / ".local/state/home-alice/agent.json").read_text())
         check(told["linked"] == f"wss://{DOMAIN}/ws", told)
 

@@ -243,6 +243,45 @@ def test_a_changed_config_counts_at_once_and_a_broken_one_keeps_the_old_state():
         check("прежние" not in home.agent.text()[place:] and link.ask("кто ты")["text"] == "на месте")
 
 
+def test_what_is_no_file_is_told_and_waited_for_by_nobody():
+    for make in [os.mkfifo, os.mkdir]:
+        with Home() as home:
+            make(home.config)
+            check("не файл" in home.run(expect=2).stderr, make)
+            check("не файл" in home.run("status", expect=1).stdout, make)
+
+
+def test_a_terminal_that_is_closed_ends_what_runs():
+    with Home() as home:
+        home.write('[[command]]\nsay = "долго"\nrun = ["sleep", "309"]\ntimeout = 600\n')
+        home.start().command("долго")
+        until(home.children, 5, "it runs")
+        check(home.agent.stop(signal.SIGHUP) == 0 and not home.children(), home.children())
+
+
+def test_own_words_count_where_the_relay_knows_no_card_and_the_relays_where_it_does():
+    with Home() as home:
+        home.write('[[command]]\nsay = "включи ноутбук"\nrun = ["echo", "сам"]\nanswer = "output"\n')
+        link = home.start()
+        check(link.ask("включи ноутбук", wake=[])["text"] == "сам")
+        check("Разбудить некому" in link.ask("включи сервер", wake=[])["text"])
+        check(link.ask("включи ноутбук", wake=["aa:bb:cc:dd:ee:ff"])["text"] != "сам")
+
+
+def test_a_state_that_another_agent_has_left_is_not_believed():
+    with Home() as home:
+        home.write("")
+        home.start()
+        home.agent.says("Связь есть")
+        state = home.home / ".local/state/home-alice/agent.json"
+        told = json.loads(state.read_text())
+        state.write_text(json.dumps(told | {"process": os.getpid()}))
+        done = home.run("status", expect=1)
+        check("не пишет" in done.stderr, done)
+        home.run("uninstall", "--yes")
+        check(home.agent.popen.wait(10) == 0, "the agent has ended, and nobody else")
+
+
 def test_another_server_in_the_config_is_gone_to():
     with Home() as home, contextlib.closing(Relay()) as other:
         home.write("")

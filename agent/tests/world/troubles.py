@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 from fake import Relay
 from own import Home
@@ -82,7 +83,10 @@ def test_no_network_no_name_nobody_and_a_proxy_in_the_environment():
         told(pc, pc.head(server="wss://no-such-name.example/ws"), "имя сервера не находится").stop()
         told(pc, pc.head(server=f"wss://{DOMAIN}:4444/ws"), "никто не слушает",
              "В окружении задан прокси (HTTPS_PROXY)", environment={"HTTPS_PROXY": "http://proxy.example:3128"}).stop()
-        told(pc, pc.head(server=f"wss://{SERVER[:-1]}99/ws"), "нет сети", seconds=60).stop()
+        agent = told(pc, pc.head(server=f"wss://{SERVER[:-1]}99/ws"), "нет сети", seconds=60)
+        # In the middle of connecting, too, it ends when it is asked to.
+        begun = time.monotonic()
+        check(agent.stop() == 0 and time.monotonic() - begun < 5, "it ends at once")
         run("ip", "-n", pc.space, "link", "set", "eth0", "down")
         agent = told(pc, pc.head(), "нет сети")
         run("ip", "-n", pc.space, "link", "set", "eth0", "up")
@@ -136,6 +140,41 @@ def test_what_else_may_answer_and_each_is_told_once():
             home.agent.says("Связь есть")
             check(home.agent.text().count(words) == 1, words, home.agent.text())
             check(link.ask("проверка связи")["ok"])
+
+
+def test_what_a_proxy_answers_to_join_is_not_taken_for_the_relays():
+    for reply, words in [
+        (response("401 Unauthorized", "WWW-Authenticate: Basic\r\n"), "ключ не подходит"),
+        (response("403 Forbidden"), "Access List"),
+        (response("502 Bad Gateway"), "не работает"),
+        (response("301 Moved", "Location: https://other.example/ws/join\r\n"), "https://other.example/ws/join"),
+        (response("400 Bad Request"), "wss://"),
+        (b"", "обрывается"),
+    ]:
+        with Home() as home:
+            thread = answers(home, reply, reply)
+            done = home.run("join", home.relay.url, "ABCD-EFGH-JKMN", expect=1)
+            check(words in done.stderr, words, done.stderr)
+            check(not home.config.exists(), "nothing is written")
+            home.relay.close()
+            thread.join(1)
+
+
+def test_a_lost_answer_to_join_is_asked_for_again_by_an_equal_request():
+    bodies = []
+    with Home() as home:
+        def serve():
+            for reply in [b"", b'HTTP/1.1 200 OK\r\n\r\n{"name":"\xd0\xbf\xd0\xba","key":"0123456789abcdef"}']:
+                stream, _ = home.relay.listener.accept()
+                bodies.append(stream.recv(4096).split(b"\r\n\r\n")[1])
+                stream.sendall(reply)
+                stream.close()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        home.run("join", home.relay.url, "ABCD-EFGH-JKMN", expect=1)
+        thread.join(20)
+        check(len(bodies) == 2 and bodies[0] == bodies[1], bodies)
+        check("0123456789abcdef" in home.config.read_text(), "the key was kept, though the link is not there yet")
 
 
 def test_a_relay_that_is_too_old_and_one_that_has_another_agent():

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::system::linux::places::home;
+
 /// How long it is waited for whether the opening fails. Some desktops' `xdg-open` lasts as long as what it opens.
 const FAILS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -64,7 +66,7 @@ fn is_address(what: &str) -> bool {
 }
 
 fn path(what: &str, folder: &Path) -> PathBuf {
-    match what.strip_prefix("~/").zip(std::env::home_dir()) {
+    match what.strip_prefix("~/").zip(home()) {
         Some((rest, home)) => home.join(rest),
         None => folder.join(what),
     }

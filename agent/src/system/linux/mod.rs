@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 
 use rustix::time::{ClockId, clock_gettime};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// Returns the milliseconds of a clock that nobody can set and that runs on in sleep.
@@ -36,7 +36,7 @@ pub fn is_real_card(name: &str) -> bool {
 /// # Errors
 /// The system refuses.
 pub fn user_asks_to_end(end: impl Fn() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     Builder::new().name("signals".into()).spawn(move || {
         let mut signals = signals.forever();
         if signals.next().is_some() {

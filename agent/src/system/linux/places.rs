@@ -21,16 +21,17 @@ pub struct Places {
 impl Places {
     /// Returns those of the user; none without a home.
     pub fn of_user() -> Option<Self> {
-        let home = std::env::home_dir().filter(|home| home.is_absolute());
+        let home = home();
         let folder = |variable, below: &str| {
             let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             set.or_else(|| Some(home.as_ref()?.join(below)))
         };
         let (config, state) =
             (folder("XDG_CONFIG_HOME", ".config")?, folder("XDG_STATE_HOME", ".local/state")?);
-        let (own_config, own_state) = (config.join("home-alice"), state.join("home-alice"));
+        let (own_config, own_state) = (config.join("home-alice/agent.toml"), state.join("home-alice"));
         Some(Self {
-            config: own_config.join("agent.toml"),
+            // Behind the links of whoever keeps such files elsewhere: there it changes, and there it is written.
+            config: fs::canonicalize(&own_config).unwrap_or(own_config),
             status: own_state.join("agent.json"),
             lock: own_state.join("agent.lock"),
             units: config.join("systemd/user"),
@@ -54,14 +55,35 @@ impl Places {
     }
 
     /// Removes every file, and the folders that are then empty.
-    pub fn remove(&self) {
-        for file in [&self.config, &self.status, &self.lock] {
-            let _ = fs::remove_file(file);
+    ///
+    /// # Errors
+    /// A file can't be removed, which one.
+    pub fn remove(&self) -> Result<(), (PathBuf, io::Error)> {
+        let files = [&self.config, &self.status, &self.lock].map(|file| [file.clone(), new(file)]);
+        for file in files.into_iter().flatten() {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((file, error)),
+                _ => {}
+            }
         }
         for folder in [self.config.parent(), self.status.parent()].into_iter().flatten() {
             let _ = fs::remove_dir(folder);
         }
+        Ok(())
     }
+}
+
+/// Returns the user's home.
+#[allow(deprecated, reason = "up to Rust 1.86, for what it did on Windows")]
+pub fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// Returns where a file is written before it takes its place.
+fn new(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 /// Returns how to keep others from reading a file, if they may.
@@ -70,16 +92,28 @@ pub fn private_hint(path: &Path) -> Option<String> {
     is_open.then(|| format!("chmod 600 {}", path.display()))
 }
 
+/// Tries whether a file of this content could be written there, and leaves none.
+///
+/// # Errors
+/// The system refuses.
+pub fn try_to_write(path: &Path, content: &str) -> io::Result<()> {
+    write_new(path, content).and_then(fs::remove_file)
+}
+
 /// Writes a file that the user alone may read, whole or not at all.
 ///
 /// # Errors
 /// The system refuses.
 pub fn write_private(path: &Path, content: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
+    fs::rename(write_new(path, content)?, path)
+}
+
+fn write_new(path: &Path, content: &str) -> io::Result<PathBuf> {
+    let new = new(path);
     // Left by a program that was killed; it may be readable by others.
     let _ = fs::remove_file(&new);
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    Ok(new)
 }

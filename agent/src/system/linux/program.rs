@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -37,7 +37,15 @@ pub enum Ended {
 /// Ends the program that runs.
 pub struct Cancel {
     event: OwnedFd,
-    runs: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether a program runs.
+    runs: bool,
+    /// Whether none is to run any more.
+    is_over: bool,
 }
 
 impl Cancel {
@@ -47,24 +55,42 @@ impl Cancel {
     /// The system refuses an event.
     pub fn new() -> io::Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { event, runs: AtomicBool::new(false) })
+        Ok(Self { event, state: Mutex::default() })
     }
 
     /// Asks for the end of what runs. Returns whether anything does.
     pub fn ask(&self) -> bool {
-        let runs = self.runs.load(SeqCst);
-        if runs {
-            // It fails only when it is asked already.
-            let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        let state = self.lock();
+        if state.runs {
+            self.tell();
         }
-        runs
+        state.runs
+    }
+
+    /// Asks for the end of what runs, and of whatever begins later.
+    pub fn end(&self) {
+        self.lock().is_over = true;
+        self.ask();
     }
 
     fn begin(&self) -> Running<'_> {
+        let mut state = self.lock();
+        state.runs = true;
         // What was asked of the last program is not this one's.
         let _ = rustix::io::read(&self.event, &mut [0_u8; 8][..]);
-        self.runs.store(true, SeqCst);
+        if state.is_over {
+            self.tell();
+        }
         Running(self)
+    }
+
+    fn tell(&self) {
+        // It fails only when it is told already.
+        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,7 +99,7 @@ struct Running<'a>(&'a Cancel);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.runs.store(false, SeqCst);
+        self.0.lock().runs = false;
     }
 }
 
