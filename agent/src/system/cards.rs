@@ -40,12 +40,17 @@ pub fn is_online() -> bool {
 pub fn wake(cards: &[Mac]) -> usize {
     let networks = interfaces().into_iter().filter(|interface| !interface.internal);
     let addresses = networks.flat_map(|interface| interface.addr).filter_map(|address| match address {
-        Addr::V4(v4) => {
-            Some((v4.ip, v4.broadcast.filter(|to| *to != v4.ip).unwrap_or(Ipv4Addr::BROADCAST)))
-        }
+        Addr::V4(v4) => Some((v4.ip, broadcast(v4.ip, v4.netmask?)?)),
         Addr::V6(_) => None,
     });
     addresses.filter(|(from, to)| send(*from, *to, cards).is_ok()).count()
+}
+
+/// Returns the broadcast address of a network (RFC 919); none where there are two ends and no network, as in a VPN. What the
+/// library calls so is the other end there.
+fn broadcast(own: Ipv4Addr, mask: Ipv4Addr) -> Option<Ipv4Addr> {
+    let hosts = !mask.to_bits();
+    (hosts > 1).then(|| Ipv4Addr::from_bits(own.to_bits() | hosts))
 }
 
 /// A socket that is bound to an interface's own address sends there whatever the default route says.
@@ -78,6 +83,14 @@ mod tests {
         let packet = packet(Mac([1, 2, 3, 4, 5, 6]));
         assert_eq!(packet[..8], [255, 255, 255, 255, 255, 255, 1, 2]);
         assert_eq!(packet[96..], [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_network_of_two_ends_has_no_broadcast_address() {
+        let of = |mask| broadcast(Ipv4Addr::new(10, 9, 0, 1), mask);
+        assert_eq!(of(Ipv4Addr::new(255, 255, 255, 0)), Some(Ipv4Addr::new(10, 9, 0, 255)));
+        assert_eq!(of(Ipv4Addr::new(255, 255, 255, 252)), Some(Ipv4Addr::new(10, 9, 0, 3)));
+        assert_eq!((of(Ipv4Addr::new(255, 255, 255, 254)), of(Ipv4Addr::BROADCAST)), (None, None));
     }
 
     #[test]
