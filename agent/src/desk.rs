@@ -151,8 +151,8 @@ impl Desk for Queue {
         self.lock().waiting.retain(|command| command.link != link);
     }
 
-    fn tell(&self, state: &Result<Address, Trouble>) {
-        self.status.link(state);
+    fn tell(&self, state: &Result<Address, Trouble>, is_news: bool) {
+        self.status.link(state, is_news);
     }
 }
 

@@ -51,9 +51,10 @@ impl Status {
         status
     }
 
-    /// There is a link, or there is none.
-    pub fn link(&self, state: &Result<Address, Trouble>) {
+    /// There is a link, or there is none, which is said if it `is_news`.
+    pub fn link(&self, state: &Result<Address, Trouble>, is_news: bool) {
         match state {
+            _ if !is_news => {}
             Ok(address) => say(&format!("Связь есть: {address}")),
             Err(trouble) => {
                 say(&format!("Связи нет: {}", trouble.told()));

@@ -16,7 +16,7 @@ const REPLACED: Duration = Duration::from_secs(8);
 const SHORT: Duration = Duration::from_secs(4);
 
 /// A link that held for so long was a good one.
-const GOOD: Duration = Duration::from_secs(30);
+pub const GOOD: Duration = Duration::from_secs(30);
 
 /// Doubles from [`FIRST`] to [`LONGEST`].
 #[derive(Debug)]

@@ -112,8 +112,9 @@ pub trait Desk {
     fn heard(&self, uptime: u64);
     /// The link with this number is over: what of it has not begun must not happen any more.
     fn lost(&self, link: u64);
-    /// There is a link, or there is none for this reason. It is called again only when that changes.
-    fn tell(&self, state: &Result<Address, Trouble>);
+    /// There is a link, or there is none for this reason. It is called again only when that changes, and `is_news` only once
+    /// while two agents throw each other out.
+    fn tell(&self, state: &Result<Address, Trouble>, is_news: bool);
 }
 
 /// The link, with what it waits by.
@@ -128,6 +129,8 @@ pub struct Link {
     cards: fn() -> Vec<String>,
     number: u64,
     told: Option<Result<(), Trouble>>,
+    /// Whether another agent has come with the same key, and no link has held since.
+    is_fought_over: bool,
 }
 
 /// How a link or the wait for one ended.
@@ -154,7 +157,17 @@ impl Link {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), Token(1))?);
         let (sender, events) = std::sync::mpsc::channel();
-        let link = Self { address, key, poll, events, uptime, cards, number: 0, told: None };
+        let link = Self {
+            address,
+            key,
+            poll,
+            events,
+            uptime,
+            cards,
+            number: 0,
+            told: None,
+            is_fought_over: false,
+        };
         Ok((link, Mail { events: sender, waker }))
     }
 
@@ -181,6 +194,7 @@ impl Link {
                     let end = self.hold(socket, desk);
                     desk.lost(self.number);
                     backoff.was_linked(linked.elapsed());
+                    self.is_fought_over &= linked.elapsed() < backoff::GOOD;
                     end
                 }
                 Err(trouble) => End::Trouble(trouble),
@@ -206,7 +220,10 @@ impl Link {
 
     fn tell(&mut self, desk: &impl Desk, state: Result<(), Trouble>) {
         if self.told.as_ref() != Some(&state) {
-            desk.tell(&state.clone().map(|()| self.address.clone()));
+            let is_of_fight = matches!(state, Ok(()) | Err(Trouble::Replaced));
+            let is_news = !(is_of_fight && self.is_fought_over);
+            self.is_fought_over = is_of_fight && (self.is_fought_over || state.is_err());
+            desk.tell(&state.clone().map(|()| self.address.clone()), is_news);
             self.told = Some(state);
         }
     }

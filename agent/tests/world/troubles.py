@@ -186,7 +186,11 @@ def test_a_relay_that_is_too_old_and_one_that_has_another_agent():
         link = home.relay.linked()
         link.frame(8, (4001).to_bytes(2, "big") + b"replaced")
         home.agent.says("с этим же ключом")
+        # Two that throw each other out tell of it once.
         link = home.relay.linked()
+        link.frame(8, (4001).to_bytes(2, "big"))
+        link = home.relay.linked()
+        check(home.agent.text().count("с этим же ключом") == 1, home.agent.text())
         link.frame(8, (1001).to_bytes(2, "big"))
         home.agent.says("сервер остановился")
         home.relay.linked()
