@@ -259,11 +259,13 @@ def messages_fit() -> None:
 def examples_fit() -> None:
     """Every message of docs/agents.md is one that the schema knows."""
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "agents.md").read_text(), re.S)
-    names = ["first command", "time", "second command", "second command", "answer", "answer", "hello", "second command"]
+    names = ["join request", "join answer", "first command", "time", "second command", "second command", "answer", "answer", "hello",
+             "second command"]  # fmt: skip
     assert len(blocks) == len(names), len(blocks)
     for block, name in zip(blocks, names):
         fits(name, json.loads(block))
-    for wrong, name in (({"id": 5, "text": ""}, "first command"), ({"id": "a"}, "answer"), ({}, "second command"), ({"x": 1}, "hello")):
+    for wrong, name in (({"id": "a"}, "join request"), ({"key": ""}, "join answer"), ({"id": 5, "text": ""}, "first command"),
+                        ({"id": "a"}, "answer"), ({}, "second command"), ({"x": 1}, "hello")):  # fmt: skip
         try:
             fits(name, wrong)
         except jsonschema.ValidationError:
