@@ -1,6 +1,7 @@
 """The real relay behind a real nginx with NPM's lines and TLS, and real agents on PCs of their own: network namespaces
 around a bridge. Needs root."""
 
+import atexit
 import contextlib
 import os
 import pathlib
@@ -14,7 +15,11 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-AGENT = pathlib.Path(os.environ["AGENT"]).resolve()
+# Where the PCs' user may read it, wherever this clone is.
+PROGRAMS = pathlib.Path(tempfile.mkdtemp())
+PROGRAMS.chmod(0o755)
+atexit.register(shutil.rmtree, PROGRAMS)
+AGENT = pathlib.Path(shutil.copy(os.environ["AGENT"], PROGRAMS))
 RELAY = pathlib.Path(os.environ["RELAY"]).resolve()
 
 DOMAIN = "home.example"
@@ -22,8 +27,8 @@ SERVER = "10.77.0.1"
 KEY = "a0" * 32
 SECRET = "b1" * 32
 
-# The PCs' user: the agent refuses root.
-USER = 54321
+# The PCs' user, nobody: the agent refuses root, and a bus wants a user that the system knows.
+USER = 65534
 
 
 class Failed(AssertionError):
