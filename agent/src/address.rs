@@ -11,28 +11,22 @@ const MAX_HOST: usize = 253;
 /// A relay's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Whether it is spoken to over TLS.
     pub is_tls: bool,
     /// A name, or an IP address; an IPv6 one without its brackets.
     pub host: String,
-    /// The TCP port.
     pub port: u16,
-    /// The WebSocket's path.
     pub path: String,
 }
 
 /// Why an address can't be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BadAddress {
-    /// It begins with a scheme that is none of the four.
     Scheme,
     /// It holds Cyrillic or other letters that DNS doesn't know.
     Letters,
     /// It holds a query, where a key might stand.
     Query,
-    /// Its port is no number from 1 to 65535.
     Port,
-    /// There is no sound name in it.
     Host,
 }
 
@@ -40,14 +34,10 @@ impl fmt::Display for BadAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "адрес начинается с wss:// (или с ws:// на своём компьютере)",
-            Self::Letters => {
-                "напишите адрес латиницей, так, как его печатает на сервере команда invite"
-            }
+            Self::Letters => "напишите адрес латиницей, так, как его печатает на сервере команда invite",
             Self::Query => "в адресе не должно быть знаков «?», «#» и «@»: ключ пишется отдельно",
             Self::Port => "порт — это число от 1 до 65535",
-            Self::Host => {
-                "нужно имя сервера, как your-domain.com, или весь адрес, как wss://your-domain.com/ws"
-            }
+            Self::Host => "нужно имя сервера, как your-domain.com, или весь адрес, как wss://your-domain.com/ws",
         })
     }
 }
@@ -137,11 +127,7 @@ mod tests {
             ("ws://[::1]", "ws://[::1]/ws"),
             ("xn--e1afmkfd.xn--p1ai", "wss://xn--e1afmkfd.xn--p1ai/ws"),
         ] {
-            assert_eq!(
-                Address::parse(written).map(|a| a.to_string()).as_deref(),
-                Ok(whole),
-                "{written}"
-            );
+            assert_eq!(Address::parse(written).map(|a| a.to_string()).as_deref(), Ok(whole), "{written}");
         }
     }
 

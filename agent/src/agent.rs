@@ -12,7 +12,7 @@ use std::time::Duration;
 use notify::{EventKind, RecursiveMode, Watcher};
 
 use crate::config::{self, Config, ConfigError};
-use crate::desk::Queue;
+use crate::desk::{Lane, Queue};
 use crate::link::{Event, Link, Mail};
 use crate::status::{Status, say};
 use crate::system::{self, Cancel, Change, Lock, Places};
@@ -22,39 +22,28 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs until the user or the system asks for its end.
 pub fn run(places: &Places) -> ExitCode {
-    match start(places) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Unable::Unusable(problem)) => {
-            say(&problem);
-            ExitCode::from(crate::UNUSABLE)
-        }
-        Err(Unable::System(error)) => {
-            say(&format!("Система отказывает: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    start(places).map_or_else(
+        |Unable(why, code)| {
+            say(&why);
+            ExitCode::from(code)
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
 
-/// Why the agent can't run.
-enum Unable {
-    /// Its owner has to do something first.
-    Unusable(String),
-    /// The system refuses something.
-    System(io::Error),
-}
+/// Why the agent can't run, in words, and the exit code.
+struct Unable(String, u8);
 
 impl From<io::Error> for Unable {
     fn from(error: io::Error) -> Self {
-        Self::System(error)
+        Self(format!("Система отказывает: {error}"), 1)
     }
 }
 
 /// How the agent comes to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// The user or the system asks for it.
     Asked,
-    /// The link has said goodbye.
     Goodbye,
     /// The link's thread has failed.
     Fault,
@@ -62,13 +51,11 @@ enum Ending {
 
 fn start(places: &Places) -> Result<(), Unable> {
     places.make()?;
-    let unusable = |error| Unable::Unusable(format!("Не запускаюсь: {error}."));
+    let unusable = |error| Unable(format!("Не запускаюсь: {error}."), crate::UNUSABLE);
     let text = config::read(&places.config).map_err(unusable)?;
     let config = Config::parse(&text).map_err(unusable)?;
     let Some(_lock) = Lock::take(&places.lock)? else {
-        return Err(Unable::Unusable(
-            "Агент уже работает. Что с ним, скажет home-alice-agent status.".into(),
-        ));
+        return Err(Unable("Агент уже работает. Что с ним, скажет home-alice-agent status.".into(), crate::UNUSABLE));
     };
     if let Some(hint) = system::private_hint(&places.config) {
         say(&format!("Файл настроек могут читать другие, а в нём ключ: {hint}"));
@@ -94,19 +81,14 @@ fn start(places: &Places) -> Result<(), Unable> {
         say(&format!("Сон и смены сети замечаются не сразу: {error}"));
     }
     // Held: dropping it ends the watching.
-    let changes = Changes {
-        path: places.config.clone(),
-        last: Some(text),
-        queue: queue.clone(),
-        mail: mail.clone(),
+    let changes = Changes { path: places.config.clone(), last: Some(text), queue: queue.clone(), mail: mail.clone() };
+    let _watcher =
+        changes.watch().inspect_err(|error| say(&format!("Новые настройки подействуют после перезапуска: {error}")));
+    let worker = |name: &str, lane| {
+        let (queue, mail) = (queue.clone(), mail.clone());
+        Builder::new().name(name.into()).spawn(move || queue.work(lane, &mail))
     };
-    let _watcher = changes
-        .watch()
-        .inspect_err(|error| say(&format!("Новые настройки подействуют после перезапуска: {error}")));
-    let worker = Builder::new().name("worker".into()).spawn({
-        let queue = queue.clone();
-        move || queue.work(&mail)
-    })?;
+    let workers = [worker("worker", Lane::Ordinary)?, worker("urgent", Lane::Urgent)?];
     Builder::new().name("link".into()).spawn({
         let queue = queue.clone();
         move || {
@@ -120,8 +102,8 @@ fn start(places: &Places) -> Result<(), Unable> {
         ending = ended.recv_timeout(FAREWELL).or(ending);
     }
     queue.end();
-    // It has caught its panics.
-    let _ = worker.join();
+    // They have caught their panics.
+    workers.into_iter().for_each(|worker| _ = worker.join());
     match ending {
         Ok(Ending::Asked | Ending::Goodbye) => Ok(()),
         // systemd starts the agent again.
@@ -154,9 +136,7 @@ impl Changes {
                 // Reading the file is an event, too.
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
                 Ok(event) if event.paths.contains(&watched) => {
-                    say(
-                        "Папка настроек исчезла или заменена: новые настройки подействуют после перезапуска.",
-                    );
+                    say("Папка настроек исчезла или заменена: новые настройки подействуют после перезапуска.");
                 }
                 Ok(event) if !event.need_rescan() && !event.paths.contains(&path) => {}
                 _ => look(),

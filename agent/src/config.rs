@@ -57,47 +57,39 @@ impl fmt::Debug for Key {
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where the relay is.
     pub server: Address,
-    /// What lets this PC in.
     pub key: Key,
-    /// The owner's own commands, in their order.
     pub commands: Vec<Own>,
 }
 
 /// Why the file can't be used.
 #[derive(Debug)]
 pub enum ConfigError {
-    /// There is none.
     Missing,
-    /// It is a folder, or something else than a file.
     NoFile,
-    /// It can't be read.
     Unreadable(io::Error),
-    /// It is longer than [`MAX_CONFIG`].
     TooLong,
     /// It is empty: an editor has yet to write it.
     Empty,
     /// Something in it is wrong, in this line, with the cure.
-    Wrong { line: usize, problem: String },
+    Wrong {
+        line: usize,
+        problem: String,
+    },
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => f.write_str(
-                "настроек ещё нет: получите на сервере строку командой invite и выполните её здесь",
-            ),
-            Self::NoFile => {
-                f.write_str("на месте файла настроек agent.toml лежит не файл: уберите его")
+            Self::Missing => {
+                f.write_str("настроек ещё нет: получите на сервере строку командой invite и выполните её здесь")
             }
+            Self::NoFile => f.write_str("на месте файла настроек agent.toml лежит не файл: уберите его"),
             Self::Unreadable(error) => {
                 write!(f, "файл настроек не читается ({error}): проверьте права на него")
             }
             Self::TooLong => write!(f, "файл настроек больше {} КБ: уберите лишнее", MAX_CONFIG / 1024),
-            Self::Empty => {
-                f.write_str("файл настроек пуст: выполните строку от команды invite ещё раз")
-            }
+            Self::Empty => f.write_str("файл настроек пуст: выполните строку от команды invite ещё раз"),
             Self::Wrong { line, problem } => write!(f, "в настройках, строка {line}: {problem}"),
         }
     }
@@ -196,9 +188,8 @@ impl Reading<'_> {
         let Some(key) = table.get("key") else {
             return Err(self.wrong(0, "нет строки key = \"…\": её пишет команда join"));
         };
-        let key = Key::new(self.string(key, "key")?).ok_or_else(|| {
-            self.wrong(key.span().start, "в key могут стоять только латинские буквы, цифры и знаки")
-        })?;
+        let key = Key::new(self.string(key, "key")?)
+            .ok_or_else(|| self.wrong(key.span().start, "в key могут стоять только латинские буквы, цифры и знаки"))?;
         let commands = match table.get("command") {
             None => Vec::new(),
             Some(listed) => self.commands(listed)?,
@@ -208,16 +199,14 @@ impl Reading<'_> {
 
     fn commands(&self, listed: &Value<'_>) -> Result<Vec<Own>, ConfigError> {
         let start = listed.span().start;
-        let array =
-            listed.get_ref().as_array().filter(|array| array.iter().all(|v| v.get_ref().is_table()));
+        let array = listed.get_ref().as_array().filter(|array| array.iter().all(|v| v.get_ref().is_table()));
         let Some(array) = array else {
             return Err(self.wrong(start, "каждая команда начинается со строки [[command]]"));
         };
         if array.len() > MAX_COMMANDS {
             return Err(self.wrong(start, format!("команд больше {MAX_COMMANDS}: уберите лишние")));
         }
-        let tables =
-            array.iter().filter_map(|value| Some((value.span().start, value.get_ref().as_table()?)));
+        let tables = array.iter().filter_map(|value| Some((value.span().start, value.get_ref().as_table()?)));
         tables.map(|(start, table)| self.command(start, table)).collect()
     }
 
@@ -237,8 +226,7 @@ impl Reading<'_> {
                 )
             })
         };
-        let says: Vec<Pattern> =
-            self.strings(say, "say")?.into_iter().map(pattern).collect::<Result<_, _>>()?;
+        let says: Vec<Pattern> = self.strings(say, "say")?.into_iter().map(pattern).collect::<Result<_, _>>()?;
         let takes_rest = says.iter().all(Pattern::has_rest);
         let answer = table.get("answer").map(|value| self.string(value, "answer")).transpose()?;
         let timeout = table.get("timeout").map(|value| (value.span().start, self.seconds(value)));
@@ -247,10 +235,7 @@ impl Reading<'_> {
         }
         let timeout = timeout.map_or(Ok(DEFAULT_TIMEOUT), |(_, seconds)| seconds)?;
         let needs_rest = |start, text: &str| match text.contains(REST) && !takes_rest {
-            true => Err(self.wrong(
-                start,
-                "звёздочка здесь значит «остаток фразы»: она нужна и в каждой фразе say",
-            )),
+            true => Err(self.wrong(start, "звёздочка здесь значит «остаток фразы»: она нужна и в каждой фразе say")),
             false => Ok(()),
         };
         let does = match (table.get("open"), table.get("run"), table.get("wake")) {
@@ -258,10 +243,9 @@ impl Reading<'_> {
                 let (at, what) = (open.span().start, self.string(open, "open")?);
                 needs_rest(at, what)?;
                 if what.contains(REST) && !is_behind_host(what) {
-                    return Err(self.wrong(
-                        at,
-                        "звёздочка может стоять только в адресе сайта, после имени: https://сайт/?q=*",
-                    ));
+                    return Err(
+                        self.wrong(at, "звёздочка может стоять только в адресе сайта, после имени: https://сайт/?q=*")
+                    );
                 }
                 Action::Open { what: what.to_owned(), answer: self.no_output(table, answer)? }
             }
@@ -288,8 +272,7 @@ impl Reading<'_> {
                     let cure = "адрес карты — шесть пар цифр и букв, как \"01:23:45:67:89:ab\"";
                     Mac::parse(text).ok_or_else(|| self.wrong(start, cure))
                 };
-                let cards =
-                    self.strings(wake, "wake")?.into_iter().map(card).collect::<Result<_, _>>()?;
+                let cards = self.strings(wake, "wake")?.into_iter().map(card).collect::<Result<_, _>>()?;
                 Action::Wake { cards, answer: self.no_output(table, answer)? }
             }
             _ => {
@@ -300,11 +283,7 @@ impl Reading<'_> {
     }
 
     /// Returns the answer of a command that has no output.
-    fn no_output(
-        &self,
-        table: &DeTable<'_>,
-        answer: Option<&str>,
-    ) -> Result<Option<String>, ConfigError> {
+    fn no_output(&self, table: &DeTable<'_>, answer: Option<&str>) -> Result<Option<String>, ConfigError> {
         if answer == Some("output") {
             let start = table.get("answer").map_or(0, |value| value.span().start);
             return Err(self.wrong(start, "answer = \"output\" бывает только у команды с run"));
@@ -317,11 +296,7 @@ impl Reading<'_> {
             None => Ok(()),
             Some(key) => Err(self.wrong(
                 key.span().start,
-                format!(
-                    "неизвестное слово «{}». Здесь могут быть: {}",
-                    key.get_ref(),
-                    known.join(", ")
-                ),
+                format!("неизвестное слово «{}». Здесь могут быть: {}", key.get_ref(), known.join(", ")),
             )),
         }
     }
@@ -338,9 +313,7 @@ impl Reading<'_> {
         if text.contains(char::is_control) {
             return Err(self.wrong(
                 start,
-                format!(
-                    "в {name} управляющий знак. Путь Windows пишите в одинарных кавычках: 'C:\\папка'"
-                ),
+                format!("в {name} управляющий знак. Путь Windows пишите в одинарных кавычках: 'C:\\папка'"),
             ));
         }
         if text.trim().is_empty() {
@@ -350,19 +323,13 @@ impl Reading<'_> {
     }
 
     /// Returns one text, or those of a list, each with where it stands.
-    fn strings<'a>(
-        &self,
-        value: &'a Value<'_>,
-        name: &str,
-    ) -> Result<Vec<(usize, &'a str)>, ConfigError> {
+    fn strings<'a>(&self, value: &'a Value<'_>, name: &str) -> Result<Vec<(usize, &'a str)>, ConfigError> {
         let start = value.span().start;
         let Some(array) = value.get_ref().as_array() else {
             return Ok(vec![(start, self.string(value, name)?)]);
         };
         if array.is_empty() || array.len() > MAX_LIST {
-            return Err(
-                self.wrong(start, format!("в списке {name} должно быть от 1 до {MAX_LIST} текстов"))
-            );
+            return Err(self.wrong(start, format!("в списке {name} должно быть от 1 до {MAX_LIST} текстов")));
         }
         array.iter().map(|value| Ok((value.span().start, self.string(value, name)?))).collect()
     }
@@ -371,10 +338,7 @@ impl Reading<'_> {
         let number = value.get_ref().as_integer().filter(|number| number.radix() == 10);
         let seconds = number.and_then(|number| number.as_str().parse().ok());
         seconds.filter(|seconds| (1..=MAX_TIMEOUT).contains(seconds)).ok_or_else(|| {
-            self.wrong(
-                value.span().start,
-                format!("timeout — это секунды, целое число от 1 до {MAX_TIMEOUT}"),
-            )
+            self.wrong(value.span().start, format!("timeout — это секунды, целое число от 1 до {MAX_TIMEOUT}"))
         })
     }
 }
@@ -390,28 +354,19 @@ fn is_behind_host(address: &str) -> bool {
 ///
 /// # Errors
 /// The one before is no TOML.
-pub fn joined(
-    before: Option<&str>,
-    server: &Address,
-    key: &Key,
-    name: &str,
-) -> Result<String, ConfigError> {
+pub fn joined(before: Option<&str>, server: &Address, key: &Key, name: &str) -> Result<String, ConfigError> {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let mut text =
-        format!("server = {}\nkey = {}\n", quoted(&server.to_string()), quoted(key.reveal()));
+    let mut text = format!("server = {}\nkey = {}\n", quoted(&server.to_string()), quoted(key.reveal()));
     if !name.is_empty() {
         text += &format!("name = {}\n", quoted(name));
     }
     let Some(before) = before else { return Ok(text + HINT) };
     let reading = Reading { text: before };
     let table = reading.table()?;
-    let heads =
-        ["server", "key", "name"].into_iter().filter_map(|key| table.get_ref().get_key_value(key));
+    let heads = ["server", "key", "name"].into_iter().filter_map(|key| table.get_ref().get_key_value(key));
     // From the key's line to the value's.
     let heads: Vec<_> = heads
-        .map(|(key, value)| {
-            reading.line(key.span().start)..=reading.line(value.span().end.saturating_sub(1))
-        })
+        .map(|(key, value)| reading.line(key.span().start)..=reading.line(value.span().end.saturating_sub(1)))
         .collect();
     for (number, line) in (1..).zip(before.lines()) {
         if !heads.iter().any(|lines| lines.contains(&number)) {
@@ -422,18 +377,8 @@ pub fn joined(
     Ok(text)
 }
 
-const HINT: &str = "
-# Свои команды. Здесь * — остаток фразы:
-#
-# [[command]]
-# say = [\"открой почту\", \"почта\"]
-# open = \"https://mail.example/\"
-#
-# [[command]]
-# say = \"найди фильм *\"
-# run = [\"python3\", \"film.py\", \"*\"]
-# answer = \"output\"
-";
+/// What a new config ends with.
+const HINT: &str = include_str!("hint.toml");
 
 #[cfg(test)]
 mod tests {
@@ -459,10 +404,8 @@ mod tests {
         assert_eq!(config.commands[0].says[1].written, "почта");
         let Action::Run { arguments, speaks, timeout } = &config.commands[1].does else { panic!() };
         assert_eq!((arguments.len(), speaks, timeout.as_secs()), (3, &Speaks::Output, 30));
-        let wake = Action::Wake {
-            cards: vec![Mac([1, 0x23, 0x45, 0x67, 0x89, 0xab])],
-            answer: Some("Бужу.".into()),
-        };
+        let wake =
+            Action::Wake { cards: vec![Mac([1, 0x23, 0x45, 0x67, 0x89, 0xab])], answer: Some("Бужу.".into()) };
         assert_eq!(config.commands[2].does, wake);
     }
 
@@ -489,21 +432,14 @@ mod tests {
             ("[[command]]\nsay = \"а\"\nrun = \"x\"\ntimeout = 601\n", 6, "от 1 до 600"),
             ("[[command]]\nsay = \"а\"\nrun = \"x\"\ntimeout = \"5\"\n", 6, "от 1 до 600"),
             ("[[command]]\nsay = \"а\"\nopen = \"x\"\ntimeout = 5\n", 6, "только у команды с run"),
-            (
-                "[[command]]\nsay = \"а\"\nopen = \"x\"\nanswer = \"output\"\n",
-                6,
-                "только у команды с run",
-            ),
+            ("[[command]]\nsay = \"а\"\nopen = \"x\"\nanswer = \"output\"\n", 6, "только у команды с run"),
             ("[[command]]\nsay = \"а\"\nrun = \"C:\\e.exe\"\n", 5, "одинарных кавычках"),
             ("[[command]]\nsay = \"а\"\nwake = \"01:23\"\n", 5, "шесть пар"),
             ("[[command]]\nsay = \"а\"\nrun = \" \"\n", 5, "пустой"),
             ("[[command]]\nsay = \"а\"\nsay = \"б\"\n", 5, "не TOML"),
         ] {
             let told = parse(commands).unwrap_err();
-            assert!(
-                told.contains(&format!("строка {line}:")) && told.contains(part),
-                "{commands}{told}"
-            );
+            assert!(told.contains(&format!("строка {line}:")) && told.contains(part), "{commands}{told}");
         }
         for (text, part) in [
             ("key = \"0123456789abcdef\"", "server"),
@@ -539,8 +475,7 @@ mod tests {
         let fresh = joined(None);
         let config = Config::parse(&fresh).unwrap();
         assert_eq!((config.key.reveal(), config.commands.len()), ("new\"key\\", 0));
-        let before =
-            format!("# моё\n{HEAD}name = \"x\"\n\n[[command]] # почта\nsay = \"key\"\nopen = \"x\"\n");
+        let before = format!("# моё\n{HEAD}name = \"x\"\n\n[[command]] # почта\nsay = \"key\"\nopen = \"x\"\n");
         let after = joined(Some(&before));
         assert!(after.contains("# моё\n\n[[command]] # почта\nsay = \"key\"\n"), "{after}");
         let config = Config::parse(&after).unwrap();
@@ -549,11 +484,6 @@ mod tests {
         let odd = "  \"server\" = \"x\" # там\r\nkey = \"\"\"\na\"\"\"\r\ncommand = []\r\n";
         let tail = joined(Some(odd)).replace(joined(None).split("\n\n").next().unwrap(), "");
         assert_eq!(tail.trim(), "command = []");
-        assert!(
-            super::joined(Some("a\nb = "), &server, &key, "")
-                .unwrap_err()
-                .to_string()
-                .contains("строка 1")
-        );
+        assert!(super::joined(Some("a\nb = "), &server, &key, "").unwrap_err().to_string().contains("строка 1"));
     }
 }

@@ -40,9 +40,18 @@ pub struct Queue {
     status: Arc<Status>,
 }
 
+/// What waits for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Ordinary,
+    /// What ends others, and so waits for none of them.
+    Urgent,
+}
+
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Command>,
+    /// Those of each lane.
+    waiting: [VecDeque<Command>; 2],
     is_over: bool,
 }
 
@@ -70,9 +79,9 @@ impl Queue {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
-    /// Carries out what comes, and answers by `mail`, until [`Queue::end`].
-    pub fn work(&self, mail: &Mail) {
-        while let Some(command) = self.next() {
+    /// Carries out what comes in this lane, and answers by `mail`, until [`Queue::end`].
+    pub fn work(&self, lane: Lane, mail: &Mail) {
+        while let Some(command) = self.next(lane) {
             // A bug must cost its own command alone.
             let outcome = catch_unwind(AssertUnwindSafe(|| self.carry_out(&command)));
             let outcome = outcome.unwrap_or_else(|_| Outcome::failed(FAILED));
@@ -84,16 +93,17 @@ impl Queue {
     pub fn end(&self) {
         let mut state = self.lock();
         state.is_over = true;
-        state.waiting.clear();
+        state.waiting = Default::default();
         self.changed.notify_all();
         drop(state);
         self.cancel.end();
     }
 
-    fn next(&self) -> Option<Command> {
-        let waiting = |state: &mut State| state.waiting.is_empty() && !state.is_over;
-        let state = self.changed.wait_while(self.lock(), waiting);
-        state.unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    fn next(&self, lane: Lane) -> Option<Command> {
+        let lane = lane as usize;
+        let is_idle = |state: &mut State| state.waiting[lane].is_empty() && !state.is_over;
+        let state = self.changed.wait_while(self.lock(), is_idle);
+        state.unwrap_or_else(PoisonError::into_inner).waiting[lane].pop_front()
     }
 
     fn carry_out(&self, command: &Command) -> Outcome {
@@ -111,7 +121,12 @@ impl Queue {
     /// the owner may have a command of his own for them.
     fn action(&self, command: &Command) -> Option<Action> {
         let commands = &self.config().commands;
-        let Some(cards) = &command.wake else { return understand(&command.text, commands) };
+        let Some(cards) = &command.wake else {
+            // The owner's own command for these words comes before what is built in.
+            let own = || own::find(&words(&command.text), commands, false);
+            let asked = || command.action.as_ref()?.action();
+            return own().or_else(asked).or_else(|| understand(&command.text, commands));
+        };
         let cards: Vec<Mac> = cards.iter().filter_map(|card| Mac::parse(card)).collect();
         let own = || own::find(&words(&command.text), commands, false);
         own().filter(|_| cards.is_empty()).or(Some(Action::Wake { cards, answer: None }))
@@ -126,19 +141,21 @@ impl Queue {
 /// link has been silent for so long that the relay gave it up. A word that waits behind another one is promised.
 fn is_late(command: &Command, now: u64, heard: u64) -> bool {
     let is_link_over = u128::from(now.saturating_sub(heard)) > SILENCE.as_millis();
-    command.until.is_some_and(|until| now > until) && (command.is_dropped_then || is_link_over)
+    command.until.is_some_and(|until| now > until) && (command.action.is_some() || is_link_over)
 }
 
 impl Desk for Queue {
     fn take(&self, command: Command) -> Option<Outcome> {
-        if self.action(&command) == Some(Action::Cancel) {
-            return Some(system::carry_out(&Action::Cancel, &self.folder, &self.cancel));
-        }
+        let lane = match self.action(&command) {
+            Some(Action::Cancel) => Lane::Urgent,
+            _ => Lane::Ordinary,
+        };
         let mut state = self.lock();
-        if state.waiting.len() >= MAX_WAITING {
+        let waiting = &mut state.waiting[lane as usize];
+        if waiting.len() >= MAX_WAITING {
             return Some(Outcome::failed(TOO_MANY));
         }
-        state.waiting.push_back(command);
+        waiting.push_back(command);
         self.changed.notify_all();
         None
     }
@@ -148,7 +165,7 @@ impl Desk for Queue {
     }
 
     fn lost(&self, link: u64) {
-        self.lock().waiting.retain(|command| command.link != link);
+        self.lock().waiting.iter_mut().for_each(|waiting| waiting.retain(|command| command.link != link));
     }
 
     fn tell(&self, state: &Result<Address, Trouble>, is_news: bool) {
@@ -160,9 +177,10 @@ impl Desk for Queue {
 mod tests {
     use super::*;
 
-    fn command(until: Option<u64>, is_dropped_then: bool) -> Command {
+    fn command(until: Option<u64>, is_of_smart_home: bool) -> Command {
         let (id, text) = ("a-1".to_owned(), "громче".to_owned());
-        Command { link: 1, id, text, wake: None, until, is_dropped_then }
+        let action = is_of_smart_home.then(|| serde_json::from_str("{}").unwrap());
+        Command { link: 1, id, text, wake: None, until, action }
     }
 
     #[test]

@@ -27,15 +27,12 @@ const AGENT_TIMEOUT: Duration = Duration::from_secs(15);
 pub enum JoinError {
     /// The config that is there can't be used, so its own commands would be lost.
     Config(ConfigError),
-    /// The relay can't be asked.
     Trouble(Trouble),
-    /// The code does not count.
     Code,
     /// The relay does not see that the request came over TLS, or its webhook stands open.
     Refused,
     /// What came with this status is no key.
     NoKey(u16),
-    /// A file can't be written.
     Files(io::Error),
 }
 
@@ -70,17 +67,13 @@ pub fn join(server: &Address, code: &str, places: &Places) -> Result<String, Joi
         Err(ConfigError::Missing) => None,
         Err(error) => return Err(JoinError::Config(error)),
     };
-    let content = |key: &Key, name: &str| {
-        config::joined(before.as_deref(), server, key, name).map_err(JoinError::Config)
-    };
+    let content =
+        |key: &Key, name: &str| config::joined(before.as_deref(), server, key, name).map_err(JoinError::Config);
     // Before the code is used up: what stands in the config must be usable behind its new head, and the disk take it.
     let any_key = Key::new("-").expect("a dash is visible");
     let tried = content(&any_key, "")?;
     Config::parse(&tried).map_err(JoinError::Config)?;
-    places
-        .make()
-        .and_then(|()| system::try_to_write(&places.config, &tried))
-        .map_err(JoinError::Files)?;
+    places.make().and_then(|()| system::try_to_write(&places.config, &tried)).map_err(JoinError::Files)?;
 
     let (key, name) = ask(server, code)?;
     write_private(&places.config, &content(&key, &name)?).map_err(JoinError::Files)?;
@@ -102,8 +95,7 @@ pub fn await_agent(places: &Places, process: u32, before: Option<Told>) -> Optio
     let (changed, changes) = std::sync::mpsc::channel();
     let watcher = notify::recommended_watcher(move |_| _ = changed.send(()));
     let folder = places.status.parent().unwrap_or(Path::new("/"));
-    let watched = watcher
-        .and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
+    let watched = watcher.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
     let until = Instant::now() + AGENT_TIMEOUT;
     loop {
         let told = status::read(&places.status, process);
@@ -145,8 +137,7 @@ fn ask(server: &Address, code: &str) -> Result<(Key, String), JoinError> {
     let Response { status, location, body } = response.map_err(JoinError::Trouble)?;
     if let (200, Ok(given)) = (status, serde_json::from_slice::<Given>(&body)) {
         let key = Key::new(&given.key).ok_or(JoinError::NoKey(status))?;
-        let is_name =
-            given.name.chars().count() <= MAX_NAME && given.name.chars().all(char::is_alphanumeric);
+        let is_name = given.name.chars().count() <= MAX_NAME && given.name.chars().all(char::is_alphanumeric);
         return Ok((key, if is_name { given.name } else { String::new() }));
     }
     let is_relays = serde_json::from_slice::<Refusal>(&body).is_ok();

@@ -19,11 +19,9 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::action::Action;
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::desk::UNKNOWN;
-use crate::phrases::BUILT_IN;
 use crate::phrases::own::Own;
 use crate::status::say;
 use crate::system::{Autostart, Cancel, NoAutostart, Places};
@@ -140,7 +138,7 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
     let Some(action) = phrases::understand(phrase, &commands) else {
         return failure(UNKNOWN);
     };
-    print(&format!("Понято: {}\n", describe(&action)));
+    print(&format!("Понято: {}\n", action));
     if !is_to_be_done {
         return print(&format!("Ответ: {}\n", action.answer()));
     }
@@ -157,24 +155,6 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
     exit(outcome.ok)
 }
 
-/// Returns what an action does, in words.
-fn describe(action: &Action) -> String {
-    match action {
-        Action::Open { what, .. } => format!("открыть {what}"),
-        Action::Run { arguments, timeout, .. } => {
-            let arguments: Vec<String> =
-                arguments.iter().map(|argument| format!("«{argument}»")).collect();
-            format!("запустить {}, не дольше {} с", arguments.join(" "), timeout.as_secs())
-        }
-        Action::Wake { cards, .. } => {
-            let cards: Vec<String> = cards.iter().map(ToString::to_string).collect();
-            format!("разбудить {}", cards.join(", "))
-        }
-        Action::Check => "ничего, только ответить".into(),
-        Action::Cancel => "остановить свою команду, которая выполняется".into(),
-    }
-}
-
 fn commands(places: &Places) -> ExitCode {
     let own = match own_commands(places) {
         Ok(own) => own,
@@ -183,14 +163,14 @@ fn commands(places: &Places) -> ExitCode {
     let mut text = String::from("Свои команды\n");
     for command in &own {
         let says: Vec<&str> = command.says.iter().map(|say| &*say.written).collect();
-        text += &format!("  {:<40} {}\n", says.join(" | "), describe(&command.does));
+        text += &format!("  {:<40} {}\n", says.join(" | "), command.does);
     }
     if own.is_empty() {
         text += &format!("  пока нет; их пишут в {}\n", places.config.display());
     }
     text += "Встроенные\n";
-    for (example, action) in BUILT_IN {
-        text += &format!("  {example:<40} {}\n", describe(&action));
+    for (example, action) in phrases::examples() {
+        text += &format!("  {example:<40} {}\n", action);
     }
     print(&text)
 }
@@ -200,9 +180,8 @@ fn scenarios(skill: &str, places: &Places) -> ExitCode {
         Ok(own) => own,
         Err(code) => return code,
     };
-    let own =
-        own.iter().flat_map(|own| &own.says).filter(|say| !say.is_catch_all()).map(|say| &*say.written);
-    let built_in = BUILT_IN.iter().map(|(example, _)| *example);
+    let own = own.iter().flat_map(|own| &own.says).filter(|say| !say.is_catch_all()).map(|say| &*say.written);
+    let built_in = phrases::examples().map(|(example, _)| example);
     let list = scenarios::scenarios(own.chain(built_in), skill);
     let lines = list.lines.iter().map(|(said, asks)| format!("{said} — {asks}\n"));
     let printed = print(&lines.collect::<String>());
@@ -245,8 +224,7 @@ fn autostart_on(places: &Places) -> ExitCode {
     if let Err(problem) = autostart.on(&program) {
         return failure(&match problem {
             NoAutostart::NoSystemd => {
-                "Здесь нет systemd: добавьте home-alice-agent в автозапуск в настройках рабочего стола."
-                    .into()
+                "Здесь нет systemd: добавьте home-alice-agent в автозапуск в настройках рабочего стола.".into()
             }
             NoAutostart::Files(error) => format!("Автозапуск не записывается: {error}"),
         });
@@ -254,9 +232,7 @@ fn autostart_on(places: &Places) -> ExitCode {
     print(match (system::holder(&places.lock).is_some(), autostart.start()) {
         (true, _) => "Агент уже работает и будет запускаться вместе с сеансом.\n",
         (false, true) => "Агент запущен и будет запускаться вместе с сеансом.\n",
-        (false, false) => {
-            "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n"
-        }
+        (false, false) => "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n",
     })
 }
 
@@ -271,12 +247,9 @@ fn autostart_off(places: &Places) -> ExitCode {
 fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
     if !is_sure {
         if !io::stdin().is_terminal() {
-            return unusable(
-                "Удаление спрашивает, а спросить некого: home-alice-agent uninstall --yes",
-            );
+            return unusable("Удаление спрашивает, а спросить некого: home-alice-agent uninstall --yes");
         }
-        if !ask("Удалить настройки, свои команды и автозапуск? [д/Н] ", false)
-        {
+        if !ask("Удалить настройки, свои команды и автозапуск? [д/Н] ", false) {
             return print("Ничего не удалено.\n");
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::phrases::smart_home::Asked;
+
 /// The subprotocol that is offered.
 pub const PROTOCOL: &str = "home-alice.v2";
 
@@ -24,7 +26,7 @@ pub struct Incoming {
     /// Until when somebody waits, in Unix milliseconds by the relay's clock.
     pub until: Option<i64>,
     /// What Smart Home asks for. Whoever asks there is told a failure as soon as the wait is over.
-    pub action: Option<serde::de::IgnoredAny>,
+    pub action: Option<Asked>,
     /// Cards that are to be woken.
     pub wake: Option<Vec<String>>,
 }
@@ -32,7 +34,6 @@ pub struct Incoming {
 /// A message of which nothing else can be used.
 #[derive(Debug, Deserialize)]
 pub struct OnlyId {
-    /// The command's id.
     pub id: String,
 }
 
@@ -109,10 +110,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_cut_to_what_alice_says() {
-        assert_eq!(
-            answer("a\"1", &Outcome::failed("Ёлка\n")),
-            r#"{"id":"a\"1","ok":false,"text":"Ёлка\n"}"#
-        );
+        assert_eq!(answer("a\"1", &Outcome::failed("Ёлка\n")), r#"{"id":"a\"1","ok":false,"text":"Ёлка\n"}"#);
         let long = answer("a", &Outcome::done("ё".repeat(2_000)));
         assert_eq!(long.matches('ё').count(), MAX_TEXT);
     }

@@ -33,8 +33,7 @@ pub fn scenarios<'a>(phrases: impl Iterator<Item = &'a str>, skill: &str) -> Sce
         let spoken = words(phrase);
         let phrase = spoken.join(" ");
         if phrase.chars().any(|c| c.is_ascii_alphabetic()) {
-            doubts
-                .push(format!("«{phrase}»: латинские буквы в сценарии не годятся, напишите русскими"));
+            doubts.push(format!("«{phrase}»: латинские буквы в сценарии не годятся, напишите русскими"));
         }
         let is_named = spoken.iter().any(|word| NAMES.contains(&&**word));
         let said = if is_named { phrase.clone() } else { format!("{phrase} {HERE}") };
@@ -92,10 +91,7 @@ mod tests {
     fn a_phrase_names_the_pc_and_the_skill_gets_it_as_it_is() {
         let Scenarios { lines, doubts } = of(&["Открой почту!", "выключи компьютер"]);
         let line = |said: &str, to: &str| (said.to_owned(), format!("попроси Домашний компьютер {to}"));
-        let right = [
-            line("открой почту на компе", "открой почту"),
-            line("выключи компьютер", "выключи компьютер"),
-        ];
+        let right = [line("открой почту на компе", "открой почту"), line("выключи компьютер", "выключи компьютер")];
         assert_eq!((lines.as_slice(), doubts.len()), (&right[..], 0));
     }
 

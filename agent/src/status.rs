@@ -18,15 +18,12 @@ const MAX_STATUS: u64 = 64 * 1024;
 /// What is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// The agent's process.
     pub process: u32,
-    /// Its version.
     pub version: String,
     /// Whether there is a link, or since when there is none, in Unix seconds.
     pub since: u64,
     /// The relay that it is linked to; none when it is not.
     pub linked: Option<String>,
-    /// Why it is not.
     pub trouble: String,
 }
 

@@ -57,10 +57,7 @@ mod tests {
             assert!(wait <= most && wait >= most / 2, "{wait:?} of {most:?}");
         }
         backoff.was_linked(Duration::from_secs(5));
-        assert!(
-            (FIRST..=SHORT).contains(&backoff.next(false)),
-            "a link that breaks at once is no reason to hurry"
-        );
+        assert!((FIRST..=SHORT).contains(&backoff.next(false)), "a link that breaks at once is no reason to hurry");
         backoff.was_linked(GOOD);
         assert_eq!(backoff.next(false), FIRST);
         backoff.was_linked(GOOD);

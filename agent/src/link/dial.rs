@@ -88,8 +88,7 @@ fn wait(poll: &mut Poll, deadline: Instant) -> io::Result<()> {
 /// There is no relay that lets this PC in.
 pub fn websocket(address: &Address, key: &Key, poll: &mut Poll) -> Result<WebSocket<Wire>, Trouble> {
     let mut request = address.to_string().into_client_request().map_err(|_| Trouble::Name)?;
-    let bearer =
-        HeaderValue::from_str(&format!("Bearer {}", key.reveal())).map_err(|_| Trouble::Key)?;
+    let bearer = HeaderValue::from_str(&format!("Bearer {}", key.reveal())).map_err(|_| Trouble::Key)?;
     let headers = request.headers_mut();
     headers.insert("Authorization", bearer);
     headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static(PROTOCOL));
@@ -124,9 +123,9 @@ fn refused(error: &Error, address: &Address) -> Trouble {
             let location = response.headers().get("Location").and_then(|value| value.to_str().ok());
             Trouble::of_status(response.status().as_u16(), location)
         }
-        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
-            SubProtocolError::NoSubProtocol,
-        )) => Trouble::OldRelay,
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol)) => {
+            Trouble::OldRelay
+        }
         Error::Protocol(ProtocolError::HandshakeIncomplete) => no_answer(),
         _ => Trouble::NotHttp,
     }
@@ -135,11 +134,8 @@ fn refused(error: &Error, address: &Address) -> Trouble {
 /// What came behind a request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response {
-    /// The status code (RFC 9110, 15).
     pub status: u16,
-    /// Where it leads.
     pub location: Option<String>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -181,9 +177,7 @@ pub fn post(address: &Address, path: &str, body: &str) -> Result<Response, Troub
         };
         match step {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                wait(&mut poll, deadline).map_err(broken)?
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait(&mut poll, deadline).map_err(broken)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(broken(error)),
         }
@@ -215,9 +209,7 @@ fn parse(received: &[u8], is_over: bool) -> Option<Response> {
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
     let fields: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
-    let field = |name| {
-        fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    };
+    let field = |name| fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
     let rest = &received[end..];
     let body = match field("Content-Length").and_then(|length| length.parse().ok()) {
         Some(length) => rest.get(..length)?,
@@ -241,13 +233,8 @@ mod tests {
         assert_eq!(parse(whole, false), Some(Response { status: 301, location, body: b"ok".to_vec() }));
         let endless = b"HTTP/1.0 401 x\r\n\r\nno";
         assert_eq!(parse(endless, false), None);
-        assert_eq!(
-            parse(endless, true),
-            Some(Response { status: 401, location: None, body: b"no".to_vec() })
-        );
-        for odd in
-            [&b"SSH-2.0\r\n\r\n"[..], b"HTTP/1.1 xx\r\n\r\n", b"HTTP/1.\r\n\r\n", b"\xff\r\n\r\n", b""]
-        {
+        assert_eq!(parse(endless, true), Some(Response { status: 401, location: None, body: b"no".to_vec() }));
+        for odd in [&b"SSH-2.0\r\n\r\n"[..], b"HTTP/1.1 xx\r\n\r\n", b"HTTP/1.\r\n\r\n", b"\xff\r\n\r\n", b""] {
             assert_eq!(parse(odd, true), None);
         }
     }

@@ -24,6 +24,7 @@ use crate::link::backoff::Backoff;
 use crate::link::trouble::Trouble;
 use crate::link::wire::Wire;
 use crate::message::{self, Incoming, OnlyId, Outcome};
+use crate::phrases::smart_home::Asked;
 
 /// Nothing came for so long: the link is asked whether it is alive. The relay pings every 20 s by default.
 const QUIET: Duration = Duration::from_secs(30);
@@ -62,11 +63,8 @@ pub enum Event {
     Answer(u64, String),
     /// The config has another server or key.
     Moved(Address, Key),
-    /// The PC has slept.
     Woke,
-    /// The network has changed.
     Network,
-    /// Say goodbye, and end.
     Stop,
 }
 
@@ -88,7 +86,7 @@ impl Mail {
 }
 
 /// A command that was read in time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     /// The link that it came over.
     pub link: u64,
@@ -100,8 +98,8 @@ pub struct Command {
     pub wake: Option<Vec<String>>,
     /// When whoever waits for it stops, in milliseconds of `system::uptime`.
     pub until: Option<u64>,
-    /// Whether it is then told that it failed, so that it must not happen any more.
-    pub is_dropped_then: bool,
+    /// What Smart Home asks for. Whoever waits is then told that it failed, so that it must not happen any more.
+    pub action: Option<Asked>,
 }
 
 /// Takes what comes over the link. Nothing of it waits.
@@ -135,11 +133,8 @@ pub struct Link {
 
 /// How a link or the wait for one ended.
 enum End {
-    /// It is over, for this reason.
     Trouble(Trouble),
-    /// Connect again at once.
     Again,
-    /// The program ends.
     Stop,
 }
 
@@ -157,17 +152,7 @@ impl Link {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), Token(1))?);
         let (sender, events) = std::sync::mpsc::channel();
-        let link = Self {
-            address,
-            key,
-            poll,
-            events,
-            uptime,
-            cards,
-            number: 0,
-            told: None,
-            is_fought_over: false,
-        };
+        let link = Self { address, key, poll, events, uptime, cards, number: 0, told: None, is_fought_over: false };
         Ok((link, Mail { events: sender, waker }))
     }
 
@@ -255,8 +240,7 @@ impl Link {
         let now = (self.uptime)();
         let cards = (self.cards)();
         let hello = message::hello(&cards);
-        let mut held =
-            Held { socket, clock: RelayClock::default(), heard: now, asked: None, cards, desk };
+        let mut held = Held { socket, clock: RelayClock::default(), heard: now, asked: None, cards, desk };
         desk.heard(now);
         match held.socket.send(Message::text(hello)) {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -333,9 +317,7 @@ impl Link {
                 Ok(()) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero()
-                        || self.poll.poll(&mut Events::with_capacity(4), Some(left)).is_err()
-                    {
+                    if left.is_zero() || self.poll.poll(&mut Events::with_capacity(4), Some(left)).is_err() {
                         return;
                     }
                 }
@@ -370,10 +352,7 @@ impl<D: Desk> Held<'_, D> {
                     match message {
                         Message::Text(text) => self.take(&text, number, now)?,
                         // The relay sends none; pings are answered by tungstenite.
-                        Message::Binary(_)
-                        | Message::Ping(_)
-                        | Message::Pong(_)
-                        | Message::Frame(_) => {}
+                        Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
                         Message::Close(frame) => {
                             let _ = self.socket.flush();
                             let code = frame.map(|frame| frame.code);
@@ -394,8 +373,7 @@ impl<D: Desk> Held<'_, D> {
 
     /// Takes one message. What is none of the relay's is passed over.
     fn take(&mut self, text: &str, number: u64, now: u64) -> Result<(), End> {
-        let Ok(Incoming { id, text, now: relay, until, action, wake }) = serde_json::from_str(text)
-        else {
+        let Ok(Incoming { id, text, now: relay, until, action, wake }) = serde_json::from_str(text) else {
             let Ok(OnlyId { id }) = serde_json::from_str(text) else { return Ok(()) };
             return self.answer(&id, &Outcome::failed(ODD));
         };
@@ -403,19 +381,11 @@ impl<D: Desk> Held<'_, D> {
             relay.into_iter().for_each(|relay| self.clock.told(relay, now));
             return Ok(());
         };
-        let until =
-            until.and_then(|until| self.clock.own(until)).map(|own| u64::try_from(own).unwrap_or(0));
+        let until = until.and_then(|until| self.clock.own(until)).map(|own| u64::try_from(own).unwrap_or(0));
         // Judged here, beside the work: a PC that has slept must not carry out what was given up.
         let outcome = match until.is_some_and(|until| now > until) {
             true => Some(Outcome::failed(LATE)),
-            false => self.desk.take(Command {
-                link: number,
-                id: id.clone(),
-                text,
-                wake,
-                until,
-                is_dropped_then: action.is_some(),
-            }),
+            false => self.desk.take(Command { link: number, id: id.clone(), text, wake, until, action }),
         };
         outcome.map_or(Ok(()), |outcome| self.answer(&id, &outcome))
     }

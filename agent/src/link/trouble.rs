@@ -8,49 +8,35 @@ use rustls::{AlertDescription, CertificateError};
 /// Why there is no link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nobody knows the server's name.
     Name,
-    /// There is no way to any network.
     NoNetwork,
-    /// Nobody listens there.
     Refused,
-    /// Nobody answers there.
     Timeout,
     /// The connection broke while it was made.
     Broken(String),
     /// The system's root certificates can't be read; which file was named.
     NoRoots(Option<String>),
-    /// The server's certificate is not good.
     Certificate(Certificate),
-    /// What answers does not speak TLS.
     NotTls,
     /// TLS fails for another reason.
     Tls(String),
     /// What answers speaks no HTTP, or TLS alone.
     NotHttp,
-    /// The relay doesn't know the key.
     Key,
-    /// The proxy lets nobody through.
     Forbidden,
-    /// There is nothing at the path.
     Path,
-    /// The proxy passes no WebSocket on.
     NoWebSocket,
     /// The relay behind the proxy doesn't answer, with this status.
     RelayDown(u16),
     /// It leads elsewhere.
     Redirect(String),
-    /// It is too old for the second format.
     OldRelay,
     /// Something else answers, with this status.
     NotRelay(u16),
-    /// Another agent came with the same key.
     Replaced,
-    /// The relay is being stopped.
     Stopped,
     /// The link was there, and broke.
     Lost,
-    /// Nothing came over it.
     Silent,
 }
 
@@ -59,11 +45,8 @@ pub enum Trouble {
 pub enum Certificate {
     /// It is too old, or not good yet: one of the two clocks may be wrong.
     Time,
-    /// It is another name's.
     Name,
-    /// Nobody that this PC trusts has signed it.
     Issuer,
-    /// It is signed by itself.
     SelfSigned,
     /// It is of a form that nobody should use any more.
     Form,
@@ -97,10 +80,9 @@ impl Trouble {
             rustls::Error::InvalidMessage(_) => return Self::NotTls,
             rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => Certificate::Form,
             rustls::Error::InvalidCertificate(wrong) => match wrong {
-                C::Expired
-                | C::ExpiredContext { .. }
-                | C::NotValidYet
-                | C::NotValidYetContext { .. } => Certificate::Time,
+                C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+                    Certificate::Time
+                }
                 C::NotValidForName | C::NotValidForNameContext { .. } => Certificate::Name,
                 C::UnknownIssuer | C::BadSignature => Certificate::Issuer,
                 other if format!("{other:?}").contains("CaUsedAsEndEntity") => Certificate::SelfSigned,
@@ -113,8 +95,7 @@ impl Trouble {
 
     /// Returns it as it is told, with a proxy that the environment names where that may be the reason: the agent uses none.
     pub fn told(&self) -> String {
-        let names =
-            ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
+        let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
         let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         match names.iter().find(|name| is_set(name)).filter(|_| self.is_of_network()) {
             None => format!("{self}."),
@@ -138,9 +119,7 @@ impl Trouble {
             (404 | 405, _) => Self::Path,
             (426, _) => Self::NoWebSocket,
             (502..=504, _) => Self::RelayDown(status),
-            (300..=399, Some(to)) => {
-                Self::Redirect(to.chars().filter(|c| !c.is_control()).take(200).collect())
-            }
+            (300..=399, Some(to)) => Self::Redirect(to.chars().filter(|c| !c.is_control()).take(200).collect()),
             _ => Self::NotRelay(status),
         }
     }
@@ -156,9 +135,7 @@ impl fmt::Display for Trouble {
             }
             Self::Timeout => "сервер не отвечает. Проверьте сеть, имя в строке server и файрвол сервера",
             Self::Broken(error) => return write!(f, "соединение обрывается ({error}). Проверьте прокси на сервере"),
-            Self::NoRoots(None) => {
-                "в системе нет корневых сертификатов. Установите пакет ca-certificates"
-            }
+            Self::NoRoots(None) => "в системе нет корневых сертификатов. Установите пакет ca-certificates",
             Self::NoRoots(Some(file)) => {
                 return write!(
                     f,
@@ -187,14 +164,10 @@ impl fmt::Display for Trouble {
             Self::NotTls => "на этом порту нет TLS. Адрес wss:// ведёт на порт 443 прокси, а не на сам сервер",
             Self::Tls(error) => return write!(f, "TLS не получается ({error}). Проверьте прокси на сервере"),
             Self::NotHttp => "по этому адресу не говорят по HTTP. Если там TLS, адрес начинается с wss://",
-            Self::Key => {
-                "ключ не подходит. Получите на сервере новую строку командой invite и выполните её здесь"
-            }
+            Self::Key => "ключ не подходит. Получите на сервере новую строку командой invite и выполните её здесь",
             Self::Forbidden => "прокси никого не пускает (код 403). Уберите с этого хоста Access List",
             Self::Path => "по этому пути ничего нет. Адрес в строке server кончается на /ws",
-            Self::NoWebSocket => {
-                "прокси не пропускает WebSocket. В Nginx Proxy Manager включите «Websockets Support»"
-            }
+            Self::NoWebSocket => "прокси не пропускает WebSocket. В Nginx Proxy Manager включите «Websockets Support»",
             Self::RelayDown(status) => {
                 return write!(f, "прокси отвечает {status}: home-alice-relay за ним не работает. Запустите его");
             }

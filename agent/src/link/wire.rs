@@ -30,8 +30,7 @@ impl Wire {
         }
         let name = ServerName::try_from(address.host.clone()).map_err(|_| Trouble::Name)?;
         let config = Arc::new(client_config()?);
-        let tls =
-            ClientConnection::new(config, name).map_err(|error| Trouble::Tls(error.to_string()))?;
+        let tls = ClientConnection::new(config, name).map_err(|error| Trouble::Tls(error.to_string()))?;
         Ok(Self::Tls(Box::new(StreamOwned::new(tls, stream))))
     }
 

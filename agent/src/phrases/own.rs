@@ -28,7 +28,6 @@ pub struct Pattern {
 /// Why a phrase can't be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BadPattern {
-    /// It has no words.
     Empty,
     /// It has more than one [`REST`].
     TwoRests,
@@ -63,8 +62,7 @@ impl Pattern {
     /// Returns what of the phrase with these words is the rest, which is nothing in a whole phrase; none when it is
     /// another phrase.
     fn rest(&self, spoken: &[String]) -> Option<String> {
-        let is =
-            |own: &[String], spoken: &[String]| own.iter().zip(spoken).all(|(own, s)| *own == plain(s));
+        let is = |own: &[String], spoken: &[String]| own.iter().zip(spoken).all(|(own, s)| *own == plain(s));
         let Some(after) = &self.after else {
             return (spoken.len() == self.before.len() && is(&self.before, spoken)).then(String::new);
         };
@@ -174,9 +172,6 @@ mod tests {
         let does = Action::Open { what: "https://a.b/?q=*".into(), answer: None };
         let open = Own { says: vec![Pattern::parse("найди *").unwrap()], does };
         let what = "https://a.b/?q=%D0%B0%26%20%251%2F".replace("%26", "").replace("%2F", "");
-        assert_eq!(
-            find(&words("найди а& %1/"), &[open], false),
-            Some(Action::Open { what, answer: None })
-        );
+        assert_eq!(find(&words("найди а& %1/"), &[open], false), Some(Action::Open { what, answer: None }));
     }
 }

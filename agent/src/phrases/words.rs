@@ -8,9 +8,8 @@ pub fn words(phrase: &str) -> Vec<String> {
     let mut last = ' ';
     let mut characters = lower.chars().peekable();
     while let Some(c) = characters.next() {
-        let is_in_number = ".,:".contains(c)
-            && last.is_ascii_digit()
-            && characters.peek().is_some_and(char::is_ascii_digit);
+        let is_in_number =
+            ".,:".contains(c) && last.is_ascii_digit() && characters.peek().is_some_and(char::is_ascii_digit);
         last = c;
         match words.last_mut() {
             Some(word) if is_in_number || !is_between(c) => word.push(c),
@@ -54,10 +53,7 @@ mod tests {
     fn no_word_is_an_option_a_path_or_holds_what_ends_a_text() {
         let odd = "--help -rf ../../etc/passwd /bin/sh ..\\x a\0b c\u{1b}[31m @file ~/x %USERPROFILE% 1:2 ..5";
         for word in words(odd) {
-            assert!(
-                !word.starts_with(['-', '/', '.', '@']) && !word.contains(['/', '\\', '\0', '\u{1b}']),
-                "{word}"
-            );
+            assert!(!word.starts_with(['-', '/', '.', '@']) && !word.contains(['/', '\\', '\0', '\u{1b}']), "{word}");
         }
     }
 }

@@ -96,9 +96,6 @@ mod tests {
     #[test]
     fn every_card_that_is_told_of_can_be_read_again() {
         let cards = cards();
-        assert!(
-            cards.len() <= MAX_CARDS && cards.iter().all(|card| Mac::parse(card).is_some()),
-            "{cards:?}"
-        );
+        assert!(cards.len() <= MAX_CARDS && cards.iter().all(|card| Mac::parse(card).is_some()), "{cards:?}");
     }
 }

@@ -18,8 +18,9 @@ pub use linux::{
     launch::open,
     lock::{Lock, end, holder},
     places::{Places, private_hint, try_to_write, write_private},
+    players, power,
     program::{self, Cancel, Ended},
-    uptime, user_asks_to_end,
+    sound, uptime, user_asks_to_end,
     watch::{Change, watch},
 };
 
@@ -33,29 +34,30 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
             Ok(()) => Outcome::done(action.answer()),
             Err(problem) => Outcome::failed(problem),
         },
-        Action::Run { arguments, speaks, timeout } => {
-            match program::run(arguments, folder, *timeout, cancel) {
-                Ok((ended, output)) => tell(&ended, &output, speaks, *timeout),
-                Err(error) => Outcome::failed(match error.kind() {
-                    std::io::ErrorKind::NotFound => format!("Нет программы {}.", arguments[0]),
-                    std::io::ErrorKind::PermissionDenied => {
-                        format!("Программу {} нельзя запустить.", arguments[0])
-                    }
-                    _ => format!("Программа {} не запускается: {error}.", arguments[0]),
-                }),
-            }
-        }
+        Action::Run { arguments, speaks, timeout } => match program::run(arguments, folder, *timeout, cancel) {
+            Ok((ended, output)) => tell(&ended, &output, speaks, *timeout),
+            Err(error) => Outcome::failed(match error.kind() {
+                std::io::ErrorKind::NotFound => format!("Нет программы {}.", arguments[0]),
+                std::io::ErrorKind::PermissionDenied => {
+                    format!("Программу {} нельзя запустить.", arguments[0])
+                }
+                _ => format!("Программа {} не запускается: {error}.", arguments[0]),
+            }),
+        },
         Action::Wake { cards, .. } => match cards::wake(cards) {
             0 => Outcome::failed("Сигнал на включение отправить некуда: нет локальной сети."),
             _ => Outcome::done(action.answer()),
         },
-        Action::Check => Outcome::done(action.answer()),
+        Action::Sound(sound) => sound::change(*sound),
+        Action::Player(asked) => players::ask(*asked),
+        Action::Power(asked) => power::ask(*asked),
+        Action::Awake | Action::Check => Outcome::done(action.answer()),
         // What runs is another command's, and this one doesn't wait for it.
-        Action::Cancel => Outcome::done(if cancel.ask() {
-            "Останавливаю."
-        } else {
-            "Отменять нечего."
-        }),
+        Action::Cancel => match (cancel.ask(), power::cancel()) {
+            (_, true) => Outcome::done("Отменено: компьютер не выключится."),
+            (true, false) => Outcome::done(action.answer()),
+            (false, false) => Outcome::done("Отменять нечего."),
+        },
     }
 }
 
@@ -67,29 +69,25 @@ fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Out
         (Ended::Well, Speaks::Output) if !said.is_empty() => Outcome::done(said),
         (Ended::Well, _) => Outcome::done("Готово."),
         (Ended::Badly(_), Speaks::Output) if !said.is_empty() => Outcome::failed(said),
-        (Ended::Badly(Some(code)), _) => {
-            Outcome::failed(format!("Программа закончилась с ошибкой {code}."))
-        }
+        (Ended::Badly(Some(code)), _) => Outcome::failed(format!("Программа закончилась с ошибкой {code}.")),
         (Ended::Badly(None), _) => Outcome::failed("Программу остановил кто-то другой."),
         (Ended::TimedOut, _) => {
-            let seconds = timeout.as_secs();
-            Outcome::failed(format!(
-                "Программа не успела за {seconds} {} и остановлена.",
-                word(seconds)
-            ))
+            let time = count(timeout.as_secs(), ["секунду", "секунды", "секунд"]);
+            Outcome::failed(format!("Программа не успела за {time} и остановлена."))
         }
         (Ended::Cancelled, _) => Outcome::failed("Остановлено."),
     }
 }
 
-/// Returns the word behind so many seconds.
-fn word(seconds: u64) -> &'static str {
-    match (seconds % 10, seconds % 100) {
-        (_, 11..=14) => "секунд",
-        (1, _) => "секунду",
-        (2..=4, _) => "секунды",
-        _ => "секунд",
-    }
+/// Returns so many of something: Russian has three forms, as for 1 and 21, 2 and 34, 5 and 11.
+fn count(number: u64, forms: [&str; 3]) -> String {
+    let form = match (number % 10, number % 100) {
+        (_, 11..=14) => 2,
+        (1, _) => 0,
+        (2..=4, _) => 1,
+        _ => 2,
+    };
+    format!("{number} {}", forms[form])
 }
 
 /// Returns the first line that has something in it, as it can be spoken.
@@ -107,8 +105,7 @@ mod tests {
     #[test]
     fn what_is_said_of_a_program_is_its_first_line_a_text_or_why_it_failed() {
         let said = |ended, output: &str, speaks| {
-            let Outcome { ok, text } =
-                tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
+            let Outcome { ok, text } = tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
             (ok, text)
         };
         assert_eq!(said(Ended::Well, "\n \u{1b}Фильм\r\nдва", Speaks::Output), (true, "Фильм".into()));

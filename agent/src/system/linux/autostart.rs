@@ -17,9 +17,7 @@ pub struct Autostart {
 
 /// Why it can't be switched on.
 pub enum NoAutostart {
-    /// This system has no systemd.
     NoSystemd,
-    /// A file can't be written.
     Files(io::Error),
 }
 
@@ -97,8 +95,7 @@ impl Autostart {
 /// Returns the unit that starts this program. `%` and what a quoted word must not hold are escaped
 /// (systemd.syntax(7), "Quoting").
 fn text(program: &str, target: &str) -> String {
-    let escaped =
-        program.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    let escaped = program.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
     let as_root = if is_root() { " --as-root" } else { "" };
     format!(
         "[Unit]\n\
@@ -120,12 +117,7 @@ fn text(program: &str, target: &str) -> String {
 
 fn systemctl(arguments: &[&str]) -> bool {
     let mut command = Command::new("systemctl");
-    command
-        .arg("--user")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--user").args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

@@ -25,8 +25,7 @@ impl Lock {
     /// # Errors
     /// The file can't be written.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
         for _ in 0..TRIES {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {

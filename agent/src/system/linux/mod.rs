@@ -1,10 +1,15 @@
 //! Linux.
 
 pub mod autostart;
+mod bus;
+mod clock;
 pub mod launch;
 pub mod lock;
 pub mod places;
+pub mod players;
+pub mod power;
 pub mod program;
+pub mod sound;
 pub mod watch;
 
 use std::io;
@@ -14,6 +19,8 @@ use std::thread::{Builder, JoinHandle};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+pub use clock::local_time;
 
 /// Returns the milliseconds of a clock that nobody can set and that runs on in sleep.
 pub fn uptime() -> u64 {
@@ -54,7 +61,6 @@ pub fn describe() -> String {
     let part = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
     let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_else(|_| "без рабочего стола".into());
     let session = std::env::var("XDG_SESSION_TYPE").unwrap_or_else(|_| "-".into());
-    let (system, release, machine) =
-        (part(uname.sysname()), part(uname.release()), part(uname.machine()));
+    let (system, release, machine) = (part(uname.sysname()), part(uname.release()), part(uname.machine()));
     format!("{system} {release} {machine}, {desktop}, {session}")
 }

@@ -26,8 +26,7 @@ impl Places {
             let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
             set.or_else(|| Some(home.as_ref()?.join(below)))
         };
-        let (config, state) =
-            (folder("XDG_CONFIG_HOME", ".config")?, folder("XDG_STATE_HOME", ".local/state")?);
+        let (config, state) = (folder("XDG_CONFIG_HOME", ".config")?, folder("XDG_STATE_HOME", ".local/state")?);
         let (own_config, own_state) = (config.join("home-alice/agent.toml"), state.join("home-alice"));
         Some(Self {
             // Behind the links of whoever keeps such files elsewhere: there it changes, and there it is written.

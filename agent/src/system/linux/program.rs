@@ -109,12 +109,7 @@ impl Drop for Running<'_> {
 ///
 /// # Errors
 /// It can't be started.
-pub fn run(
-    arguments: &[String],
-    folder: &Path,
-    timeout: Duration,
-    cancel: &Cancel,
-) -> io::Result<(Ended, Vec<u8>)> {
+pub fn run(arguments: &[String], folder: &Path, timeout: Duration, cancel: &Cancel) -> io::Result<(Ended, Vec<u8>)> {
     let (program, rest) = arguments.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
     command.args(rest).current_dir(folder).process_group(0);
@@ -154,9 +149,7 @@ pub fn run(
 enum Woken {
     /// Something was printed, or the program has ended.
     Changed,
-    /// The time is over.
     Late,
-    /// Its end is asked for.
     Asked,
 }
 
@@ -179,9 +172,7 @@ impl<T: Read + AsFd> Readable for T {}
 impl Group {
     fn of(mut child: Child) -> io::Result<Self> {
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let opened = id
-            .ok_or(io::ErrorKind::NotFound.into())
-            .and_then(|id| Ok(pidfd_open(id, PidfdFlags::empty())?));
+        let opened = id.ok_or(io::ErrorKind::NotFound.into()).and_then(|id| Ok(pidfd_open(id, PidfdFlags::empty())?));
         let ended = match opened {
             Ok(ended) => ended,
             Err(error) => {
@@ -208,17 +199,9 @@ impl Group {
         let timeout = Timespec::try_from(left).ok();
         // What has happened already is waited for no more.
         let mut fds = Vec::with_capacity(4);
-        fds.push(PollFd::new(
-            &self.ended,
-            if self.is_over { PollFlags::empty() } else { PollFlags::IN },
-        ));
-        fds.push(PollFd::new(
-            &cancel.event,
-            if may_be_asked { PollFlags::IN } else { PollFlags::empty() },
-        ));
-        fds.extend(
-            self.pipes.iter().map(|(pipe, _)| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
-        );
+        fds.push(PollFd::new(&self.ended, if self.is_over { PollFlags::empty() } else { PollFlags::IN }));
+        fds.push(PollFd::new(&cancel.event, if may_be_asked { PollFlags::IN } else { PollFlags::empty() }));
+        fds.extend(self.pipes.iter().map(|(pipe, _)| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -9,8 +9,8 @@ use rustix::io::{Errno, read};
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
-    timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
 };
 
 /// The multicast groups of addresses and routes, for IPv4 and IPv6 (linux/rtnetlink.h).
@@ -19,9 +19,7 @@ const GROUPS: u32 = 0x10 | 0x40 | 0x100 | 0x400;
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The PC has slept.
     Woke,
-    /// An address or a route came or went.
     Network,
 }
 
@@ -71,16 +69,14 @@ fn network() -> io::Result<OwnedFd> {
 /// Returns a timer that never runs out, and is cancelled whenever the clock is set, which the kernel does behind every
 /// sleep (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
 fn clock() -> io::Result<OwnedFd> {
-    let timer =
-        timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+    let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
     arm(&timer)?;
     Ok(timer)
 }
 
 fn arm(timer: &OwnedFd) -> io::Result<()> {
     let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let never =
-        Itimerspec { it_interval: zero, it_value: Timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 } };
+    let never = Itimerspec { it_interval: zero, it_value: Timespec { tv_sec: i64::MAX / 4, tv_nsec: 0 } };
     let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
     timerfd_settime(timer, flags, &never)?;
     Ok(())

@@ -1,0 +1,257 @@
+//! The grammar: the rules of `rules.txt`, and which of them a phrase follows. Plain data; it knows no action.
+
+use std::sync::LazyLock;
+
+use crate::phrases::numbers::number;
+use crate::phrases::time::{When, time};
+use crate::phrases::words::plain;
+
+/// The list whose words may stand anywhere.
+const EMPTY: &str = "пустое";
+
+/// Words of a phrase that may follow a rule: nobody needs more, and each could be tried as each part.
+const MAX_WORDS: usize = 24;
+
+/// What a phrase asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// What stands at the left of the rule that it follows.
+    pub action: &'a str,
+    /// The lists whose words are in it.
+    pub parts: Vec<&'a str>,
+    /// The number in it.
+    pub number: Option<u32>,
+    /// The time in it.
+    pub when: Option<When>,
+}
+
+/// The rules of the file.
+pub static RULES: LazyLock<Rules> =
+    LazyLock::new(|| Rules::parse(include_str!("rules.txt")).expect("a test reads these very rules"));
+
+/// Rules, and the lists of words that they are made of.
+#[derive(Debug, Default)]
+pub struct Rules {
+    lists: Vec<List>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct List {
+    name: String,
+    /// Each is one word or several.
+    phrases: Vec<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    action: String,
+    parts: Vec<Part>,
+    example: Option<String>,
+}
+
+#[derive(Debug)]
+struct Part {
+    kind: Kind,
+    may_lack: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// One of the phrases of the list at this place.
+    List(usize),
+    Number,
+    Time,
+}
+
+impl Rules {
+    /// Reads a file of rules.
+    ///
+    /// # Errors
+    /// The first line that can't be used.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut rules = Self::default();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        for line in lines.clone() {
+            if let Some((name, phrases)) = line.split_once(" = ") {
+                let phrases = tokens(phrases).iter().flat_map(|token| forms(token)).collect::<Vec<_>>();
+                match rules.lists.iter_mut().find(|list| list.name == name) {
+                    Some(list) => list.phrases.extend(phrases),
+                    None => rules.lists.push(List { name: name.to_owned(), phrases }),
+                }
+            }
+        }
+        for line in lines.filter(|line| !line.contains(" = ")) {
+            let rule = rules.rule(line).ok_or_else(|| line.to_owned())?;
+            rules.rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    fn rule(&self, line: &str) -> Option<Rule> {
+        let (action, rest) = line.split_once(" : ")?;
+        let (parts, example) = match rest.split_once(" — «") {
+            Some((parts, example)) => (parts, Some(example.strip_suffix('»')?.to_owned())),
+            None => (rest, None),
+        };
+        let part = |token: &str| {
+            let bare = token.strip_prefix('[').and_then(|token| token.strip_suffix(']'));
+            let kind = match bare.unwrap_or(token) {
+                "<число>" => Kind::Number,
+                "<время>" => Kind::Time,
+                name => Kind::List(self.lists.iter().position(|list| list.name == name)?),
+            };
+            Some(Part { kind, may_lack: bare.is_some() })
+        };
+        let parts = parts.split_whitespace().map(part).collect::<Option<Vec<_>>>()?;
+        Some(Rule { action: action.to_owned(), parts, example })
+    }
+
+    /// Returns each example.
+    pub fn examples(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().filter_map(|rule| rule.example.as_deref())
+    }
+
+    /// Returns the action of every rule.
+    #[cfg(test)]
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| &*rule.action)
+    }
+
+    /// Returns a phrase that follows the first rule with this action.
+    #[cfg(test)]
+    pub fn phrase_of(&self, action: &str) -> String {
+        let rule = self.rules.iter().find(|rule| rule.action == action).expect("there is one");
+        let needed = rule.parts.iter().filter(|part| !part.may_lack);
+        let words = needed.map(|part| match part.kind {
+            Kind::List(list) => self.lists[list].phrases[0].join(" "),
+            Kind::Number => "7".into(),
+            Kind::Time => "через час".into(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Returns what a phrase of these words asks for: all of them belong to one rule, the first that fits.
+    pub fn find(&self, spoken: &[String]) -> Option<Asked<'_>> {
+        if spoken.len() > MAX_WORDS {
+            return None;
+        }
+        let plain: Vec<String> = spoken.iter().map(|word| plain(word)).collect();
+        let words: Vec<&str> = plain.iter().map(String::as_str).collect();
+        self.rules.iter().find_map(|rule| {
+            let asked = Asked { action: &rule.action, parts: Vec::new(), number: None, when: None };
+            self.follow(rule, &words, 0, asked)
+        })
+    }
+
+    /// Follows a rule whose parts of the `used` bits are taken, over the words that are left.
+    fn follow<'a>(&'a self, rule: &'a Rule, words: &[&str], used: u64, asked: Asked<'a>) -> Option<Asked<'a>> {
+        if words.is_empty() {
+            let is_whole = (0..).zip(&rule.parts).all(|(place, part)| part.may_lack || used >> place & 1 == 1);
+            return is_whole.then_some(asked);
+        }
+        for (place, part) in (0..).zip(&rule.parts) {
+            if used >> place & 1 == 1 {
+                continue;
+            }
+            let used = used | 1 << place;
+            let found = match part.kind {
+                Kind::List(list) => self.lists[list].lengths(words).find_map(|length| {
+                    let mut asked = asked.clone();
+                    asked.parts.push(&self.lists[list].name);
+                    self.follow(rule, &words[length..], used, asked)
+                }),
+                Kind::Number => number(words).and_then(|(number, length)| {
+                    let asked = Asked { number: Some(number), ..asked.clone() };
+                    self.follow(rule, &words[length..], used, asked)
+                }),
+                Kind::Time => time(words).and_then(|(when, length)| {
+                    let asked = Asked { when: Some(when), ..asked.clone() };
+                    self.follow(rule, &words[length..], used, asked)
+                }),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        let empty = self.lists.iter().find(|list| list.name == EMPTY)?;
+        empty.lengths(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone()))
+    }
+}
+
+impl List {
+    /// Returns how many of the words are one of its phrases, for each that is.
+    fn lengths<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
+        let is_here = move |phrase: &&Vec<String>| {
+            phrase.len() <= words.len() && phrase.iter().zip(words).all(|(own, word)| own == word)
+        };
+        self.phrases.iter().filter(is_here).map(Vec::len)
+    }
+}
+
+/// Splits at the spaces that stand outside of parentheses.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut depth = 0;
+    text.split(move |c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        c == ' ' && depth == 0
+    })
+    .filter(|token| !token.is_empty())
+    .collect()
+}
+
+/// Returns the phrases of one token: `громкост(ь и)` is two, `на_паузу` one of two words.
+fn forms(token: &str) -> Vec<Vec<String>> {
+    let phrase = |text: String| text.split('_').map(plain).collect();
+    match token.strip_suffix(')').and_then(|token| token.split_once('(')) {
+        None => vec![phrase(token.to_owned())],
+        Some((stem, ends)) => {
+            let ends = ends.split(' ').map(|end| if end == "-" { "" } else { end });
+            ends.map(|end| phrase([stem, end].concat())).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phrases::words::words;
+
+    fn action(rules: &Rules, phrase: &str) -> Option<String> {
+        rules.find(&words(phrase)).map(|asked| asked.action.to_owned())
+    }
+
+    #[test]
+    fn the_order_is_free_and_nothing_may_be_left() {
+        let rules = Rules::parse(
+            "сделай = сдела(й йте)\nгромче = громче погром(- че)\nзвук = звук(- а) на_всю\nпустое = ну будь_добр\n\
+             громче : громче [сделай] [звук] — «громче»\nна : громче <число>\n",
+        )
+        .unwrap();
+        for phrase in ["громче", "сделай громче", "звук сделай погромче", "ну громче", "громче будь добр на всю"]
+        {
+            assert_eq!(action(&rules, phrase).as_deref(), Some("громче"), "{phrase}");
+        }
+        assert_eq!(action(&rules, "двадцать пять громче").as_deref(), Some("на"));
+        for phrase in ["", "сделай", "звук", "громче громче", "громче всех", "не громче", "громче будь", "ну"]
+        {
+            assert_eq!(action(&rules, phrase), None, "{phrase}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_can_not_be_used_is_told() {
+        for line in ["громче громче", "громче : нет_такого", "а : [б"] {
+            assert_eq!(Rules::parse(line).unwrap_err(), line);
+        }
+    }
+
+    #[test]
+    fn the_rules_can_be_read_and_each_example_follows_its_own() {
+        for rule in &RULES.rules {
+            let Some(example) = &rule.example else { continue };
+            assert_eq!(action(&RULES, example).as_deref(), Some(&*rule.action), "{example}");
+        }
+        assert!(RULES.rules.iter().all(|rule| rule.parts.len() < 64 && rule.parts.iter().any(|p| !p.may_lack)));
+    }
+}
