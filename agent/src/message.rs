@@ -18,16 +18,13 @@ pub const MAX_TEXT: usize = 1024;
 pub struct Incoming {
     /// The command's id; the relay's time has none.
     pub id: Option<String>,
-    /// What was said.
     #[serde(default)]
     pub text: String,
     /// The relay's time, in Unix milliseconds.
     pub now: Option<i64>,
-    /// Until when somebody waits, in Unix milliseconds by the relay's clock.
     pub until: Option<i64>,
     /// What Smart Home asks for. Whoever asks there is told a failure as soon as the wait is over.
     pub action: Option<Asked>,
-    /// Cards that are to be woken.
     pub wake: Option<Vec<String>>,
 }
 
@@ -40,9 +37,7 @@ pub struct OnlyId {
 /// What becomes of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether it was done.
     pub ok: bool,
-    /// What Alice is to say.
     pub text: String,
 }
 

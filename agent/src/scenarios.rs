@@ -17,7 +17,6 @@ const NAMES: [&str; 3] = ["компьютер", "комп", "компе"];
 pub struct Scenarios {
     /// What is said, and what the speaker says to the skill.
     pub lines: Vec<(String, String)>,
-    /// Warnings.
     pub doubts: Vec<String>,
 }
 

@@ -90,9 +90,7 @@ impl Mail {
 pub struct Command {
     /// The link that it came over.
     pub link: u64,
-    /// Its id.
     pub id: String,
-    /// What was said.
     pub text: String,
     /// Cards that are to be woken, in place of what the text says.
     pub wake: Option<Vec<String>>,

@@ -6,7 +6,6 @@ use crate::phrases::words::{plain, words};
 /// A command of the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
-    /// The phrases that are it.
     pub says: Vec<Pattern>,
     /// What it does, with [`REST`] where the rest of the phrase belongs.
     pub does: Action,

@@ -19,9 +19,7 @@ pub struct Asked<'a> {
     pub action: &'a str,
     /// The lists whose words are in it.
     pub parts: Vec<&'a str>,
-    /// The number in it.
     pub number: Option<u32>,
-    /// The time in it.
     pub when: Option<When>,
 }
 

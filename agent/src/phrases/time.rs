@@ -29,12 +29,23 @@ impl When {
 
 const MINUTE: u32 = 60;
 
+/// Behind «в половине»: each says the hour before it.
+const ORDINALS: &str = "первого второго третьего четвертого пятого шестого седьмого восьмого девятого десятого \
+                        одиннадцатого двенадцатого";
+
 /// Returns the time that words begin with, and how many of them it takes.
 pub fn time(words: &[&str]) -> Option<(When, usize)> {
+    // «минут через двадцать» is «примерно через двадцать минут».
+    if let [unit @ ("минут" | "часа" | "часов"), "через", rest @ ..] = words {
+        let (_, used) = number(rest)?;
+        let (seconds, _) = after(&[&rest[..used], &[*unit]].concat())?;
+        return Some((When::After(Duration::from_secs(seconds.into())), used + 2));
+    }
     match *words.first()? {
         "через" => {
             after(&words[1..]).map(|(seconds, used)| (When::After(Duration::from_secs(seconds.into())), used + 1))
         }
+        "без" => clock(words),
         "в" | "к" | "во" => clock(&words[1..]).map(|(when, used)| (when, used + 1)),
         _ => None,
     }
@@ -94,7 +105,14 @@ fn further(seconds: u32, used: usize, words: &[&str]) -> (u32, usize) {
 /// Returns the time of the day.
 fn clock(words: &[&str]) -> Option<(When, usize)> {
     let first = words.first()?;
+    // The hour that has begun is told by the one that comes: half past nine is «половина десятого».
+    let ordinal = |word: &&str| ORDINALS.split(' ').position(|own| own == *word).and_then(|at| u32::try_from(at).ok());
     let (hour, minute, mut used) = match *first {
+        "половине" | "половину" | "пол" => (words.get(1).and_then(ordinal)?, 30, 2),
+        "без" if words.get(1) == Some(&"четверти") => {
+            let (hour, used) = number(&words[2..])?;
+            (hour.checked_sub(1)?, 45, used + 2)
+        }
         "полночь" | "полуночи" => return Some((at(0, 0, Some(0)), 1)),
         "полдень" | "полудню" => return Some((at(12, 0, Some(0)), 1)),
         word if word.contains([':', '.']) => {
@@ -163,6 +181,11 @@ mod tests {
             ("в 10 часов 15 минут", at(10, 15, true)),
             ("в полночь", at(0, 0, false)),
             ("в 12 дня", at(12, 0, false)),
+            ("в половине десятого вечера", at(21, 30, false)),
+            ("без четверти одиннадцать вечера", at(22, 45, false)),
+            ("минут через двадцать", after(20)),
+            ("в половине", None),
+            ("без четверти", None),
             ("через", None),
             ("через 0 минут", None),
             ("через 1000 часов", None),

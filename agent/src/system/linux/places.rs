@@ -10,11 +10,9 @@ use std::path::{Path, PathBuf};
 pub struct Places {
     /// The config. Own programs run in its folder.
     pub config: PathBuf,
-    /// What `status` reads.
     pub status: PathBuf,
     /// Held while the agent runs.
     pub lock: PathBuf,
-    /// Where systemd looks for the user's units.
     pub units: PathBuf,
 }
 
