@@ -1,7 +1,6 @@
 """The command line, as its owner types it."""
 
 import os
-import pathlib
 import pty
 import re
 import subprocess

@@ -5,7 +5,7 @@ import pathlib
 import struct
 
 from own import Home
-from world import check, main, until
+from world import check, main
 
 
 def memory(home):

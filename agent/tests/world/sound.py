@@ -1,6 +1,5 @@
 """Volume and mute on a real PulseAudio with a null sink, read back by its own tool."""
 
-import os
 import re
 
 from own import Home

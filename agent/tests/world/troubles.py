@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 
-from fake import Relay
 from own import Home
 from world import DOMAIN, KEY, SERVER, Process, World, authority, certificate, check, main, run
 
