@@ -1,4 +1,5 @@
-//! The commands that wait, and the thread that carries them out, one after another in their order.
+//! The commands that wait, and the threads that carry them out: one after another in their order, but for what ends
+//! others.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,14 +122,13 @@ impl Queue {
     /// the owner may have a command of his own for them.
     fn action(&self, command: &Command) -> Option<Action> {
         let commands = &self.config().commands;
+        let own = || own::find(&words(&command.text), commands, false);
         let Some(cards) = &command.wake else {
             // The owner's own command for these words comes before what is built in.
-            let own = || own::find(&words(&command.text), commands, false);
             let asked = || command.action.as_ref()?.action();
             return own().or_else(asked).or_else(|| understand(&command.text, commands));
         };
         let cards: Vec<Mac> = cards.iter().filter_map(|card| Mac::parse(card)).collect();
-        let own = || own::find(&words(&command.text), commands, false);
         own().filter(|_| cards.is_empty()).or(Some(Action::Wake { cards, answer: None }))
     }
 

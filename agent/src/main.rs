@@ -62,11 +62,13 @@ fn main() -> ExitCode {
     match arguments {
         [] => agent::run(&places),
         ["join", server, code @ ..] if !code.is_empty() => join(server, &code.join(" "), &places),
-        ["say", phrase] => say_phrase(phrase, false, &places),
-        ["say", "--do", phrase] | ["say", phrase, "--do"] => say_phrase(phrase, true, &places),
-        ["commands"] => commands(&places),
-        ["scenarios"] => scenarios(SKILL, &places),
-        ["scenarios", "--skill", skill] => scenarios(skill, &places),
+        ["say", phrase] => with_own(&places, |own| say_phrase(phrase, false, own, &places)),
+        ["say", "--do", phrase] | ["say", phrase, "--do"] => {
+            with_own(&places, |own| say_phrase(phrase, true, own, &places))
+        }
+        ["commands"] => with_own(&places, |own| commands(own, &places)),
+        ["scenarios"] => with_own(&places, |own| scenarios(SKILL, own)),
+        ["scenarios", "--skill", skill] => with_own(&places, |own| scenarios(skill, own)),
         ["status"] => status(&places),
         ["autostart", "on"] => autostart_on(&places),
         ["autostart", "off"] => autostart_off(&places),
@@ -121,24 +123,20 @@ fn join(server: &str, code: &str, places: &Places) -> ExitCode {
     }
 }
 
-/// Returns the owner's own commands; none where there is no config yet.
-fn own_commands(places: &Places) -> Result<Vec<Own>, ExitCode> {
+/// Does something with the owner's own commands; there are none where there is no config yet.
+fn with_own(places: &Places, act: impl FnOnce(&[Own]) -> ExitCode) -> ExitCode {
     match Config::load(&places.config) {
-        Ok(config) => Ok(config.commands),
-        Err(ConfigError::Missing) => Ok(Vec::new()),
-        Err(problem) => Err(unusable(&format!("Не получилось: {problem}."))),
+        Ok(config) => act(&config.commands),
+        Err(ConfigError::Missing) => act(&[]),
+        Err(problem) => unusable(&format!("Не получилось: {problem}.")),
     }
 }
 
-fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
-    let commands = match own_commands(places) {
-        Ok(commands) => commands,
-        Err(code) => return code,
-    };
-    let Some(action) = phrases::understand(phrase, &commands) else {
+fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -> ExitCode {
+    let Some(action) = phrases::understand(phrase, own) else {
         return failure(UNKNOWN);
     };
-    print(&format!("Понято: {}\n", action));
+    print(&format!("Понято: {action}\n"));
     if !is_to_be_done {
         return print(&format!("Ответ: {}\n", action.answer()));
     }
@@ -155,13 +153,9 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, places: &Places) -> ExitCode {
     exit(outcome.ok)
 }
 
-fn commands(places: &Places) -> ExitCode {
-    let own = match own_commands(places) {
-        Ok(own) => own,
-        Err(code) => return code,
-    };
+fn commands(own: &[Own], places: &Places) -> ExitCode {
     let mut text = String::from("Свои команды\n");
-    for command in &own {
+    for command in own {
         let says: Vec<&str> = command.says.iter().map(|say| &*say.written).collect();
         text += &format!("  {:<40} {}\n", says.join(" | "), command.does);
     }
@@ -170,16 +164,12 @@ fn commands(places: &Places) -> ExitCode {
     }
     text += "Встроенные\n";
     for (example, action) in phrases::examples() {
-        text += &format!("  {example:<40} {}\n", action);
+        text += &format!("  {example:<40} {action}\n");
     }
     print(&text)
 }
 
-fn scenarios(skill: &str, places: &Places) -> ExitCode {
-    let own = match own_commands(places) {
-        Ok(own) => own,
-        Err(code) => return code,
-    };
+fn scenarios(skill: &str, own: &[Own]) -> ExitCode {
     let own = own.iter().flat_map(|own| &own.says).filter(|say| !say.is_catch_all()).map(|say| &*say.written);
     let built_in = phrases::examples().map(|(example, _)| example);
     let list = scenarios::scenarios(own.chain(built_in), skill);
@@ -256,10 +246,8 @@ fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
     if let Err(error) = Autostart::new(places).off() {
         return failure(&format!("Автозапуск не убирается: {error}"));
     }
-    if let Some(process) = system::holder(&places.lock) {
-        if let Err(error) = system::end(process) {
-            return failure(&format!("Агент ещё работает ({error}): остановите его и повторите."));
-        }
+    if let Some(Err(error)) = system::holder(&places.lock).map(system::end) {
+        return failure(&format!("Агент ещё работает ({error}): остановите его и повторите."));
     }
     if let Err((file, error)) = places.remove() {
         return failure(&format!("Не удаляется {}: {error}", file.display()));

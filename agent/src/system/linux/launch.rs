@@ -4,11 +4,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::system::linux::ends_within;
 use crate::system::linux::places::home;
 
 /// How long it is waited for whether the opening fails. Some desktops' `xdg-open` lasts as long as what it opens.
@@ -45,19 +45,9 @@ pub fn open(what: &str, folder: &Path) -> Result<(), String> {
 /// Returns whether it ended well; none when it goes on.
 fn wait(child: &mut Child) -> Option<bool> {
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
-    let ended = pidfd_open(id, PidfdFlags::empty()).ok()?;
-    let until = Instant::now() + FAILS_WITHIN;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).ok();
-        // An interruption is looked behind, like an event.
-        let _ = poll(&mut [PollFd::new(&ended, PollFlags::IN)], timeout.as_ref());
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status.success()),
-            _ if left.is_zero() => return None,
-            _ => {}
-        }
-    }
+    let process = pidfd_open(id, PidfdFlags::empty()).ok()?;
+    let is_over = ends_within(&process, FAILS_WITHIN).ok()?;
+    is_over.then(|| child.wait().is_ok_and(|status| status.success()))
 }
 
 fn is_address(what: &str) -> bool {

@@ -6,9 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::system::linux::ends_within;
 
 /// How long an agent that is asked to end has for it: its own program's TERM and KILL, and the link's goodbye.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,9 +62,8 @@ pub fn end(process: u32) -> io::Result<()> {
     let process = i32::try_from(process).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::NotFound)?;
     let process = pidfd_open(process, PidfdFlags::empty())?;
     pidfd_send_signal(&process, Signal::TERM)?;
-    let timeout = Timespec::try_from(END_TIMEOUT).ok();
-    match poll(&mut [PollFd::new(&process, PollFlags::IN)], timeout.as_ref())? {
-        0 => Err(io::ErrorKind::TimedOut.into()),
-        _ => Ok(()),
+    match ends_within(&process, END_TIMEOUT)? {
+        true => Ok(()),
+        false => Err(io::ErrorKind::TimedOut.into()),
     }
 }

@@ -58,13 +58,9 @@ fn try_change(sound: Sound) -> Result<Outcome, NoSound> {
     let percent = percent(&before);
     let wanted = match sound {
         Sound::Mute(mute) => {
-            let (state, word) = if mute {
-                ("выключен", "уже выключен")
-            } else {
-                ("включён", "уже включён")
-            };
+            let state = if mute { "выключен" } else { "включён" };
             if before.muted == mute {
-                return Ok(Outcome::done(format!("Звук {word}.")));
+                return Ok(Outcome::done(format!("Звук уже {state}.")));
             }
             let device = SetDeviceMuteParams { device_index: Some(before.index), device_name: None, mute };
             server.tell(&Command::SetSinkMute(device))?;
