@@ -1,38 +1,19 @@
 """Players on a bus of their own, whose state is read back from them."""
 
-import pathlib
-import shutil
-
-from own import Home
-from world import Process, check, main
-
-HERE = pathlib.Path(__file__).resolve().parent
-AS_USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+from desktop import Desktop
+from world import check, main
 
 
-class Desk(Home):
+class Desk(Desktop):
     """A home with a bus."""
 
     def __enter__(self):
-        address = f"unix:path={self.home}/bus"
-        self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
-        command = [*AS_USER, "dbus-daemon", "--session", "--nofork", "--print-address", f"--address={address}"]
-        self.running = [Process(self.home / "bus.log", command, env=self.environment, cwd="/")]
-        self.running[0].says("unix:path")
+        super().__enter__()
+        self.bus(self.home / "bus")
         return self
 
     def player(self, *arguments):
-        script = shutil.copy(HERE / "player.py", self.home)
-        command = [*AS_USER, "/usr/bin/python3", script, *arguments]
-        player = Process(self.home / f"{arguments[0]}.log", command, env=self.environment, cwd="/")
-        self.running.append(player)
-        player.says("ready")
-        return player
-
-    def __exit__(self, *_):
-        for process in reversed(self.running):
-            process.stop()
-        super().__exit__()
+        return self.script("player.py", *arguments, log=arguments[0])
 
 
 def test_what_plays_is_paused_and_goes_on():

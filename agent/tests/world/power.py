@@ -1,28 +1,20 @@
 """Sleep, lock and shutdown, as far as the bus: a made-up logind says what it was asked."""
 
 import datetime
-import pathlib
-import shutil
 
-from own import Home
-from world import Process, check, main
-
-HERE = pathlib.Path(__file__).resolve().parent
-AS_USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+from desktop import Desktop
+from world import check, main
 
 
-class Desk(Home):
+class Desk(Desktop):
     """A home whose system bus is its own."""
 
     def __enter__(self):
+        super().__enter__()
         self.system = self.home / "dbus"
         self.system.mkdir()
         self.own()
-        address = f"unix:path={self.system}/system_bus_socket"
-        self.environment["DBUS_SESSION_BUS_ADDRESS"] = address
-        command = [*AS_USER, "dbus-daemon", "--session", "--nofork", "--print-address", f"--address={address}"]
-        self.running = [Process(self.home / "bus.log", command, env=self.environment, cwd="/")]
-        self.running[0].says("unix:path")
+        self.bus(self.system / "system_bus_socket")
         return self
 
     def command(self, *arguments):
@@ -30,16 +22,7 @@ class Desk(Home):
         return ["unshare", "-m", "sh", "-c", where, "sh", *super().command(*arguments)]
 
     def logind(self, *manners):
-        script = shutil.copy(HERE / "logind.py", self.home)
-        logind = Process(self.home / "logind.log", [*AS_USER, "/usr/bin/python3", script, *manners], env=self.environment, cwd="/")
-        self.running.append(logind)
-        logind.says("ready")
-        return logind
-
-    def __exit__(self, *_):
-        for process in reversed(self.running):
-            process.stop()
-        super().__exit__()
+        return self.script("logind.py", *manners, log="logind")
 
 
 def test_what_loses_no_work_happens_at_once():

@@ -2,40 +2,32 @@
 
 import re
 
-from own import Home
-from world import Process, check, main, run, until
+from desktop import AS_USER, Desktop
+from world import check, main, run, until
 
 
-class Desk(Home):
+class Desk(Desktop):
     """A home with a sound server."""
 
     def __enter__(self):
+        super().__enter__()
         runtime = self.home / "run"
         runtime.mkdir()
         runtime.chmod(0o700)
         self.own()
         self.environment |= {"XDG_RUNTIME_DIR": str(runtime)}
-        self.server = None
         return self
 
     def serve(self, *modules):
         modules = modules or ("module-null-sink sink_name=out channels=2",)
         load = [f"--load={module}" for module in ("module-native-protocol-unix", *modules)]
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "pulseaudio", "-n", "--daemonize=no",
-                   "--exit-idle-time=-1", *load]
-        self.server = Process(self.home / "pulse.log", command, env=self.environment, cwd="/")
+        server = self.service("pulse", "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", *load)
         sinks = sum("sink_name" in module for module in modules)
         until(lambda: self.pactl("list", "short", "sinks", expect=None).count("\n") == sinks
-              and (self.home / "run/pulse/native").exists(), 20, self.server.text)
-
-    def __exit__(self, *_):
-        if self.server:
-            self.server.stop()
-        super().__exit__()
+              and (self.home / "run/pulse/native").exists(), 20, server.text)
 
     def pactl(self, *arguments, expect=0):
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "pactl", *arguments]
-        return run(*command, expect=expect, env=self.environment | {"LC_ALL": "C"}).stdout
+        return run(*AS_USER, "pactl", *arguments, expect=expect, env=self.environment | {"LC_ALL": "C"}).stdout
 
     def volumes(self):
         return [int(percent) for percent in re.findall(r"(\d+)%", self.pactl("get-sink-volume", "@DEFAULT_SINK@"))]
