@@ -58,6 +58,20 @@ class Home:
         self.own()
         new.rename(self.config)
 
+    def program(self, name, lines, *keys):
+        """Installs a program of this user's: a script of these lines, and its desktop file `name`.desktop."""
+        script = self.home / "programs" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(f"#!/bin/sh\n{lines}\n")
+        script.chmod(0o755)
+        file = self.home / f".local/share/applications/{name}.desktop"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        keys = [key.replace("SCRIPT", str(script)) for key in (f"Name={name}", "Exec=SCRIPT %U", *keys)]
+        file.write_text("\n".join(["[Desktop Entry]", "Type=Application", *keys, ""]))
+        self.environment.setdefault("DISPLAY", ":none")
+        self.own()
+        return script
+
     def start(self):
         self.agent = Process(self.home / "agent.log", self.command(), env=self.environment, cwd="/")
         self.link = self.relay.linked()
@@ -360,11 +374,9 @@ def test_the_hello_tells_version_and_cards():
 
 def test_a_path_or_a_site_is_opened_by_the_desktop():
     with Home() as home:
-        bin = home.home / "bin"
-        bin.mkdir()
-        (bin / "xdg-open").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {home.home}/opened\n[ "$1" != https://bad.example/ ]\n')
-        (bin / "xdg-open").chmod(0o755)
-        home.environment["PATH"] = f"{bin}:{home.environment['PATH']}"
+        lines = f'printf "%s\\n" "$@" >> {home.home}/opened\n[ "$1" != https://bad.example/ ]'
+        home.program("browser", lines, "MimeType=x-scheme-handler/https;")
+        home.program("files", lines, "MimeType=inode/directory;", "Exec=SCRIPT %f")
         (home.home / "Моя музыка").mkdir()
         home.write('[[command]]\nsay = "почта"\nopen = "https://mail.example/"\n'
                    '[[command]]\nsay = "музыка"\nopen = "~/Моя музыка"\n'

@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustbus::connection::{Error, Timeout};
 use rustbus::message_builder::{MarshalledMessage, MarshalledMessageBody, MessageBuilder};
+use rustbus::signature::{Base, Type};
+use rustbus::wire::marshal::traits::SignatureBuffer;
 use rustbus::wire::unmarshal::traits::Variant;
-use rustbus::{MessageType, RpcConn, Unmarshal};
+use rustbus::wire::unmarshal::{UnmarshalContext, UnmarshalResult};
+use rustbus::{MessageType, RpcConn, Signature, Unmarshal};
 
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -115,6 +118,33 @@ impl Bus {
         let mut names: Vec<_> = names.into_iter().filter(|name| name.starts_with(prefix)).collect();
         names.sort();
         Ok(names)
+    }
+}
+
+/// A number with a fraction, which rustbus knows only by its bits.
+pub struct Double(pub f64);
+
+impl Signature for Double {
+    fn signature() -> Type {
+        Type::Base(Base::Double)
+    }
+
+    fn alignment() -> usize {
+        u64::alignment()
+    }
+
+    fn sig_str(signature: &mut SignatureBuffer) {
+        signature.push_static("d");
+    }
+
+    fn has_sig(signature: &str) -> bool {
+        signature.starts_with('d')
+    }
+}
+
+impl<'buf, 'fds> Unmarshal<'buf, 'fds> for Double {
+    fn unmarshal(context: &mut UnmarshalContext<'fds, 'buf>) -> UnmarshalResult<Self> {
+        u64::unmarshal(context).map(|(read, bits)| (read, Self(f64::from_bits(bits))))
     }
 }
 

@@ -3,13 +3,25 @@
 pub mod autostart;
 mod bus;
 mod clock;
+mod detached;
+mod exec;
+#[allow(dead_code, reason = "no phrase asks for it yet")]
+pub mod folders;
+mod keyfile;
 pub mod launch;
 pub mod lock;
+mod mime;
 pub mod places;
 pub mod players;
 pub mod power;
 pub mod program;
+#[allow(dead_code, reason = "no phrase asks for it yet")]
+pub mod programs;
+#[allow(dead_code, reason = "no phrase asks for it yet")]
+pub mod report;
 pub mod sound;
+#[allow(dead_code, reason = "no phrase asks for it yet")]
+pub mod trash;
 pub mod watch;
 
 use std::io;

@@ -19,12 +19,7 @@ pub struct Places {
 impl Places {
     /// Returns those of the user; none without a home.
     pub fn of_user() -> Option<Self> {
-        let home = home();
-        let folder = |variable, below: &str| {
-            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-            set.or_else(|| Some(home.as_ref()?.join(below)))
-        };
-        let (config, state) = (folder("XDG_CONFIG_HOME", ".config")?, folder("XDG_STATE_HOME", ".local/state")?);
+        let (config, state) = (config_home()?, base("XDG_STATE_HOME", ".local/state")?);
         let (own_config, own_state) = (config.join("home-alice/agent.toml"), state.join("home-alice"));
         Some(Self {
             // Behind the links of whoever keeps such files elsewhere: there it changes, and there it is written.
@@ -74,6 +69,47 @@ impl Places {
 #[allow(deprecated, reason = "up to Rust 1.86, for what it did on Windows")]
 pub fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// Returns the folder of the user's settings.
+pub fn config_home() -> Option<PathBuf> {
+    base("XDG_CONFIG_HOME", ".config")
+}
+
+/// Returns the folder of the user's data.
+pub fn data_home() -> Option<PathBuf> {
+    base("XDG_DATA_HOME", ".local/share")
+}
+
+/// Returns the folders of settings, the one that counts most first.
+pub fn config_folders() -> Vec<PathBuf> {
+    config_home().into_iter().chain(listed("XDG_CONFIG_DIRS", "/etc/xdg")).collect()
+}
+
+/// Returns the folders of data, the one that counts most first. Those of Flatpak and snap are there also for a program
+/// that was started without the session's environment.
+pub fn data_folders() -> Vec<PathBuf> {
+    let own = data_home().into_iter().flat_map(|own| [own.clone(), own.join("flatpak/exports/share")]);
+    let others = ["/var/lib/flatpak/exports/share", "/var/lib/snapd/desktop"].map(PathBuf::from);
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for folder in own.chain(listed("XDG_DATA_DIRS", "/usr/local/share:/usr/share")).chain(others) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Returns the folder that a variable names, or else this one of the home.
+fn base(variable: &str, below: &str) -> Option<PathBuf> {
+    let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    set.or_else(|| Some(home()?.join(below)))
+}
+
+/// Returns the folders that a variable lists, or else these.
+fn listed(variable: &str, default: &str) -> Vec<PathBuf> {
+    let set = std::env::var_os(variable).filter(|set| !set.is_empty()).unwrap_or_else(|| default.into());
+    std::env::split_paths(&set).filter(|path| path.is_absolute()).collect()
 }
 
 /// Returns where a file is written before it takes its place.

@@ -98,7 +98,7 @@ fn until(minute: u32, or_half_a_day_later: bool, now: u64) -> Duration {
 }
 
 /// Returns a time in words, in the accusative.
-fn words(time: Duration) -> String {
+pub fn words(time: Duration) -> String {
     let minutes = time.as_secs().div_ceil(60);
     let hours = (minutes / 60 > 0).then(|| count(minutes / 60, ["час", "часа", "часов"]));
     let rest = (minutes % 60 > 0).then(|| count(minutes % 60, ["минуту", "минуты", "минут"]));
