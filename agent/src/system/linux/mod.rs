@@ -5,7 +5,6 @@ mod bus;
 mod clock;
 mod detached;
 mod exec;
-#[allow(dead_code, reason = "no phrase asks for it yet")]
 pub mod folders;
 mod keyfile;
 pub mod launch;
@@ -15,17 +14,15 @@ pub mod places;
 pub mod players;
 pub mod power;
 pub mod program;
-#[allow(dead_code, reason = "no phrase asks for it yet")]
 pub mod programs;
-#[allow(dead_code, reason = "no phrase asks for it yet")]
 pub mod report;
+pub mod screen;
 pub mod sound;
-#[allow(dead_code, reason = "no phrase asks for it yet")]
 pub mod trash;
 pub mod watch;
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -49,12 +46,20 @@ pub fn uptime() -> u64 {
 /// # Errors
 /// The system refuses to wait.
 fn ends_within(process: &OwnedFd, time: Duration) -> io::Result<bool> {
+    ready_within(process, PollFlags::IN, time)
+}
+
+/// Returns whether something can be read or written, as `what` says, within this time.
+///
+/// # Errors
+/// The system refuses to wait.
+fn ready_within(file: &impl AsFd, what: PollFlags, time: Duration) -> io::Result<bool> {
     let until = Instant::now() + time;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).ok();
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], timeout.as_ref()) {
-            Ok(ended) => return Ok(ended > 0),
+        match poll(&mut [PollFd::new(file, what)], timeout.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -16,7 +16,7 @@ const MANAGER: Object<'static> = Object {
 };
 
 /// The session of this very user, also for a program that systemd has started outside of it.
-const SESSION: Object<'static> =
+pub(super) const SESSION: Object<'static> =
     Object { path: "/org/freedesktop/login1/session/auto", interface: "org.freedesktop.login1.Session", ..MANAGER };
 
 /// How long a shutdown is announced that was said to happen at once: what can lose work can be undone.
