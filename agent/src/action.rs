@@ -26,6 +26,39 @@ pub enum Action {
     Sound(Sound),
     Player(Player),
     Power(Power),
+    /// Something that has a name: which one it is on this PC is looked up when its turn comes.
+    Named(Deed, String),
+    /// Start the program with this id of the system's.
+    Start {
+        id: String,
+        name: String,
+    },
+    /// Close these windows, as their own button would.
+    Close {
+        name: String,
+        windows: Vec<u32>,
+    },
+    /// Go to a window.
+    Switch {
+        name: String,
+        window: u32,
+    },
+    Minimise {
+        name: String,
+        windows: Vec<u32>,
+    },
+    Desktop(Desktop),
+    /// Type a text into the window that has the keyboard.
+    Type(String),
+    Press(Vec<Key>),
+    /// The language of the keyboard; none is the next one.
+    Layout(Option<Language>),
+    /// The brightness of the screen.
+    Brightness(Brightness),
+    Report(Report),
+    /// Ask whether the bin is to be emptied.
+    AskToEmptyBin,
+    EmptyBin,
     /// Say that the PC is on.
     Awake,
     Check,
@@ -57,9 +90,113 @@ pub enum Power {
     Sleep,
     Hibernate,
     Lock,
+    /// End the session: announced, and then at this time, or in a minute.
+    LogOff(Option<When>),
     /// Announced, and then at this time, or in a minute.
     Off(Option<When>),
     Restart(Option<When>),
+}
+
+/// What is done with something that has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    Open,
+    Close,
+    Switch,
+    Minimise,
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "открыть",
+            Self::Close => "закрыть",
+            Self::Switch => "перейти",
+            Self::Minimise => "свернуть",
+        })
+    }
+}
+
+/// What is to be done with the screen and the windows on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Desktop {
+    ScreenOff,
+    ScreenOn,
+    MinimiseAll,
+    RestoreAll,
+    /// The window that has the keyboard.
+    MinimiseThis,
+    MaximiseThis,
+    FullscreenThis,
+    CloseThis,
+    Screenshot,
+}
+
+/// What is to be done about the brightness, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brightness {
+    Set(u32),
+    By(i32),
+}
+
+/// A language of the keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Russian,
+    English,
+}
+
+/// A key, by its place on an English keyboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    Ctrl,
+    Alt,
+    Shift,
+    Super,
+    Enter,
+    Escape,
+    Tab,
+    Space,
+    Backspace,
+    Delete,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+    Left,
+    Right,
+    Up,
+    Down,
+    PrintScreen,
+    /// F1 to F12.
+    F(u8),
+    /// A digit or a small Latin letter.
+    Char(char),
+}
+
+/// A folder that every user has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    Home,
+    Desktop,
+    Downloads,
+    Documents,
+    Music,
+    Pictures,
+    Videos,
+    Bin,
+}
+
+/// What is told of the PC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    Battery,
+    System,
+    Programs,
+    Clipboard,
+    Track,
+    /// What the agent can do.
+    Skills,
 }
 
 impl Action {
@@ -81,12 +218,34 @@ impl Action {
             Self::Power(Power::Hibernate) => "Отправляю компьютер в гибернацию.",
             Self::Power(Power::Lock) => "Блокирую.",
             Self::Power(_) => "(когда это будет, и что «отмена» это остановит)",
+            Self::Named(..) => "(что найдётся под этим именем)",
+            Self::Start { .. } | Self::Switch { .. } => "Открываю.",
+            Self::Close { .. } => "Закрываю.",
+            Self::Minimise { .. } | Self::Desktop(Desktop::MinimiseAll | Desktop::MinimiseThis) => "Сворачиваю.",
+            Self::Desktop(Desktop::RestoreAll | Desktop::MaximiseThis | Desktop::FullscreenThis) => "Разворачиваю.",
+            Self::Desktop(Desktop::CloseThis) => "Закрываю.",
+            Self::Desktop(Desktop::ScreenOff) => "Гашу экран.",
+            Self::Desktop(Desktop::ScreenOn) => "Экран включён.",
+            Self::Desktop(Desktop::Screenshot) => "Снимок экрана сохранён.",
+            Self::Type(_) => "Напечатано.",
+            Self::Press(_) => "Нажато.",
+            Self::Layout(_) => "(какой стала раскладка)",
+            Self::Brightness(_) => "(яркость, какой она стала)",
+            Self::Report(Report::Skills) => SKILLS,
+            Self::Report(_) => "(как оно есть)",
+            Self::AskToEmptyBin => "(сколько в корзине, и удалить ли)",
+            Self::EmptyBin => "Корзина пуста.",
             Self::Awake => "Компьютер уже включён.",
             Self::Check => "Связь есть.",
             Self::Cancel => "Останавливаю.",
         }
     }
 }
+
+/// What the agent can do, as it says it.
+const SKILLS: &str = "Умею: громче и тише, пауза и следующий трек, открыть и закрыть программу, папку или сайт, \
+                      переключиться на окно, найти в интернете, напечатать текст, нажать клавиши, сделать скриншот, \
+                      погасить монитор, усыпить, заблокировать и выключить компьютер. И ваши команды из настроек.";
 
 /// What it does, in a few words.
 impl fmt::Display for Action {
@@ -101,6 +260,7 @@ impl fmt::Display for Action {
                 cards.iter().try_for_each(|card| write!(f, " {card}"))
             }
             Self::Sound(Sound::Set(to)) => write!(f, "громкость ={to}"),
+            Self::Sound(Sound::By(0)) => f.write_str("громкость?"),
             Self::Sound(Sound::By(by)) => write!(f, "громкость {by:+}"),
             Self::Sound(Sound::Mute(mute)) => write!(f, "звук {}", if *mute { "выкл" } else { "вкл" }),
             Self::Player(Player::Pause) => f.write_str("пауза"),
@@ -110,8 +270,41 @@ impl fmt::Display for Action {
             Self::Power(Power::Sleep) => f.write_str("сон"),
             Self::Power(Power::Hibernate) => f.write_str("гибернация"),
             Self::Power(Power::Lock) => f.write_str("блокировка"),
+            Self::Power(Power::LogOff(when)) => write!(f, "выход{}", When::or_soon(*when)),
             Self::Power(Power::Off(when)) => write!(f, "выключение{}", When::or_soon(*when)),
             Self::Power(Power::Restart(when)) => write!(f, "перезагрузка{}", When::or_soon(*when)),
+            Self::Named(deed, name) => write!(f, "{deed} «{name}»"),
+            Self::Start { name, .. } => write!(f, "запустить «{name}»"),
+            Self::Close { name, .. } => write!(f, "{} «{name}»", Deed::Close),
+            Self::Switch { name, .. } => write!(f, "{} «{name}»", Deed::Switch),
+            Self::Minimise { name, .. } => write!(f, "{} «{name}»", Deed::Minimise),
+            Self::Desktop(asked) => f.write_str(match asked {
+                Desktop::ScreenOff => "экран выкл",
+                Desktop::ScreenOn => "экран вкл",
+                Desktop::MinimiseAll => "свернуть всё",
+                Desktop::RestoreAll => "развернуть всё",
+                Desktop::MinimiseThis => "свернуть окно",
+                Desktop::MaximiseThis => "развернуть окно",
+                Desktop::FullscreenThis => "окно на весь экран",
+                Desktop::CloseThis => "закрыть окно",
+                Desktop::Screenshot => "скриншот",
+            }),
+            Self::Type(text) => write!(f, "напечатать «{text}»"),
+            Self::Press(keys) => write!(f, "нажать {keys:?}"),
+            Self::Layout(None) => f.write_str("раскладка другая"),
+            Self::Layout(Some(Language::Russian)) => f.write_str("раскладка русская"),
+            Self::Layout(Some(Language::English)) => f.write_str("раскладка английская"),
+            Self::Brightness(Brightness::Set(to)) => write!(f, "яркость ={to}"),
+            Self::Brightness(Brightness::By(by)) => write!(f, "яркость {by:+}"),
+            Self::Report(asked) => f.write_str(match asked {
+                Report::Battery => "заряд",
+                Report::System => "система",
+                Report::Programs => "что запущено",
+                Report::Clipboard => "буфер",
+                Report::Track => "трек?",
+                Report::Skills => "умения",
+            }),
+            Self::AskToEmptyBin | Self::EmptyBin => f.write_str("очистить корзину"),
             Self::Awake => f.write_str("уже включён"),
             Self::Check => f.write_str("связь"),
             Self::Cancel => f.write_str("отмена"),

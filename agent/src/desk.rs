@@ -13,9 +13,11 @@ use crate::config::Config;
 use crate::link::trouble::Trouble;
 use crate::link::{Command, Desk, Event, LATE, Mail, SILENCE};
 use crate::message::{self, Outcome};
+use crate::phrases::choice::{Choice, Chosen};
 use crate::phrases::words::words;
-use crate::phrases::{own, understand};
+use crate::phrases::{nearest, own, understand};
 use crate::status::Status;
+use crate::system::find::{Found, find_for};
 use crate::system::{self, Cancel};
 
 /// Commands that may wait for the one at work; one more is refused at once.
@@ -23,8 +25,9 @@ pub const MAX_WAITING: usize = 64;
 
 const TOO_MANY: &str = "Слишком много команд сразу. Повторите чуть позже.";
 const FAILED: &str = "Агент ошибся на этой команде. Следующая выполнится.";
-/// What is said of a phrase that nothing understands.
-pub const UNKNOWN: &str = "Не знаю такой команды.";
+/// Milliseconds for which the speaker may choose.
+const CHOICE_MS: u64 = 60_000;
+
 const NOBODY_TO_WAKE: &str =
     "Разбудить некому: адрес сетевой карты пока неизвестен. Включите компьютер один раз вручную.";
 
@@ -38,6 +41,8 @@ pub struct Queue {
     cancel: Cancel,
     /// When something last came from the relay.
     heard: AtomicU64,
+    /// What the speaker was asked to choose from, and when.
+    asked: Mutex<Option<(Choice, u64)>>,
     status: Arc<Status>,
 }
 
@@ -66,6 +71,7 @@ impl Queue {
             folder,
             cancel,
             heard: AtomicU64::new(0),
+            asked: Mutex::default(),
             status,
         }
     }
@@ -111,11 +117,32 @@ impl Queue {
         if is_late(command, system::uptime(), self.heard.load(Relaxed)) {
             return Outcome::failed(LATE);
         }
-        match self.action(command) {
-            Some(Action::Wake { cards, .. }) if cards.is_empty() => Outcome::failed(NOBODY_TO_WAKE),
-            Some(action) => system::carry_out(&action, &self.folder, &self.cancel),
-            None => Outcome::failed(UNKNOWN),
+        match self.chosen(command) {
+            Some(Chosen::This(action)) => return system::carry_out(&action, &self.folder, &self.cancel),
+            Some(Chosen::Nothing) => return Outcome::done("Хорошо, не буду."),
+            Some(Chosen::Other) | None => {}
         }
+        match find_for(&command.text, self.action(command), &self.config().commands) {
+            Found::Action(Action::Wake { cards, .. }) if cards.is_empty() => Outcome::failed(NOBODY_TO_WAKE),
+            Found::Action(action) => system::carry_out(&action, &self.folder, &self.cancel),
+            Found::Told(outcome) => outcome,
+            Found::Choice(question, choice) => {
+                let buttons = choice.items.iter().map(|(name, _)| name.clone()).collect();
+                *self.asked() = Some((choice, system::uptime()));
+                Outcome { buttons, ..Outcome::failed(question) }
+            }
+            Found::Nothing => Outcome::failed(unknown(&command.text)),
+        }
+    }
+
+    /// Returns what a command says of the choice that the speaker has. Whatever it says, the choice is over then.
+    fn chosen(&self, command: &Command) -> Option<Chosen> {
+        if command.action.is_some() {
+            return None;
+        }
+        let (choice, since) = self.asked().take()?;
+        let is_fresh = system::uptime().saturating_sub(since) <= CHOICE_MS;
+        is_fresh.then(|| choice.chosen_by(&command.text))
     }
 
     /// Returns what a command asks for. Where cards are to be woken the words don't count, unless nobody knows the cards:
@@ -132,8 +159,20 @@ impl Queue {
         own().filter(|_| cards.is_empty()).or(Some(Action::Wake { cards, answer: None }))
     }
 
+    fn asked(&self) -> MutexGuard<'_, Option<(Choice, u64)>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns what is said of a phrase that nothing understands.
+pub fn unknown(phrase: &str) -> String {
+    match nearest(phrase) {
+        Some(example) => format!("Не знаю такой команды. Похоже на: {example}."),
+        None => "Не знаю такой команды. Спросите: что ты умеешь.".into(),
     }
 }
 
@@ -147,7 +186,8 @@ fn is_late(command: &Command, now: u64, heard: u64) -> bool {
 impl Desk for Queue {
     fn take(&self, command: Command) -> Option<Outcome> {
         let lane = match self.action(&command) {
-            Some(Action::Cancel) => Lane::Urgent,
+            // Whoever is asked may also answer with it.
+            Some(Action::Cancel) if self.asked().is_none() => Lane::Urgent,
             _ => Lane::Ordinary,
         };
         let mut state = self.lock();

@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
-use crate::desk::UNKNOWN;
+use crate::desk::unknown;
 use crate::phrases::own::Own;
 use crate::status::say;
+use crate::system::find::{Found, find_for};
 use crate::system::{Autostart, Cancel, NoAutostart, Places};
 
 /// The agent's name and version, as the relay and a report have them.
@@ -133,8 +134,14 @@ fn with_own(places: &Places, act: impl FnOnce(&[Own]) -> ExitCode) -> ExitCode {
 }
 
 fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -> ExitCode {
-    let Some(action) = phrases::understand(phrase, own) else {
-        return failure(UNKNOWN);
+    let action = match find_for(phrase, phrases::understand(phrase, own), own) {
+        Found::Action(action) => action,
+        Found::Choice(question, _) => return print(&format!("Вопрос: {question}\n")),
+        Found::Told(outcome) => {
+            print(&format!("{}\n", outcome.text));
+            return exit(outcome.ok);
+        }
+        Found::Nothing => return failure(&unknown(phrase)),
     };
     print(&format!("Понято: {action}\n"));
     if !is_to_be_done {
@@ -150,6 +157,8 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -
     }
     let outcome = system::carry_out(&action, places.folder(), &cancel);
     print(&format!("{}: {}\n", if outcome.ok { "Сделано" } else { "Не сделано" }, outcome.text));
+    // What was announced happens in this process.
+    system::later::wait();
     exit(outcome.ok)
 }
 

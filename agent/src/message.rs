@@ -13,6 +13,9 @@ pub const MAX_MESSAGE: usize = 64 * 1024;
 /// Characters of an answer: the relay cuts a longer one.
 pub const MAX_TEXT: usize = 1024;
 
+/// Characters of a button's title.
+const MAX_TITLE: usize = 64;
+
 /// What the relay sends.
 #[derive(Debug, Deserialize)]
 pub struct Incoming {
@@ -39,17 +42,19 @@ pub struct OnlyId {
 pub struct Outcome {
     pub ok: bool,
     pub text: String,
+    /// What may be said next, where the speaker has a screen.
+    pub buttons: Vec<String>,
 }
 
 impl Outcome {
     /// It was done.
     pub fn done(text: impl Into<String>) -> Self {
-        Self { ok: true, text: text.into() }
+        Self { ok: true, text: text.into(), buttons: Vec::new() }
     }
 
     /// It was not.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { ok: false, text: text.into() }
+        Self { ok: false, text: text.into(), buttons: Vec::new() }
     }
 }
 
@@ -60,9 +65,17 @@ pub fn answer(id: &str, outcome: &Outcome) -> String {
         id: &'a str,
         ok: bool,
         text: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        buttons: Vec<Button<'a>>,
     }
-    let Outcome { ok, text } = outcome;
-    json(&Answer { id, ok: *ok, text: cut(text, MAX_TEXT) })
+    #[derive(Serialize)]
+    struct Button<'a> {
+        title: &'a str,
+        hide: bool,
+    }
+    let Outcome { ok, text, buttons } = outcome;
+    let buttons = buttons.iter().map(|title| Button { title: cut(title, MAX_TITLE), hide: true }).collect();
+    json(&Answer { id, ok: *ok, text: cut(text, MAX_TEXT), buttons })
 }
 
 /// Returns what an agent says of itself: its version, and its cards.

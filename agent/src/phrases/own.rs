@@ -80,7 +80,7 @@ pub fn find(spoken: &[String], commands: &[Own], last: bool) -> Option<Action> {
     fitting.next().map(|(rest, does)| with_rest(does, &rest))
 }
 
-/// Returns the action with the rest of the phrase in its place. In an address it is percent-encoded (RFC 3986, 2.1).
+/// Returns the action with the rest of the phrase in its place.
 fn with_rest(does: &Action, rest: &str) -> Action {
     match does {
         Action::Run { arguments, speaks, timeout } => Action::Run {
@@ -95,7 +95,8 @@ fn with_rest(does: &Action, rest: &str) -> Action {
     }
 }
 
-fn percent_encoded(text: &str) -> String {
+/// Returns a text as it stands in an address (RFC 3986, 2.1).
+pub fn percent_encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let one = |byte: u8| match is_plain(byte) {
         true => char::from(byte).to_string(),

@@ -10,7 +10,7 @@ use crate::phrases::words::plain;
 const EMPTY: &str = "пустое";
 
 /// Words of a phrase that may follow a rule: nobody needs more, and each could be tried as each part.
-const MAX_WORDS: usize = 24;
+const MAX_WORDS: usize = 200;
 
 /// What a phrase asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     pub parts: Vec<&'a str>,
     pub number: Option<u32>,
     pub when: Option<When>,
+    /// The words of a name or a text.
+    pub rest: Vec<String>,
 }
 
 /// The rules of the file.
@@ -60,7 +62,14 @@ enum Kind {
     List(usize),
     Number,
     Time,
+    /// Some words, as few as possible.
+    Name,
+    /// Any words, as many as possible.
+    Text,
 }
+
+/// Words of a name.
+const MAX_NAME: usize = 6;
 
 impl Rules {
     /// Reads a file of rules.
@@ -97,6 +106,8 @@ impl Rules {
             let kind = match bare.unwrap_or(token) {
                 "<число>" => Kind::Number,
                 "<время>" => Kind::Time,
+                "<имя>" => Kind::Name,
+                "<текст>" => Kind::Text,
                 name => Kind::List(self.lists.iter().position(|list| list.name == name)?),
             };
             Some(Part { kind, may_lack: bare.is_some() })
@@ -125,6 +136,7 @@ impl Rules {
             Kind::List(list) => self.lists[list].phrases[0].join(" "),
             Kind::Number => "7".into(),
             Kind::Time => "через час".into(),
+            Kind::Name | Kind::Text => "пробел".into(),
         });
         words.collect::<Vec<_>>().join(" ")
     }
@@ -137,43 +149,72 @@ impl Rules {
         let plain: Vec<String> = spoken.iter().map(|word| plain(word)).collect();
         let words: Vec<&str> = plain.iter().map(String::as_str).collect();
         self.rules.iter().find_map(|rule| {
-            let asked = Asked { action: &rule.action, parts: Vec::new(), number: None, when: None };
+            let asked = Asked { action: &rule.action, parts: Vec::new(), number: None, when: None, rest: Vec::new() };
             self.follow(rule, &words, 0, asked)
         })
     }
 
-    /// Follows a rule whose parts of the `used` bits are taken, over the words that are left.
+    /// Follows a rule whose parts of the `used` bits are taken, over the words that are left. What may be any word comes
+    /// after what may be some words only; but behind a first part a text begins at once, whatever its words.
     fn follow<'a>(&'a self, rule: &'a Rule, words: &[&str], used: u64, asked: Asked<'a>) -> Option<Asked<'a>> {
         if words.is_empty() {
             let is_whole = (0..).zip(&rule.parts).all(|(place, part)| part.may_lack || used >> place & 1 == 1);
             return is_whole.then_some(asked);
         }
-        for (place, part) in (0..).zip(&rule.parts) {
-            if used >> place & 1 == 1 {
-                continue;
-            }
-            let used = used | 1 << place;
-            let found = match part.kind {
-                Kind::List(list) => self.lists[list].lengths(words).find_map(|length| {
-                    let mut asked = asked.clone();
-                    asked.parts.push(&self.lists[list].name);
-                    self.follow(rule, &words[length..], used, asked)
-                }),
-                Kind::Number => number(words).and_then(|(number, length)| {
-                    let asked = Asked { number: Some(number), ..asked.clone() };
-                    self.follow(rule, &words[length..], used, asked)
-                }),
-                Kind::Time => time(words).and_then(|(when, length)| {
-                    let asked = Asked { when: Some(when), ..asked.clone() };
-                    self.follow(rule, &words[length..], used, asked)
-                }),
-            };
-            if found.is_some() {
-                return found;
-            }
+        let take = |wanted: fn(&Kind) -> bool| {
+            let parts = (0..).zip(&rule.parts).filter(|(place, part)| used >> place & 1 == 0 && wanted(&part.kind));
+            parts.into_iter().find_map(|(place, part)| self.take(rule, &part.kind, words, used | 1 << place, &asked))
+        };
+        take(|kind| !matches!(kind, Kind::Name | Kind::Text))
+            .or_else(|| take(|kind| matches!(kind, Kind::Text)).filter(|_| used > 0))
+            .or_else(|| {
+                let empty = self.lists.iter().find(|list| list.name == EMPTY)?;
+                empty.lengths(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone()))
+            })
+            .or_else(|| take(|kind| matches!(kind, Kind::Name | Kind::Text)))
+    }
+
+    /// Takes the words' beginning for a part, and follows the rule on.
+    fn take<'a>(
+        &'a self,
+        rule: &'a Rule,
+        kind: &Kind,
+        words: &[&str],
+        used: u64,
+        asked: &Asked<'a>,
+    ) -> Option<Asked<'a>> {
+        match kind {
+            Kind::List(list) => self.lists[*list].lengths(words).find_map(|length| {
+                let mut asked = asked.clone();
+                asked.parts.push(&self.lists[*list].name);
+                self.follow(rule, &words[length..], used, asked)
+            }),
+            Kind::Number => number(words).and_then(|(number, length)| {
+                let asked = Asked { number: Some(number), ..asked.clone() };
+                self.follow(rule, &words[length..], used, asked)
+            }),
+            Kind::Time => time(words).and_then(|(when, length)| {
+                let asked = Asked { when: Some(when), ..asked.clone() };
+                self.follow(rule, &words[length..], used, asked)
+            }),
+            Kind::Name => (1..=words.len().min(MAX_NAME)).find_map(|n| self.with_rest(rule, words, n, used, asked)),
+            Kind::Text => (1..=words.len()).rev().find_map(|n| self.with_rest(rule, words, n, used, asked)),
         }
-        let empty = self.lists.iter().find(|list| list.name == EMPTY)?;
-        empty.lengths(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone()))
+    }
+
+    /// Goes on behind the first `length` words, which are a name or a text.
+    fn with_rest<'a>(
+        &'a self,
+        rule: &'a Rule,
+        words: &[&str],
+        length: usize,
+        used: u64,
+        asked: &Asked<'a>,
+    ) -> Option<Asked<'a>> {
+        let (rest, words) = words.split_at(length);
+        // «Не» in front of a phrase turns it round.
+        let rest = rest.iter().map(|word| (*word).to_owned()).collect();
+        (words.is_empty() || rest != ["не"]).then(|| self.follow(rule, words, used, Asked { rest, ..asked.clone() }))?
     }
 }
 
@@ -188,7 +229,7 @@ impl List {
 }
 
 /// Splits at the spaces that stand outside of parentheses.
-fn tokens(text: &str) -> Vec<&str> {
+pub fn tokens(text: &str) -> Vec<&str> {
     let mut depth = 0;
     text.split(move |c: char| {
         depth += i32::from(c == '(') - i32::from(c == ')');
@@ -199,15 +240,19 @@ fn tokens(text: &str) -> Vec<&str> {
 }
 
 /// Returns the phrases of one token: `громкост(ь и)` is two, `на_паузу` one of two words.
-fn forms(token: &str) -> Vec<Vec<String>> {
-    let phrase = |text: String| text.split('_').map(plain).collect();
-    match token.strip_suffix(')').and_then(|token| token.split_once('(')) {
-        None => vec![phrase(token.to_owned())],
-        Some((stem, ends)) => {
-            let ends = ends.split(' ').map(|end| if end == "-" { "" } else { end });
-            ends.map(|end| phrase([stem, end].concat())).collect()
-        }
-    }
+pub fn forms(token: &str) -> Vec<Vec<String>> {
+    written_out(token).iter().map(|phrase| phrase.split('_').map(plain).collect()).collect()
+}
+
+/// Returns a token with each of its ends.
+fn written_out(token: &str) -> Vec<String> {
+    let Some((stem, (ends, rest))) = token.split_once('(').and_then(|(stem, rest)| Some((stem, rest.split_once(')')?)))
+    else {
+        return vec![token.to_owned()];
+    };
+    let rests = written_out(rest);
+    let ends = ends.split(' ').map(|end| if end == "-" { "" } else { end });
+    ends.flat_map(|end| rests.iter().map(move |rest| [stem, end, rest].concat())).collect()
 }
 
 #[cfg(test)]

@@ -1,26 +1,31 @@
 //! Carrying an action out: what the systems share, and for each what it does in its own way.
 
 mod cards;
+pub mod find;
+pub mod later;
 #[cfg(target_os = "linux")]
 mod linux;
 
 use std::path::Path;
 use std::time::Duration;
 
-use crate::action::{Action, Speaks};
+use crate::action::{Action, Desktop, Report, Speaks};
 use crate::message::Outcome;
+use crate::system::windows::Window;
 
 pub use cards::{cards, is_online};
 #[cfg(target_os = "linux")]
 pub use linux::{
     autostart::{Autostart, NoAutostart},
-    describe, is_real_card, is_root,
-    launch::open,
+    describe, folders, is_real_card, is_root,
+    launch::{default_program, open},
     lock::{Lock, end, holder},
     places::{Places, private_hint, try_to_write, write_private},
     players, power,
     program::{self, Cancel, Ended},
-    sound, uptime, user_asks_to_end,
+    programs, report,
+    screen::{clipboard, display, keyboard, screenshot, windows},
+    sound, trash, uptime, user_asks_to_end,
     watch::{Change, watch},
 };
 
@@ -51,6 +56,26 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
         Action::Sound(sound) => sound::change(*sound),
         Action::Player(asked) => players::ask(*asked),
         Action::Power(asked) => power::ask(*asked),
+        Action::Start { id, name } => told(programs::start(id), || format!("Открываю {name}.")),
+        Action::Close { name, windows } => close(name, windows),
+        Action::Switch { name, window } => told(windows::activate(*window), || format!("Открываю {name}.")),
+        Action::Minimise { name, windows } => told(windows::minimise(windows), || format!("Сворачиваю {name}.")),
+        Action::Desktop(asked) => desktop(*asked, action),
+        Action::Type(text) => told(keyboard::type_text(text), || action.answer().into()),
+        Action::Press(keys) => told(keyboard::press(keys), || action.answer().into()),
+        Action::Layout(language) => keyboard::layout(*language).map_or_else(Outcome::failed, Outcome::done),
+        Action::Brightness(asked) => display::brightness(*asked),
+        Action::Report(asked) => match asked {
+            Report::Battery => report::battery(),
+            Report::System => report::system(),
+            Report::Programs => report::running_programs(),
+            Report::Clipboard => clipboard::read().map_or_else(Outcome::failed, Outcome::done),
+            Report::Track => players::track(),
+            Report::Skills => Outcome::done(action.answer()),
+        },
+        Action::EmptyBin => told(trash::empty(), || action.answer().into()),
+        // They are asked about before, or found.
+        Action::Named(..) | Action::AskToEmptyBin => Outcome::failed("Сначала это нужно найти."),
         Action::Awake | Action::Check => Outcome::done(action.answer()),
         // What runs is another command's, and this one doesn't wait for it.
         Action::Cancel => match (cancel.ask(), power::cancel()) {
@@ -59,6 +84,39 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
             (false, false) => Outcome::done("Отменять нечего."),
         },
     }
+}
+
+/// Does something with the screen, or with the windows on it.
+fn desktop(asked: Desktop, action: &Action) -> Outcome {
+    let done = || action.answer().to_owned();
+    let with_active = |act: &dyn Fn(Window) -> Outcome| match windows::active() {
+        Ok(Some(window)) => act(window),
+        Ok(None) => Outcome::failed("Открытого окна нет."),
+        Err(problem) => Outcome::failed(problem),
+    };
+    match asked {
+        Desktop::ScreenOff => told(display::off(), done),
+        Desktop::ScreenOn => told(display::on(), done),
+        Desktop::MinimiseAll => told(windows::minimise_all(), done),
+        Desktop::RestoreAll => told(windows::restore_all(), done),
+        Desktop::Screenshot => told(screenshot::take(), done),
+        Desktop::MinimiseThis => with_active(&|window| told(windows::minimise(&[window.id]), done)),
+        Desktop::MaximiseThis => with_active(&|window| told(windows::maximise(window.id), done)),
+        Desktop::FullscreenThis => with_active(&|window| told(windows::fullscreen(window.id), done)),
+        Desktop::CloseThis => with_active(&|window| close(&window.title, &[window.id])),
+    }
+}
+
+fn close(name: &str, windows: &[u32]) -> Outcome {
+    match windows::close(windows) {
+        Ok(0) => Outcome::done(format!("Закрываю {name}.")),
+        Ok(_) => Outcome::failed(format!("{name} не закрывается: возможно, о чём-то спрашивает на экране.")),
+        Err(problem) => Outcome::failed(problem),
+    }
+}
+
+fn told<T>(result: Result<T, String>, done: impl FnOnce() -> String) -> Outcome {
+    result.map_or_else(Outcome::failed, |_| Outcome::done(done()))
 }
 
 /// Returns what is said of a program that has ended.
@@ -105,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_said_of_a_program_is_its_first_line_a_text_or_why_it_failed() {
         let said = |ended, output: &str, speaks| {
-            let Outcome { ok, text } = tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
+            let Outcome { ok, text, .. } = tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
             (ok, text)
         };
         assert_eq!(said(Ended::Well, "\n \u{1b}Фильм\r\nдва", Speaks::Output), (true, "Фильм".into()));

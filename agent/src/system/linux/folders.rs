@@ -2,21 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::action::Folder;
 use crate::system::linux::keyfile;
 use crate::system::linux::places::{config_home, data_home, home};
-
-/// A folder that every user has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Folder {
-    Home,
-    Desktop,
-    Downloads,
-    Documents,
-    Music,
-    Pictures,
-    Videos,
-    Bin,
-}
 
 /// Bytes of the file of folders that are read.
 const MAX_FILE: u64 = 64 * 1024;

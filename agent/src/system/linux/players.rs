@@ -17,11 +17,13 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// Players that are asked.
 const MAX_PLAYERS: usize = 16;
 
+const NO_PLAYERS: &str = "Плееров не видно: рабочий стол о них не рассказывает.";
+
 /// Asks the players. Says what they do then: it is read back, since they answer the same whatever happened.
 pub fn ask(asked: Player) -> Outcome {
     let found = Bus::session().and_then(|mut bus| Ok((players(&mut bus)?, bus)));
     let Ok((players, mut bus)) = found else {
-        return Outcome::failed("Плееров не видно: рабочий стол о них не рассказывает.");
+        return Outcome::failed(NO_PLAYERS);
     };
     let with = |status: &'static str| players.iter().filter(move |(_, own)| own == status).map(|(name, _)| &**name);
     let first = with("Playing").chain(with("Paused")).next();
@@ -50,6 +52,19 @@ pub fn ask(asked: Player) -> Outcome {
             let method = if asked == Player::Next { "Next" } else { "Previous" };
             switch(&mut bus, name, method)
         }
+    }
+}
+
+/// Says what plays.
+pub fn track() -> Outcome {
+    let found = Bus::session().and_then(|mut bus| Ok((players(&mut bus)?, bus)));
+    let Ok((players, mut bus)) = found else { return Outcome::failed(NO_PLAYERS) };
+    let playing = players.iter().find(|(_, status)| status == "Playing");
+    let title = playing.map(|(name, _)| title(&mut bus, object(name)));
+    match title {
+        None => Outcome::failed("Ничего не играет."),
+        Some(None) => Outcome::failed("Плеер не говорит, что играет."),
+        Some(Some(title)) => Outcome::done(format!("Играет {title}.")),
     }
 }
 

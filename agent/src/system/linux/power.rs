@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::action::Power;
 use crate::message::Outcome;
 use crate::phrases::time::When;
-use crate::system::count;
 use crate::system::linux::bus::{Bus, BusError, Object};
 use crate::system::linux::local_time;
+use crate::system::{count, later};
 
 const MANAGER: Object<'static> = Object {
     name: "org.freedesktop.login1",
@@ -30,6 +30,7 @@ pub fn ask(asked: Power) -> Outcome {
         Power::Lock => {
             Bus::system().and_then(|mut bus| bus.call(SESSION, "Lock", |_| {})).map(|_| Outcome::done("Блокирую."))
         }
+        Power::LogOff(when) => log_off(when),
         Power::Off(when) => announce("CanPowerOff", "poweroff", "Выключу компьютер", when),
         Power::Restart(when) => announce("CanReboot", "reboot", "Перезагружу компьютер", when),
     };
@@ -39,10 +40,11 @@ pub fn ask(asked: Power) -> Outcome {
     })
 }
 
-/// Takes an announced shutdown back. Returns whether there was one.
+/// Takes an announced shutdown or end of the session back. Returns whether there was one.
 pub fn cancel() -> bool {
+    let was_later = later::cancel();
     let answer = Bus::system().and_then(|mut bus| bus.call(MANAGER, "CancelScheduledShutdown", |_| {}));
-    answer.is_ok_and(|answer| answer.body.parser().get().unwrap_or(false))
+    was_later | answer.is_ok_and(|answer| answer.body.parser().get().unwrap_or(false))
 }
 
 /// Whether the system lets this user do it without a password.
@@ -63,14 +65,7 @@ fn go(question: &str, method: &str, done: &str) -> Result<Outcome, BusError> {
 }
 
 fn announce(question: &str, what: &str, done: &str, when: Option<When>) -> Result<Outcome, BusError> {
-    let wait = match when {
-        None => NOTICE,
-        Some(When::After(wait)) => wait.max(NOTICE),
-        Some(When::At { minute, or_half_a_day_later }) => {
-            let Some(now) = local_time() else { return Err(BusError::Odd) };
-            until(minute, or_half_a_day_later, now).max(NOTICE)
-        }
-    };
+    let (wait, time) = notice(when).ok_or(BusError::Odd)?;
     let mut bus = Bus::system()?;
     if !can(&mut bus, question)? {
         return Ok(Outcome::failed("Система не разрешает выключать этот компьютер."));
@@ -78,14 +73,32 @@ fn announce(question: &str, what: &str, done: &str, when: Option<When>) -> Resul
     let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + wait;
     let at = u64::try_from(at.as_micros()).map_err(|_| BusError::Odd)?;
     bus.call(MANAGER, "ScheduleShutdown", |body| _ = body.push_param2(what, at))?;
-    let time = match when {
-        Some(When::At { .. }) => {
-            let minutes = (local_time().unwrap_or_default() + wait.as_secs()) / 60 % (24 * 60);
-            format!("в {}:{:02}", minutes / 60, minutes % 60)
-        }
-        _ => format!("через {}", words(wait)),
-    };
     Ok(Outcome::done(format!("{done} {time}. Чтобы остановить, скажите: отмена.")))
+}
+
+/// Ends the user's session, as logind does: what doesn't end by itself is ended.
+fn log_off(when: Option<When>) -> Result<Outcome, BusError> {
+    let (wait, time) = notice(when).ok_or(BusError::Odd)?;
+    // Whether there is a session is known now, not when its time has come.
+    Bus::system()?.property::<String>(SESSION, "State")?;
+    let end = || _ = Bus::system().and_then(|mut bus| bus.call(SESSION, "Terminate", |_| {}));
+    later::announce(wait, end).map_err(|_| BusError::Refused)?;
+    Ok(Outcome::done(format!("Выйду из системы {time}. Чтобы остановить, скажите: отмена.")))
+}
+
+/// Returns how long it is announced, and the time as it is said.
+fn notice(when: Option<When>) -> Option<(Duration, String)> {
+    let Some(When::At { minute, or_half_a_day_later }) = when else {
+        let wait = match when {
+            Some(When::After(wait)) => wait.max(NOTICE),
+            _ => NOTICE,
+        };
+        return Some((wait, format!("через {}", words(wait))));
+    };
+    let now = local_time()?;
+    let wait = until(minute, or_half_a_day_later, now).max(NOTICE);
+    let minutes = (now + wait.as_secs()) / 60 % (24 * 60);
+    Some((wait, format!("в {}:{:02}", minutes / 60, minutes % 60)))
 }
 
 /// Returns how long it is until the clock shows this minute of the day; `now` are the seconds of the day.

@@ -140,6 +140,15 @@ impl Program {
     }
 }
 
+/// Starts the program with this id.
+///
+/// # Errors
+/// What to say of it.
+pub fn start(id: &str) -> Result<(), String> {
+    let program = programs().into_iter().find(|program| program.id == id);
+    program.ok_or("Этой программы уже нет.")?.start(None)
+}
+
 /// Returns the programs that a menu would show.
 pub fn programs() -> Vec<Program> {
     all().into_iter().filter(|program| program.is_shown).collect()

@@ -73,7 +73,8 @@ fn try_change(sound: Sound) -> Result<Outcome, NoSound> {
         Sound::By(step) => percent.saturating_add_signed(step).min(100.max(percent)),
     };
     if wanted == percent {
-        return Ok(Outcome::done(said("Громкость уже", percent, before.muted)));
+        let what = if sound == Sound::By(0) { "Громкость" } else { "Громкость уже" };
+        return Ok(Outcome::done(said(what, percent, before.muted)));
     }
     let mut volume = ChannelVolume::empty();
     // Each channel, or the others would be set to nothing.

@@ -7,6 +7,7 @@ use x11rb::protocol::dpms::{ConnectionExt as _, DPMSMode};
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xproto::{AtomEnum, PropMode};
 
+use crate::action::Brightness;
 use crate::message::Outcome;
 use crate::system::linux::bus::Bus;
 use crate::system::linux::power::SESSION;
@@ -15,15 +16,6 @@ use crate::system::linux::screen::{Screen, Trouble, with};
 const BACKLIGHTS: &str = "/sys/class/backlight";
 
 const NO_BACKLIGHT: &str = "У этого монитора яркость меняется только кнопками на нём.";
-
-/// What the brightness is to be, in percent of the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Brightness {
-    /// This.
-    Set(u32),
-    /// So much more.
-    By(i32),
-}
 
 /// Turns the monitor off, until a key or the mouse is touched.
 ///

@@ -13,6 +13,7 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 
+use crate::action::{Key, Language};
 use crate::system::linux::screen::{Screen, TIMEOUT, Trouble, with};
 use map::{Stroke, keysyms, strokes};
 
@@ -26,43 +27,6 @@ const READ_WITHIN: Duration = Duration::from_secs(3);
 const TYPED_WITHIN: Duration = Duration::from_secs(15);
 
 const SHIFT: u32 = 0xffe1;
-
-/// A key. A letter or digit is the one that is there on an English keyboard, whichever layout is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are named as on the keyboard")]
-pub enum Key {
-    Ctrl,
-    Alt,
-    Shift,
-    Super,
-    Enter,
-    Escape,
-    Tab,
-    Space,
-    Backspace,
-    Delete,
-    Home,
-    End,
-    PageUp,
-    PageDown,
-    Left,
-    Right,
-    Up,
-    Down,
-    PrintScreen,
-    /// F1 to F12.
-    F(u8),
-    /// A small Latin letter, or a digit.
-    Char(char),
-}
-
-/// A layout that can be asked for by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are languages")]
-pub enum Layout {
-    Russian,
-    English,
-}
 
 /// Types a text into the window that is in use, whatever layout is on.
 ///
@@ -87,7 +51,7 @@ pub fn press(keys: &[Key]) -> Result<(), String> {
 ///
 /// # Errors
 /// What to say of it.
-pub fn layout(to: Option<Layout>) -> Result<String, String> {
+pub fn layout(to: Option<Language>) -> Result<String, String> {
     with(|screen| {
         let core = keyboard_of(screen)?;
         let names = screen.x.xkb_get_names(core, NameDetail::GROUP_NAMES)?.reply()?.value_list.groups;
@@ -103,8 +67,8 @@ pub fn layout(to: Option<Layout>) -> Result<String, String> {
             None => (now + 1) % layouts.len(),
             Some(asked) => {
                 let (prefix, missing) = match asked {
-                    Layout::Russian => ("Russian", "Русской раскладки здесь нет."),
-                    Layout::English => ("English", "Английской раскладки здесь нет."),
+                    Language::Russian => ("Russian", "Русской раскладки здесь нет."),
+                    Language::English => ("English", "Английской раскладки здесь нет."),
                 };
                 // The one that is on, if it is of the language.
                 let mut all = (now..layouts.len()).chain(0..layouts.len());
