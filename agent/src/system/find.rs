@@ -67,7 +67,18 @@ fn open(asked: &[String]) -> Found {
         Known::Site(site) => Some(site.to_owned()),
         _ => None,
     });
-    places.into_iter().next().map_or(Found::Nothing, |what| Found::Action(Action::Open { what, answer }))
+    match places.into_iter().next() {
+        Some(what) => Found::Action(Action::Open { what, answer }),
+        None => missing(asked),
+    }
+}
+
+/// Returns what is said where nothing has this name: some names are known, though what they name isn't here.
+fn missing(asked: &[String]) -> Found {
+    match known(asked).next() {
+        Some(_) => Found::Told(Outcome::failed(format!("Здесь этого нет: {}.", asked.join(" ")))),
+        None => Found::Nothing,
+    }
 }
 
 /// Returns the programs that the words mean: those of a kind, or those with this name.
@@ -93,7 +104,7 @@ fn window(deed: Deed, asked: &[String]) -> Found {
     let open = match windows::windows() {
         Ok(open) => open,
         // Where there is nothing with this name, no window of it is missed.
-        Err(_) if called.is_empty() => return Found::Nothing,
+        Err(_) if called.is_empty() => return missing(asked),
         Err(problem) => return Found::Told(Outcome::failed(problem)),
     };
     let mut meant: Vec<&Window> = open.iter().filter(|window| called.iter().any(|p| belongs(window, p))).collect();
@@ -116,7 +127,7 @@ fn window(deed: Deed, asked: &[String]) -> Found {
         cut(name.unwrap_or(&window.title), MAX_NAME).to_owned()
     };
     match (meant.as_slice(), called.first(), deed) {
-        ([], None, _) => Found::Nothing,
+        ([], None, _) => missing(asked),
         ([], Some(program), _) => Found::Told(Outcome::failed(format!("Окна «{}» нет.", program.name))),
         ([window], ..) if deed == Deed::Switch => {
             Found::Action(Action::Switch { name: name(window), window: window.id })

@@ -4,6 +4,7 @@ import contextlib
 import sys
 
 from world import Process, World, check, main, until
+from yandex import Yandex
 
 OTHER = "c2" * 32
 
@@ -73,42 +74,11 @@ def test_with_nobody_to_send_it_alice_says_so():
 def test_the_tile_of_smart_home_wakes_a_pc():
     with household("i") as (world, away, _):
         card = sniff(world, away)
-        done = world.on_server(sys.executable, "-c", TILE, "http://127.0.0.1:8080", world.environment["SMART_HOME_SECRET"],
-                               world.relay_run("pair").stdout.split()[0])
-        check('"DONE"' in done.stdout, done.stdout)
+        with Yandex(world, "http://127.0.0.1:8080", world.environment["SMART_HOME_SECRET"]) as yandex:
+            yandex.link(world.relay_run("pair").stdout.split()[0])
+            tile = next(device["id"] for device in yandex.devices() if device["id"] != "pc")
+            check(yandex.act(tile, "on_off", "on", True) == "DONE")
         card.says("woken")
-
-
-# What Yandex does: links the account, asks for the devices, and switches the second one on.
-TILE = """
-import base64, hashlib, hmac, json, re, sys, urllib.error, urllib.parse, urllib.request
-base, secret, code = sys.argv[1:]
-class Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_): return None
-opener = urllib.request.build_opener(Stay)
-def call(path, data=None, fields={}):
-    request = urllib.request.Request(base + path, data=data, headers=fields)
-    try:
-        answer = opener.open(request)
-    except urllib.error.HTTPError as error:
-        answer = error
-    return answer.read().decode(), answer.headers
-query = {"state": "s", "redirect_uri": "https://social.yandex.net/broker/redirect", "response_type": "code",
-         "client_id": "home-alice", "scope": "x"}
-form = urllib.parse.urlencode({**query, "pairing_code": code}).encode()
-page, headers = call("/smart-home/authorize", form)
-found = re.search(r"code=([^&\\"']+)", page + str(headers))
-client = base64.urlsafe_b64encode(hmac.new(secret.encode(), b"home-alice-relay client secret", hashlib.sha256).digest())
-form = urllib.parse.urlencode({"grant_type": "authorization_code", "code": found[1], "client_id": "home-alice",
-                               "client_secret": client.decode().rstrip("="), "redirect_uri": query["redirect_uri"]}).encode()
-token = json.loads(call("/smart-home/token", form)[0])["access_token"]
-fields = {"Authorization": "Bearer " + token, "X-Request-Id": "1", "Content-Type": "application/json"}
-devices = json.loads(call("/smart-home/v1.0/user/devices", fields=fields)[0])["payload"]["devices"]
-tile = next(device["id"] for device in devices if device["id"] != "pc")
-action = {"payload": {"devices": [{"id": tile, "capabilities": [{"type": "devices.capabilities.on_off",
-          "state": {"instance": "on", "value": True}}]}]}}
-print(call("/smart-home/v1.0/user/devices/action", json.dumps(action).encode(), fields)[0])
-"""
 
 
 if __name__ == "__main__":
