@@ -1,7 +1,6 @@
 //! The command lines of desktop files (Desktop Entry Specification 1.5, "The Exec key"). No shell ever sees them.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What stands for the codes of a line that are not about what is opened.
@@ -66,10 +65,9 @@ pub fn words(line: &str) -> Option<Vec<Word>> {
     quote.is_none().then_some(words)
 }
 
-/// Returns the arguments that a line stands for, the program first. What is opened, a whole path or an address, comes
+/// Returns the arguments that a line stands for, the program first. What is opened, a path or an address, comes
 /// last where the line has no place for it. None when nothing can be run by it.
 pub fn arguments(line: &str, opened: Option<&OsStr>, codes: Codes<'_>) -> Option<Vec<OsString>> {
-    let url = opened.map(url);
     let mut is_told = opened.is_none();
     let mut arguments = Vec::new();
     for Word { text, is_quoted } in words(line)? {
@@ -85,8 +83,8 @@ pub fn arguments(line: &str, opened: Option<&OsStr>, codes: Codes<'_>) -> Option
             match rest.next() {
                 // Two of them: they are one, and what follows is no code.
                 None => parts.next().into_iter().flat_map(|rest| ["%", rest]).for_each(|part| argument.push(part)),
-                Some('f' | 'F') => argument.extend(opened),
-                Some('u' | 'U') => argument.extend(url.as_deref()),
+                // A path is let stand for its address, too, and GLib and KDE do so.
+                Some('f' | 'F' | 'u' | 'U') => argument.extend(opened),
                 Some('c') => argument.push(codes.name),
                 Some('k') => argument.push(codes.file),
                 // Those of old files stand for nothing.
@@ -136,19 +134,6 @@ pub fn file_name(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// Returns the address of a path; an address is one already.
-fn url(opened: &OsStr) -> OsString {
-    if !opened.as_bytes().starts_with(b"/") {
-        return opened.to_owned();
-    }
-    let byte = |byte: &u8| match byte {
-        b'/' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
-        _ if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    format!("file://{}", opened.as_bytes().iter().map(byte).collect::<String>()).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,13 +163,12 @@ mod tests {
     #[test]
     fn codes_stand_for_what_is_opened_and_vanish_without_it() {
         let path = Some("/дом/a b%.txt");
-        let url = "file:///%D0%B4%D0%BE%D0%BC/a%20b%25.txt";
         for (line, opened, expected) in [
             ("a %U", None, &["a"][..]),
             (r#"a "%U""#, None, &["a", ""]),
             ("a --x=%f %F", None, &["a", "--x="]),
             ("a %f", path, &["a", "/дом/a b%.txt"]),
-            ("a %u b", path, &["a", url, "b"]),
+            ("a %u b", path, &["a", "/дом/a b%.txt", "b"]),
             ("a --x=%U", Some("https://a.b/?c=%20d"), &["a", "--x=https://a.b/?c=%20d"]),
             ("a %f", Some("tg:x"), &["a", "tg:x"]),
             ("a -b", path, &["a", "-b", "/дом/a b%.txt"]),
