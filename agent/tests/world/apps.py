@@ -257,7 +257,9 @@ def test_the_users_folders_are_where_their_file_says():
 def test_the_bin_is_opened_and_emptied_and_nothing_beside_it():
     with Desk() as desk:
         desk.program("files", WRITES, "Exec=SCRIPT %f", "MimeType=inode/directory;")
-        check(ask(desk, "очисти корзину")[0], "it is empty already")
+        desk.write("")
+        link = desk.start()
+        check(link.ask("очисти корзину")["text"] == "Корзина и так пуста.")
         trash = desk.home / ".local/share/Trash"
         kept = desk.file("Дорогое/книга.txt", "x")
         for name in ["раз.txt", "папка/два.txt", "папка/глубже/три.txt"]:
@@ -268,8 +270,10 @@ def test_the_bin_is_opened_and_emptied_and_nothing_beside_it():
             desk.glib("Gio.File.new_for_path(sys.argv[1]).trash(None)", f"{desk.home}/старое/{name}")
         check(len(list((trash / "files").iterdir())) == len(list((trash / "info").iterdir())) == 3, "GLib has put them there")
         check(ask(desk, "открой корзину")[0] and desk.written() == [str(trash / "files")])
-        done, text = ask(desk, "очисти корзину")
-        check(done and "3" in text, text)
+        question = link.ask("очисти корзину")["text"]
+        check("3 файла" in question and len(list((trash / "files").iterdir())) == 3, "it is asked first:", question)
+        answer = link.ask("да")
+        check(answer["ok"], answer)
         left = [path for path in trash.rglob("*") if not path.is_dir()]
         check(not left and not list((trash / "files").iterdir()) and kept.exists(), left)
         # What can't be removed keeps its description.
@@ -277,13 +281,14 @@ def test_the_bin_is_opened_and_emptied_and_nothing_beside_it():
         info = desk.file(".local/share/Trash/info/папка.trashinfo", "[Trash Info]\n")
         stubborn.chmod(0o555)
         os.chown(stubborn, 0, 0)
-        done, text = ask(desk, "очисти корзину")
-        check(not done and "1 файл" in text and info.exists(), text)
+        link.ask("очисти корзину")
+        answer = link.ask("да")
+        check(not answer["ok"] and "1 файл" in answer["text"] and info.exists(), answer)
         shutil.rmtree(trash)
         trash.symlink_to(kept.parent)
         (kept.parent / "files").mkdir()
         desk.file("Дорогое/files/x", "x")
-        ask(desk, "очисти корзину")
+        check(link.ask("очисти корзину")["text"] == "Корзина и так пуста.")
         check((kept.parent / "files/x").exists(), "a bin that is a link to elsewhere is left alone")
 
 
