@@ -34,10 +34,14 @@ pub fn ask(asked: Power) -> Outcome {
         Power::Off(when) => announce("CanPowerOff", "poweroff", "Выключу компьютер", when),
         Power::Restart(when) => announce("CanReboot", "reboot", "Перезагружу компьютер", when),
     };
-    done.unwrap_or_else(|error| match error {
-        BusError::NotThere => Outcome::failed("Питанием управлять нечем: здесь нет systemd-logind."),
-        BusError::Refused | BusError::Odd => Outcome::failed("Система этого не разрешает."),
-    })
+    done.unwrap_or_else(|error| Outcome::failed(said(&error)))
+}
+
+fn said(error: &BusError) -> &'static str {
+    match error {
+        BusError::NotThere => "Питанием управлять нечем: здесь нет systemd-logind.",
+        BusError::Refused | BusError::Odd => "Система этого не разрешает.",
+    }
 }
 
 /// Takes an announced shutdown or end of the session back. Returns whether there was one.
@@ -45,6 +49,30 @@ pub fn cancel() -> bool {
     let was_later = later::cancel();
     let answer = Bus::system().and_then(|mut bus| bus.call(MANAGER, "CancelScheduledShutdown", |_| {}));
     was_later | answer.is_ok_and(|answer| answer.body.parser().get().unwrap_or(false))
+}
+
+/// Returns what the system lets this user do.
+///
+/// # Errors
+/// What to say of it.
+pub fn abilities() -> Result<String, String> {
+    let ask = || {
+        let mut bus = Bus::system()?;
+        let all = [
+            ("CanSuspend", "сон"),
+            ("CanHibernate", "гибернация"),
+            ("CanPowerOff", "выключение"),
+            ("CanReboot", "перезагрузка"),
+        ];
+        let mut able = Vec::new();
+        for (question, word) in all {
+            if can(&mut bus, question)? {
+                able.push(word);
+            }
+        }
+        Ok(able.join(", "))
+    };
+    ask().map_err(|error: BusError| said(&error).to_owned())
 }
 
 /// Whether the system lets this user do it without a password.
