@@ -167,10 +167,7 @@ impl Rules {
         };
         take(|kind| !matches!(kind, Kind::Name | Kind::Text))
             .or_else(|| take(|kind| matches!(kind, Kind::Text)).filter(|_| used > 0))
-            .or_else(|| {
-                let empty = self.lists.iter().find(|list| list.name == EMPTY)?;
-                empty.lengths(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone()))
-            })
+            .or_else(|| self.empty(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone())))
             .or_else(|| take(|kind| matches!(kind, Kind::Name | Kind::Text)))
     }
 
@@ -197,9 +194,16 @@ impl Rules {
                 let asked = Asked { when: Some(when), ..asked.clone() };
                 self.follow(rule, &words[length..], used, asked)
             }),
+            // What says nothing begins no name.
+            Kind::Name if self.empty(words).next().is_some() => None,
             Kind::Name => (1..=words.len().min(MAX_NAME)).find_map(|n| self.with_rest(rule, words, n, used, asked)),
             Kind::Text => (1..=words.len()).rev().find_map(|n| self.with_rest(rule, words, n, used, asked)),
         }
+    }
+
+    /// Returns how many of the words say nothing, for each phrase that says nothing.
+    fn empty<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
+        self.lists.iter().filter(|list| list.name == EMPTY).flat_map(|list| list.lengths(words))
     }
 
     /// Goes on behind the first `length` words, which are a name or a text.

@@ -109,9 +109,13 @@ fn clock(words: &[&str]) -> Option<(When, usize)> {
     let ordinal = |word: &&str| ORDINALS.split(' ').position(|own| own == *word).and_then(|at| u32::try_from(at).ok());
     let (hour, minute, mut used) = match *first {
         "половине" | "половину" | "пол" => (words.get(1).and_then(ordinal)?, 30, 2),
-        "без" if words.get(1) == Some(&"четверти") => {
-            let (hour, used) = number(&words[2..])?;
-            (hour.checked_sub(1)?, 45, used + 2)
+        "без" => {
+            let quarter = (words.get(1) == Some(&"четверти")).then_some((15, 1));
+            let (minutes, before) =
+                quarter.or_else(|| number(&words[1..])).filter(|(minutes, _)| (1..60).contains(minutes))?;
+            let before = before + 1 + usize::from(words.get(before + 1).is_some_and(|word| word.starts_with("минут")));
+            let (hour, used) = number(&words[before..])?;
+            (hour.checked_sub(1)?, 60 - minutes, used + before)
         }
         "полночь" | "полуночи" => return Some((at(0, 0, Some(0)), 1)),
         "полдень" | "полудню" => return Some((at(12, 0, Some(0)), 1)),
@@ -183,6 +187,8 @@ mod tests {
             ("в 12 дня", at(12, 0, false)),
             ("в половине десятого вечера", at(21, 30, false)),
             ("без четверти одиннадцать вечера", at(22, 45, false)),
+            ("без пятнадцати 11 вечера", at(22, 45, false)),
+            ("без десяти минут восемь", at(7, 50, true)),
             ("минут через двадцать", after(20)),
             ("в половине", None),
             ("без четверти", None),
