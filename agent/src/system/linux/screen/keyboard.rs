@@ -26,6 +26,10 @@ const READ_WITHIN: Duration = Duration::from_secs(3);
 /// How long typing may take in all.
 const TYPED_WITHIN: Duration = Duration::from_secs(15);
 
+/// How long keys are held that are pressed together: a window manager has to take the keyboard meanwhile, or it misses
+/// the end of Alt+Tab.
+const HELD: Duration = Duration::from_millis(50);
+
 const SHIFT: u32 = 0xffe1;
 
 /// Types a text into the window that is in use, whatever layout is on.
@@ -110,6 +114,8 @@ struct Keyboard<'a> {
     /// Keys that mean nothing, and so can be given what the others lack.
     spare: Vec<u8>,
     bound: Vec<(char, u8)>,
+    /// How many of them have been given something. Each change costs window managers some time, and so is made once.
+    used: usize,
     /// The layout that is on.
     group: u8,
 }
@@ -128,11 +134,14 @@ impl<'a> Keyboard<'a> {
         let map = screen.x.xkb_get_map(core, parts, none, 0, 0, 0, 0, 0, 0, 0, 0, 0_u16.into(), 0, 0, 0, 0, 0, 0)?;
         let (strokes, spare) = strokes(&map.reply()?);
         let group = state.group.into();
-        let mut keyboard = Keyboard { screen, core, strokes, spare, bound: Vec::new(), group };
+        let mut keyboard = Keyboard { screen, core, strokes, spare, bound: Vec::new(), used: 0, group };
         // Num Lock changes nothing of what is used.
         let locks = ModMask::SHIFT | ModMask::LOCK | ModMask::CONTROL;
         lock(screen, core, locks, ModMask::from(0_u16), None)?;
         let done = what(&mut keyboard);
+        if matches!(done, Err(Trouble::Lost)) {
+            return done;
+        }
         let unbound = keyboard.unbind();
         lock(screen, core, locks, state.locked_mods & locks, Some(state.locked_group.into()))?;
         done.and(unbound)
@@ -162,7 +171,7 @@ impl<'a> Keyboard<'a> {
             };
             self.group(stroke.group)?;
             let shift = if stroke.is_shifted { self.find(SHIFT) } else { None };
-            self.chord(shift.into_iter().chain([stroke]))?;
+            self.chord(shift.into_iter().chain([stroke]), Duration::ZERO)?;
         }
         self.settle(window)
     }
@@ -176,7 +185,7 @@ impl<'a> Keyboard<'a> {
         if let Some(group) = all.iter().find_map(|stroke| stroke.group) {
             self.group(Some(group))?;
         }
-        self.chord(all.into_iter())
+        self.chord(all.into_iter(), HELD)
     }
 
     /// Returns the best way to a keysym: without a change of the layout, and without Shift.
@@ -194,12 +203,17 @@ impl<'a> Keyboard<'a> {
         Ok(())
     }
 
-    fn chord(&self, keys: impl Iterator<Item = Stroke>) -> Result<(), Trouble> {
+    fn chord(&self, keys: impl Iterator<Item = Stroke>, held: Duration) -> Result<(), Trouble> {
         let codes: Vec<u8> = keys.map(|stroke| stroke.code).collect();
-        let down = codes.iter().map(|code| (KEY_PRESS_EVENT, *code));
-        let up = codes.iter().rev().map(|code| (KEY_RELEASE_EVENT, *code));
-        for (event, code) in down.chain(up) {
-            fake(self.screen, event, code)?;
+        for code in &codes {
+            fake(self.screen, KEY_PRESS_EVENT, *code)?;
+        }
+        if !held.is_zero() {
+            self.screen.x.flush()?;
+            std::thread::sleep(held);
+        }
+        for code in codes.iter().rev() {
+            fake(self.screen, KEY_RELEASE_EVENT, *code)?;
         }
         Ok(self.screen.x.flush()?)
     }
@@ -211,12 +225,13 @@ impl<'a> Keyboard<'a> {
         // Twice, or a letter would be two: small, and with Shift.
         self.screen.x.change_keyboard_mapping(1, code, 2, &[keysym, keysym])?.check()?;
         self.bound.push((c, code));
+        self.used = self.used.max(self.bound.len());
         Ok(Stroke::plain(code))
     }
 
-    fn unbind(&mut self) -> Result<(), Trouble> {
-        for (_, code) in self.bound.drain(..) {
-            self.screen.x.change_keyboard_mapping(1, code, 2, &[0, 0])?.check()?;
+    fn unbind(&self) -> Result<(), Trouble> {
+        for code in &self.spare[..self.used] {
+            self.screen.x.change_keyboard_mapping(1, *code, 2, &[0, 0])?.check()?;
         }
         Ok(())
     }

@@ -10,7 +10,9 @@ use x11rb::connection::Connection;
 use x11rb::image::{Image, PixelLayout};
 use x11rb::protocol::xproto::ConnectionExt;
 
+use crate::action::Folder;
 use crate::system::linux::clock::local_stamp;
+use crate::system::linux::folders::path;
 use crate::system::linux::places::home;
 use crate::system::linux::screen::{Screen, Trouble, with};
 
@@ -25,7 +27,7 @@ const MAX_FILES: u32 = 100;
 /// # Errors
 /// What to say of it.
 pub fn take() -> Result<PathBuf, String> {
-    let folder = pictures().ok_or("Снимок сохранить некуда: нет домашней папки.")?;
+    let folder = path(Folder::Pictures).or_else(home).ok_or("Снимок сохранить некуда: нет домашней папки.")?;
     with(|screen| {
         let failed = |error: io::Error| Trouble::Told(format!("Снимок не сохраняется: {error}."));
         let (file, path) = create(&folder).map_err(failed)?;
@@ -38,13 +40,6 @@ pub fn take() -> Result<PathBuf, String> {
     })
 }
 
-/// Returns the folder of pictures.
-fn pictures() -> Option<PathBuf> {
-    let home = home()?;
-    let folder = ["Изображения", "Pictures"].map(|name| home.join(name)).into_iter().find(|folder| folder.is_dir());
-    Some(folder.unwrap_or(home))
-}
-
 /// Creates a file that is named by the time, for the user alone and in nobody's place.
 fn create(folder: &Path) -> io::Result<(File, PathBuf)> {
     let stamp = local_stamp().unwrap_or_default();
@@ -52,10 +47,10 @@ fn create(folder: &Path) -> io::Result<(File, PathBuf)> {
     options.write(true).create_new(true).mode(0o600);
     for number in 1..=MAX_FILES {
         let more = if number == 1 { String::new() } else { format!(" ({number})") };
-        let path = folder.join(format!("Снимок {stamp}{more}.png"));
-        match options.open(&path) {
+        let file = folder.join(format!("Снимок {stamp}{more}.png"));
+        match options.open(&file) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            opened => return Ok((opened?, path)),
+            opened => return Ok((opened?, file)),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
