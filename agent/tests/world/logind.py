@@ -1,5 +1,6 @@
 """A logind that is made up, for Debian's Python with dbus and gi: logind.py [no]. Says what it was asked."""
 
+import pathlib
 import sys
 import time
 
@@ -18,7 +19,6 @@ class Manager(dbus.service.Object):
     @dbus.service.method(MANAGER, out_signature="s")
     def CanSuspend(self):
         return MAY
-
 
     @dbus.service.method(MANAGER, out_signature="s")
     def CanHibernate(self):
@@ -53,6 +53,13 @@ class Session(dbus.service.Object):
     @dbus.service.method("org.freedesktop.login1.Session")
     def Lock(self):
         print("lock", flush=True)
+
+    @dbus.service.method("org.freedesktop.login1.Session", in_signature="ssu")
+    def SetBrightness(self, subsystem, name, value):
+        print("brightness", subsystem, name, value, flush=True)
+        if MAY == "no":
+            raise dbus.exceptions.DBusException("no", name="org.freedesktop.DBus.Error.AccessDenied")
+        pathlib.Path(__file__).with_name("class").joinpath(subsystem, name, "brightness").write_text(f"{value}\n")
 
 
 DBusGMainLoop(set_as_default=True)
