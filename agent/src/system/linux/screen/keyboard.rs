@@ -153,27 +153,45 @@ impl<'a> Keyboard<'a> {
             return Err("Печатать некуда: ни одно окно не выбрано.".into());
         }
         let until = Instant::now() + TYPED_WITHIN;
-        for c in text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t') {
-            let known = keysyms(c).into_iter().find_map(|keysym| self.find(keysym));
-            let stroke = match (known, self.bound.iter().find(|(bound, _)| *bound == c)) {
-                (Some(stroke), _) => stroke,
-                (None, Some((_, code))) => Stroke::plain(*code),
-                (None, None) => {
-                    if self.bound.len() == self.spare.len() {
-                        if Instant::now() > until {
-                            return Err("Напечатано не всё: слишком много разных знаков.".into());
-                        }
-                        self.settle(window)?;
-                        self.bound.clear();
-                    }
-                    self.bind(c)?
-                }
-            };
-            self.group(stroke.group)?;
-            let shift = if stroke.is_shifted { self.find(SHIFT) } else { None };
-            self.chord(shift.into_iter().chain([stroke]), Duration::ZERO)?;
+        let text: Vec<char> = text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect();
+        let mut rest = &text[..];
+        while !rest.is_empty() {
+            let (length, missing) = self.batch(rest);
+            if length == 0 {
+                return Err("Этих знаков на клавиатуре нет.".into());
+            }
+            if Instant::now() > until {
+                return Err("Напечатано не всё: слишком много разных знаков.".into());
+            }
+            // All of them first: a window reads what keys mean when it hears of a change, and may be late.
+            self.bind(missing)?;
+            for c in &rest[..length] {
+                let known = keysyms(*c).into_iter().find_map(|keysym| self.find(keysym));
+                let bound = || self.bound.iter().find(|(own, _)| own == c).map(|(_, code)| Stroke::plain(*code));
+                let Some(stroke) = known.or_else(bound) else { continue };
+                self.group(stroke.group)?;
+                let shift = if stroke.is_shifted { self.find(SHIFT) } else { None };
+                self.chord(shift.into_iter().chain([stroke]), Duration::ZERO)?;
+            }
+            self.settle(window)?;
+            rest = &rest[length..];
         }
-        self.settle(window)
+        Ok(())
+    }
+
+    /// Returns how many of the characters can be typed at once, and those of them that need a spare key.
+    fn batch(&self, text: &[char]) -> (usize, Vec<char>) {
+        let mut missing = Vec::new();
+        for (at, c) in text.iter().enumerate() {
+            if missing.contains(c) || keysyms(*c).iter().any(|keysym| self.strokes.contains_key(keysym)) {
+                continue;
+            }
+            if missing.len() == self.spare.len() {
+                return (at, missing);
+            }
+            missing.push(*c);
+        }
+        (text.len(), missing)
     }
 
     fn press(&mut self, keys: &[Key]) -> Result<(), Trouble> {
@@ -218,15 +236,16 @@ impl<'a> Keyboard<'a> {
         Ok(self.screen.x.flush()?)
     }
 
-    /// Gives a spare key a character.
-    fn bind(&mut self, c: char) -> Result<Stroke, Trouble> {
-        let code = *self.spare.get(self.bound.len()).ok_or("Этих знаков на клавиатуре нет.")?;
-        let [keysym, _] = keysyms(c);
-        // Twice, or a letter would be two: small, and with Shift.
-        self.screen.x.change_keyboard_mapping(1, code, 2, &[keysym, keysym])?.check()?;
-        self.bound.push((c, code));
-        self.used = self.used.max(self.bound.len());
-        Ok(Stroke::plain(code))
+    /// Gives spare keys these characters.
+    fn bind(&mut self, characters: Vec<char>) -> Result<(), Trouble> {
+        self.used = self.used.max(characters.len());
+        self.bound = characters.into_iter().zip(self.spare.iter().copied()).collect();
+        for (c, code) in &self.bound {
+            let [keysym, _] = keysyms(*c);
+            // Twice, or a letter would be two: small, and with Shift.
+            self.screen.x.change_keyboard_mapping(1, *code, 2, &[keysym, keysym])?.check()?;
+        }
+        Ok(())
     }
 
     fn unbind(&self) -> Result<(), Trouble> {
