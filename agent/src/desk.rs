@@ -131,7 +131,7 @@ impl Queue {
                 *self.asked() = Some((choice, system::uptime()));
                 Outcome { buttons, ..Outcome::failed(question) }
             }
-            Found::Nothing => Outcome::failed(unknown(&command.text)),
+            Found::Nothing(why) => Outcome::failed(why.unwrap_or_else(|| unknown(&command.text))),
         }
     }
 

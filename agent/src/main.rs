@@ -19,6 +19,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::action::Action;
 use crate::address::Address;
 use crate::config::{Config, ConfigError};
 use crate::desk::unknown;
@@ -134,14 +135,16 @@ fn with_own(places: &Places, act: impl FnOnce(&[Own]) -> ExitCode) -> ExitCode {
 }
 
 fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -> ExitCode {
-    let action = match find_for(phrase, phrases::understand(phrase, own), own) {
+    let understood = phrases::understand(phrase, own);
+    let named = understood.as_ref().map(Action::to_string).unwrap_or_default();
+    let action = match find_for(phrase, understood, own) {
         Found::Action(action) => action,
-        Found::Choice(question, _) => return print(&format!("Вопрос: {question}\n")),
+        Found::Choice(question, _) => return print(&format!("Понято: {named}\nВопрос: {question}\n")),
         Found::Told(outcome) => {
-            print(&format!("{}\n", outcome.text));
+            print(&format!("Понято: {named}\nОтвет: {}\n", outcome.text));
             return exit(outcome.ok);
         }
-        Found::Nothing => return failure(&unknown(phrase)),
+        Found::Nothing(why) => return failure(&why.unwrap_or_else(|| unknown(phrase))),
     };
     print(&format!("Понято: {action}\n"));
     if !is_to_be_done {

@@ -27,6 +27,7 @@ pub fn keys(spoken: &[String]) -> Option<Vec<Key>> {
 fn key(words: &[&str]) -> Option<(Option<Key>, usize)> {
     let one = match *words.first()? {
         "плюс" | "и" | "клавишу" | "клавиши" if words.len() > 1 => return Some((None, 1)),
+        "пожалуйста" => return Some((None, 1)),
         "контрол" | "контрл" | "контроль" | "ctrl" | "ктрл" | "control" => Key::Ctrl,
         "альт" | "alt" => Key::Alt,
         "шифт" | "shift" => Key::Shift,
@@ -89,6 +90,7 @@ mod tests {
         use Key::{Alt, Char, Ctrl, Down, Enter, F, Shift, Super};
         for (said, expected) in [
             ("энтер", vec![Enter]),
+            ("контрол а пожалуйста", vec![Ctrl, Char('a')]),
             ("контрол си", vec![Ctrl, Char('c')]),
             ("контрол с", vec![Ctrl, Char('c')]),
             ("ctrl+shift+t", vec![Ctrl, Shift, Char('t')]),
@@ -100,7 +102,7 @@ mod tests {
         ] {
             assert_eq!(keys(&words(said)), Some(expected), "{said}");
         }
-        for other in ["", "на тормоз", "энтер пожалуйста", "ф13", "плюс", "красную кнопку", "стрелку"]
+        for other in ["", "на тормоз", "пожалуйста", "ф13", "плюс", "красную кнопку", "стрелку"]
         {
             assert_eq!(keys(&words(other)), None, "{other}");
         }

@@ -26,11 +26,15 @@ const STEPS: [i32; 3] = [10, 5, 25];
 /// Returns what a phrase asks for; none when it is none that is known. The owner's own commands come first; that of
 /// theirs which takes every phrase is for whoever finds nothing else.
 pub fn understand(phrase: &str, commands: &[Own]) -> Option<Action> {
-    if phrase.chars().nth(MAX_PHRASE).is_some() {
+    if is_too_long(phrase) {
         return None;
     }
-    let spoken = words(phrase);
-    own::find(&spoken, commands, false).or_else(|| built_in(phrase))
+    own::find(&words(phrase), commands, false).or_else(|| built_in(phrase))
+}
+
+/// Whether it is longer than anybody speaks.
+pub fn is_too_long(phrase: &str) -> bool {
+    phrase.chars().nth(MAX_PHRASE).is_some()
 }
 
 /// They make no phrase like another.

@@ -3,6 +3,7 @@
 use crate::action::{Action, Deed};
 use crate::message::{Outcome, cut};
 use crate::phrases::choice::{Choice, MAX_ITEMS};
+use crate::phrases::is_too_long;
 use crate::phrases::names::{Known, known, pick};
 use crate::phrases::own::{self, Own};
 use crate::phrases::words::words;
@@ -21,13 +22,16 @@ pub enum Found {
     Choice(String, Choice),
     /// Nothing is to be done, but to say this.
     Told(Outcome),
-    Nothing,
+    /// Nothing here has this name; there may be something to say of it.
+    Nothing(Option<String>),
 }
 
 /// Finds what a phrase comes to that was understood so. What is nothing here is for the owner's command for all phrases.
 pub fn find_for(phrase: &str, action: Option<Action>, commands: &[Own]) -> Found {
-    match action.map_or(Found::Nothing, find) {
-        Found::Nothing => own::find(&words(phrase), commands, true).map_or(Found::Nothing, Found::Action),
+    let found = action.map_or(Found::Nothing(None), find);
+    let for_all = || own::find(&words(phrase), commands, true).filter(|_| !is_too_long(phrase));
+    match found {
+        Found::Nothing(_) => for_all().map_or(found, Found::Action),
         found => found,
     }
 }
@@ -75,10 +79,7 @@ fn open(asked: &[String]) -> Found {
 
 /// Returns what is said where nothing has this name: some names are known, though what they name isn't here.
 fn missing(asked: &[String]) -> Found {
-    match known(asked).next() {
-        Some(_) => Found::Told(Outcome::failed(format!("Здесь этого нет: {}.", asked.join(" ")))),
-        None => Found::Nothing,
-    }
+    Found::Nothing(known(asked).next().map(|_| format!("Здесь этого нет: {}.", asked.join(" "))))
 }
 
 /// Returns the programs that the words mean: those of a kind, or those with this name.
@@ -103,9 +104,7 @@ fn window(deed: Deed, asked: &[String]) -> Found {
     let called = called_so(asked, &all);
     let open = match windows::windows() {
         Ok(open) => open,
-        // Where there is nothing with this name, no window of it is missed.
-        Err(_) if called.is_empty() => return missing(asked),
-        Err(problem) => return Found::Told(Outcome::failed(problem)),
+        Err(problem) => return Found::Nothing(Some(problem)),
     };
     let mut meant: Vec<&Window> = open.iter().filter(|window| called.iter().any(|p| belongs(window, p))).collect();
     if meant.is_empty() {

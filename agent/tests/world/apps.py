@@ -105,13 +105,13 @@ def test_a_program_is_started_by_any_of_its_names():
 
 def test_of_the_files_of_a_program_the_first_counts_also_below_a_folder():
     with Desk() as desk:
-        script = desk.program("own", WRITES, "Name=Мой")
+        script = desk.program("own", WRITES, "Name=Личный")
         for name, keys in [("own", "Name=Чужой"), ("kde/tool", "Name=Ножик"), ("gone", "Name=Ушёл"), ("broken", "Exec=\"")]:
             desk.file(f"system/applications/{name}.desktop", f"[Desktop Entry]\nType=Application\nExec={script} {name}\n{keys}\n")
         desk.file(".local/share/applications/gone.desktop", "[Desktop Entry]\nHidden=true\n")
         check(not ask(desk, "запусти чужой")[0] and not ask(desk, "запусти ушёл")[0])
         check(ask(desk, "запусти ножик")[0] and desk.written() == ["kde/tool"])
-        check(ask(desk, "запусти мой")[0] and desk.written() == [])
+        check(ask(desk, "запусти личный")[0] and desk.written() == [])
         desk.file(".local/share/applications/kde-tool.desktop", "[Desktop Entry]\nHidden=true\n")
         check(not ask(desk, "запусти ножик")[0], "the id of a file below a folder has a dash")
 
@@ -252,6 +252,43 @@ def test_the_users_folders_are_where_their_file_says():
         desk.file(".config/user-dirs.dirs", 'XDG_DOWNLOAD_DIR="$HOME/Мои загрузки"\nXDG_MUSIC_DIR="$HOME/нет"\n')
         check(ask(desk, "открой загрузки")[0] and desk.written() == [f"{desk.home}/Мои загрузки"])
         check(ask(desk, "открой музыку")[0] and desk.written() == [f"{desk.home}/Музыка"])
+
+
+def test_of_two_that_fit_the_next_turn_chooses():
+    with Desk() as desk:
+        for name in ["one", "two"]:
+            desk.program(name, f"echo {name} > $HOME/written.new; mv $HOME/written.new $HOME/written", f"Name=Редактор {name}")
+        desk.write('[[command]]\nsay = "*"\nrun = ["true"]\nanswer = "Модель отвечает."\n')
+        link = desk.start()
+        file = desk.home / "written"
+
+        def chosen(phrase):
+            answer = link.ask(phrase)
+            check(answer["ok"] and answer["text"].startswith("Открываю Редактор"), phrase, answer)
+            until(file.exists, 5, phrase)
+            text = file.read_text().strip()
+            file.unlink()
+            return text
+        answer = link.ask("открой редактор")
+        check(answer["text"] == "Что открыть: Редактор one или Редактор two?" and not answer["ok"], answer)
+        check([button["title"] for button in answer["buttons"]] == ["Редактор one", "Редактор two"], answer)
+        check(chosen("второй") == "two")
+        for said, name in [("Редактор one", "one"), ("давай последний", "two"), ("открой two", "two"), ("1", "one")]:
+            link.ask("открой редактор")
+            check(chosen(said) == name, said)
+        link.ask("открой редактор")
+        for said in ["отмена", "второй"]:
+            answer = link.ask(said)
+            check(answer["text"] == ("Хорошо, не буду." if said == "отмена" else "Модель отвечает."), said, answer)
+        # Whatever else is said is carried out, and ends the question.
+        link.ask("открой редактор")
+        check(link.ask("проверка связи")["text"] == "Связь есть." and link.ask("первый")["text"] == "Модель отвечает.")
+        # An action of Smart Home is nobody's answer.
+        link.ask("открой редактор")
+        link.ask("первый", action={"device": "pc", "capability": "devices.capabilities.mode", "instance": "program", "value": "one"})
+        check(chosen("первый") == "one" and not file.exists())
+        # What isn't here is the model's.
+        check(link.ask("открой дверь")["text"] == "Модель отвечает.")
 
 
 def test_the_bin_is_opened_and_emptied_and_nothing_beside_it():

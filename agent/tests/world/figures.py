@@ -7,6 +7,7 @@ import statistics
 import time
 
 from own import Home
+from sound import Desk
 from world import AGENT, World, check, main
 
 REST = 30
@@ -55,6 +56,20 @@ def test_from_a_message_to_its_answer():
                 took.append((time.perf_counter() - begun) * 1e3)
             took.sort()
             print(f"      «{said}»: {statistics.median(took):.2f} ms, 95th {took[189]:.2f} ms from the message to the answer")
+
+
+def test_the_volume_takes_no_longer_than_a_person_would_notice():
+    with Desk() as desk:
+        desk.serve()
+        desk.write("")
+        link = desk.start()
+        took = []
+        for number in range(100):
+            begun = time.perf_counter()
+            check(link.ask(f"громкость {30 + number % 2}")["ok"])
+            took.append((time.perf_counter() - begun) * 1e3)
+        took.sort()
+        print(f"      «громкость 30»: {statistics.median(took):.2f} ms, 95th {took[94]:.2f} ms (aim 20)")
 
 
 if __name__ == "__main__":

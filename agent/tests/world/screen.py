@@ -401,6 +401,31 @@ def test_a_screen_that_wants_a_key_gets_it_or_it_is_said():
         desk.ask("сделай скриншот", XAUTHORITY=str(key))
 
 
+def test_selftest_tries_the_screen_and_undoes_it():
+    with Desk() as desk:
+        desk.screen()
+        desk.window("Тайна")
+        desk.write("")
+        desk.start()
+        before = sorted(path.name for path in desk.home.rglob("*"))
+        report = desk.run("selftest", expect=None).stdout
+        for words in ["✔ окна: видно 1", "✔ клавиатура", "✔ снимок экрана: снят и удалён", "– яркость"]:
+            check(words in report, words, report)
+        check("Тайна" not in report and before == sorted(path.name for path in desk.home.rglob("*")), report)
+
+
+def test_two_windows_that_fit_are_asked_for():
+    with Desk() as desk:
+        desk.screen()
+        for title in ["Рецепты супа", "Рецепты пирога"]:
+            desk.window(title)
+        desk.write("")
+        link = desk.start()
+        question = link.ask("переключись на рецепты")
+        check("Рецепты супа" in question["text"] and len(question["buttons"]) == 2, question)
+        check(link.ask("супа")["ok"] and desk.title() == "Рецепты супа", desk.title())
+
+
 def test_nothing_of_the_screen_stays_with_the_agent():
     with Desk() as desk:
         desk.screen()
