@@ -186,8 +186,7 @@ fn is_late(command: &Command, now: u64, heard: u64) -> bool {
 impl Desk for Queue {
     fn take(&self, command: Command) -> Option<Outcome> {
         let lane = match self.action(&command) {
-            // Whoever is asked may also answer with it.
-            Some(Action::Cancel) if self.asked().is_none() => Lane::Urgent,
+            Some(Action::Cancel) => Lane::Urgent,
             _ => Lane::Ordinary,
         };
         let mut state = self.lock();
