@@ -62,6 +62,8 @@ enum Kind {
     List(usize),
     Number,
     Time,
+    /// A time behind «на»: «на 40 минут».
+    Span,
     /// Some words, as few as possible.
     Name,
     /// Any words, as many as possible.
@@ -106,6 +108,7 @@ impl Rules {
             let kind = match bare.unwrap_or(token) {
                 "<число>" => Kind::Number,
                 "<время>" => Kind::Time,
+                "<срок>" => Kind::Span,
                 "<имя>" => Kind::Name,
                 "<текст>" => Kind::Text,
                 name => Kind::List(self.lists.iter().position(|list| list.name == name)?),
@@ -136,6 +139,7 @@ impl Rules {
             Kind::List(list) => self.lists[list].phrases[0].join(" "),
             Kind::Number => "7".into(),
             Kind::Time => "через час".into(),
+            Kind::Span => "на час".into(),
             Kind::Name | Kind::Text => "пробел".into(),
         });
         words.collect::<Vec<_>>().join(" ")
@@ -190,7 +194,7 @@ impl Rules {
                 let asked = Asked { number: Some(number), ..asked.clone() };
                 self.follow(rule, &words[length..], used, asked)
             }),
-            Kind::Time => time(words).and_then(|(when, length)| {
+            Kind::Time | Kind::Span => said(kind, words).and_then(|(when, length)| {
                 let asked = Asked { when: Some(when), ..asked.clone() };
                 self.follow(rule, &words[length..], used, asked)
             }),
@@ -229,6 +233,17 @@ impl List {
             phrase.len() <= words.len() && phrase.iter().zip(words).all(|(own, word)| own == word)
         };
         self.phrases.iter().filter(is_here).map(Vec::len)
+    }
+}
+
+/// Returns the time that words begin with.
+fn said(kind: &Kind, words: &[&str]) -> Option<(When, usize)> {
+    match (kind, words.first()) {
+        (Kind::Span, Some(&"на")) => {
+            time(&[&["через"], &words[1..]].concat()).or_else(|| time(&[&["в"], &words[1..]].concat()))
+        }
+        (Kind::Span, _) => None,
+        _ => time(words),
     }
 }
 
