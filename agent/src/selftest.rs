@@ -10,7 +10,7 @@ use crate::config::{Config, ConfigError};
 use crate::message::Outcome;
 use crate::status;
 use crate::system::{
-    self, Cancel, Ended, Places, display, keyboard, players, power, programs, report, screenshot, sound, windows,
+    self, Cancel, Ended, Places, display, keyboard, players, power, programs, report, screenshot, sound, window,
 };
 
 /// What was tried: whether it went well, and what was seen.
@@ -62,7 +62,7 @@ fn hands() -> [(&'static str, Result<String, String>); 10] {
         ("заряд", told(report::battery())),
         ("система", told(report::system())),
         ("программы", Ok(format!("найдено {}", programs::programs().len()))),
-        ("окна", windows::windows().map(|windows| format!("видно {}", windows.len()))),
+        ("окна", window::all().map(|windows| format!("видно {}", windows.len()))),
         ("клавиатура", keyboard::press(&[Key::Shift]).map(|()| "клавиша нажимается".into())),
         ("яркость", told(display::brightness(Brightness::By(0)))),
         ("снимок экрана", screenshot),

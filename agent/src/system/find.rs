@@ -8,7 +8,7 @@ use crate::phrases::names::{Known, known, pick};
 use crate::phrases::own::{self, Own};
 use crate::phrases::words::words;
 use crate::system::programs::{self, Program};
-use crate::system::windows::{self, Window};
+use crate::system::window::{self, Window};
 use crate::system::{count, default_program, folders, trash};
 
 /// Characters of a name that is said.
@@ -40,7 +40,7 @@ pub fn find_for(phrase: &str, action: Option<Action>, commands: &[Own]) -> Found
 fn find(action: Action) -> Found {
     match action {
         Action::Named(Deed::Open, name) => open(&words(&name)),
-        Action::Named(deed, name) => window(deed, &words(&name)),
+        Action::Named(deed, name) => windows_of(deed, &words(&name)),
         Action::AskToEmptyBin => match trash::count() {
             0 => Found::Told(Outcome::done("Корзина и так пуста.")),
             number => {
@@ -99,10 +99,10 @@ fn called_so(asked: &[String], all: &[Program]) -> Vec<Program> {
     by_kind.into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| named(asked))
 }
 
-fn window(deed: Deed, asked: &[String]) -> Found {
+fn windows_of(deed: Deed, asked: &[String]) -> Found {
     let all = programs::programs();
     let called = called_so(asked, &all);
-    let open = match windows::windows() {
+    let open = match window::all() {
         Ok(open) => open,
         Err(problem) => return Found::Nothing(Some(problem)),
     };

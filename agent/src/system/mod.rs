@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::action::{Action, Desktop, Report, Speaks};
 use crate::message::Outcome;
-use crate::system::windows::Window;
+use crate::system::window::Window;
 
 pub use cards::{cards, is_online};
 #[cfg(target_os = "linux")]
@@ -24,7 +24,7 @@ pub use linux::{
     players, power,
     program::{self, Cancel, Ended},
     programs, report,
-    screen::{clipboard, display, keyboard, screenshot, windows},
+    screen::{clipboard, display, keyboard, screenshot, window},
     sound, trash, uptime, user_asks_to_end,
     watch::{Change, watch},
 };
@@ -58,8 +58,8 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
         Action::Power(asked) => power::ask(*asked),
         Action::Start { id, name } => told(programs::start(id), || format!("Открываю {name}.")),
         Action::Close { name, windows } => close(name, windows),
-        Action::Switch { name, window } => told(windows::activate(*window), || format!("Открываю {name}.")),
-        Action::Minimise { name, windows } => told(windows::minimise(windows), || format!("Сворачиваю {name}.")),
+        Action::Switch { name, window: id } => told(window::activate(*id), || format!("Открываю {name}.")),
+        Action::Minimise { name, windows } => told(window::minimise(windows), || format!("Сворачиваю {name}.")),
         Action::Desktop(asked) => desktop(*asked, action),
         Action::Type(text) => told(keyboard::type_text(text), || action.answer().into()),
         Action::Press(keys) => told(keyboard::press(keys), || action.answer().into()),
@@ -89,7 +89,7 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
 /// Does something with the screen, or with the windows on it.
 fn desktop(asked: Desktop, action: &Action) -> Outcome {
     let done = || action.answer().to_owned();
-    let with_active = |act: &dyn Fn(Window) -> Outcome| match windows::active() {
+    let with_active = |act: &dyn Fn(Window) -> Outcome| match window::active() {
         Ok(Some(window)) => act(window),
         Ok(None) => Outcome::failed("Открытого окна нет."),
         Err(problem) => Outcome::failed(problem),
@@ -97,18 +97,18 @@ fn desktop(asked: Desktop, action: &Action) -> Outcome {
     match asked {
         Desktop::ScreenOff => told(display::off(), done),
         Desktop::ScreenOn => told(display::on(), done),
-        Desktop::MinimiseAll => told(windows::minimise_all(), done),
-        Desktop::RestoreAll => told(windows::restore_all(), done),
+        Desktop::MinimiseAll => told(window::minimise_all(), done),
+        Desktop::RestoreAll => told(window::restore_all(), done),
         Desktop::Screenshot => told(screenshot::take(), done),
-        Desktop::MinimiseThis => with_active(&|window| told(windows::minimise(&[window.id]), done)),
-        Desktop::MaximiseThis => with_active(&|window| told(windows::maximise(window.id), done)),
-        Desktop::FullscreenThis => with_active(&|window| told(windows::fullscreen(window.id), done)),
+        Desktop::MinimiseThis => with_active(&|window| told(window::minimise(&[window.id]), done)),
+        Desktop::MaximiseThis => with_active(&|window| told(window::maximise(window.id), done)),
+        Desktop::FullscreenThis => with_active(&|window| told(window::fullscreen(window.id), done)),
         Desktop::CloseThis => with_active(&|window| close(&window.title, &[window.id])),
     }
 }
 
 fn close(name: &str, windows: &[u32]) -> Outcome {
-    match windows::close(windows) {
+    match window::close(windows) {
         Ok(0) => Outcome::done(format!("Закрываю {name}.")),
         Ok(_) => Outcome::failed(format!("{name} не закрывается: возможно, о чём-то спрашивает на экране.")),
         Err(problem) => Outcome::failed(problem),

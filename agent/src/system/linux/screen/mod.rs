@@ -4,7 +4,7 @@ pub mod clipboard;
 pub mod display;
 pub mod keyboard;
 pub mod screenshot;
-pub mod windows;
+pub mod window;
 
 use std::io::{self, IoSlice};
 use std::os::unix::net::UnixStream;

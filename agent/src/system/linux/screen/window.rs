@@ -35,7 +35,7 @@ pub struct Window {
 ///
 /// # Errors
 /// What to say of it.
-pub fn windows() -> Result<Vec<Window>, String> {
+pub fn all() -> Result<Vec<Window>, String> {
     with(Screen::windows)
 }
 
