@@ -187,6 +187,22 @@ pub enum Folder {
     Bin,
 }
 
+impl Folder {
+    /// Returns what people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Home => "Домашняя папка",
+            Self::Desktop => "Рабочий стол",
+            Self::Downloads => "Загрузки",
+            Self::Documents => "Документы",
+            Self::Music => "Музыка",
+            Self::Pictures => "Картинки",
+            Self::Videos => "Видео",
+            Self::Bin => "Корзина",
+        }
+    }
+}
+
 /// What is told of the PC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {

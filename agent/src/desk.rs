@@ -12,13 +12,13 @@ use crate::address::Address;
 use crate::config::Config;
 use crate::link::trouble::Trouble;
 use crate::link::{Command, Desk, Event, LATE, Mail, SILENCE};
-use crate::message::{self, Outcome};
+use crate::message::{self, Outcome, Session};
 use crate::phrases::choice::{Choice, Chosen};
 use crate::phrases::words::words;
 use crate::phrases::{nearest, own, understand};
 use crate::status::Status;
 use crate::system::find::{Found, find_for};
-use crate::system::{self, Cancel};
+use crate::system::{self, Cancel, NOTHING_TO_CANCEL};
 
 /// Commands that may wait for the one at work; one more is refused at once.
 pub const MAX_WAITING: usize = 64;
@@ -41,8 +41,7 @@ pub struct Queue {
     cancel: Cancel,
     /// When something last came from the relay.
     heard: AtomicU64,
-    /// What the speaker was asked to choose from, and when.
-    asked: Mutex<Option<(Choice, u64)>>,
+    asked: Mutex<Option<Question>>,
     status: Arc<Status>,
 }
 
@@ -52,6 +51,13 @@ pub enum Lane {
     Ordinary,
     /// What ends others, and so waits for none of them.
     Urgent,
+}
+
+/// What a speaker was asked, and when.
+struct Question {
+    choice: Choice,
+    session: Option<Session>,
+    since: u64,
 }
 
 #[derive(Default)]
@@ -117,18 +123,25 @@ impl Queue {
         if is_late(command, system::uptime(), self.heard.load(Relaxed)) {
             return Outcome::failed(LATE);
         }
+        let action = self.action(command);
         match self.chosen(command) {
             Some(Chosen::This(action)) => return system::carry_out(&action, &self.folder, &self.cancel),
-            Some(Chosen::Nothing) => return Outcome::done("Хорошо, не буду."),
+            Some(Chosen::Nothing) => {
+                // It may be meant for more than the question.
+                let cancelled = action.filter(|action| *action == Action::Cancel);
+                let outcome = cancelled.map(|cancel| system::carry_out(&cancel, &self.folder, &self.cancel));
+                let outcome = outcome.filter(|outcome| outcome.text != NOTHING_TO_CANCEL);
+                return outcome.unwrap_or_else(|| Outcome::done("Хорошо, не буду."));
+            }
             Some(Chosen::Other) | None => {}
         }
-        match find_for(&command.text, self.action(command), &self.config().commands) {
+        match find_for(&command.text, action, &self.config().commands) {
             Found::Action(Action::Wake { cards, .. }) if cards.is_empty() => Outcome::failed(NOBODY_TO_WAKE),
             Found::Action(action) => system::carry_out(&action, &self.folder, &self.cancel),
             Found::Told(outcome) => outcome,
             Found::Choice(question, choice) => {
                 let buttons = choice.items.iter().map(|(name, _)| name.clone()).collect();
-                *self.asked() = Some((choice, system::uptime()));
+                *self.asked() = Some(Question { choice, session: command.session.clone(), since: system::uptime() });
                 Outcome { buttons, ..Outcome::failed(question) }
             }
             Found::Nothing(why) => Outcome::failed(why.unwrap_or_else(|| unknown(&command.text))),
@@ -140,7 +153,7 @@ impl Queue {
         if command.action.is_some() {
             return None;
         }
-        let (choice, since) = self.asked().take()?;
+        let Question { choice, since, .. } = self.asked().take_if(|asked| asked.session == command.session)?;
         let is_fresh = system::uptime().saturating_sub(since) <= CHOICE_MS;
         is_fresh.then(|| choice.chosen_by(&command.text))
     }
@@ -159,7 +172,7 @@ impl Queue {
         own().filter(|_| cards.is_empty()).or(Some(Action::Wake { cards, answer: None }))
     }
 
-    fn asked(&self) -> MutexGuard<'_, Option<(Choice, u64)>> {
+    fn asked(&self) -> MutexGuard<'_, Option<Question>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,7 +232,7 @@ mod tests {
     fn command(until: Option<u64>, is_of_smart_home: bool) -> Command {
         let (id, text) = ("a-1".to_owned(), "громче".to_owned());
         let action = is_of_smart_home.then(|| serde_json::from_str("{}").unwrap());
-        Command { link: 1, id, text, wake: None, until, action }
+        Command { link: 1, id, text, session: None, wake: None, until, action }
     }
 
     #[test]

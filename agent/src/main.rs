@@ -155,7 +155,7 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -
         Err(error) => return failure(&format!("Система отказывает: {error}")),
     };
     let asked = cancel.clone();
-    if let Err(error) = system::user_asks_to_end(move || _ = asked.ask()) {
+    if let Err(error) = system::user_asks_to_end(move || _ = (asked.ask(), system::later::cancel())) {
         return failure(&format!("Система отказывает: {error}"));
     }
     let outcome = system::carry_out(&action, places.folder(), &cancel);

@@ -26,9 +26,17 @@ pub struct Incoming {
     /// The relay's time, in Unix milliseconds.
     pub now: Option<i64>,
     pub until: Option<i64>,
+    /// The conversation that it belongs to.
+    pub session: Option<Session>,
     /// What Smart Home asks for. Whoever asks there is told a failure as soon as the wait is over.
     pub action: Option<Asked>,
     pub wake: Option<Vec<String>>,
+}
+
+/// A conversation with Alice.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Session {
+    pub id: Option<String>,
 }
 
 /// A message of which nothing else can be used.

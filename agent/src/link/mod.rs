@@ -23,7 +23,7 @@ use crate::config::Key;
 use crate::link::backoff::Backoff;
 use crate::link::trouble::Trouble;
 use crate::link::wire::Wire;
-use crate::message::{self, Incoming, OnlyId, Outcome};
+use crate::message::{self, Incoming, OnlyId, Outcome, Session};
 use crate::phrases::smart_home::Asked;
 
 /// Nothing came for so long: the link is asked whether it is alive. The relay pings every 20 s by default.
@@ -92,6 +92,8 @@ pub struct Command {
     pub link: u64,
     pub id: String,
     pub text: String,
+    /// The conversation that it belongs to.
+    pub session: Option<Session>,
     /// Cards that are to be woken, in place of what the text says.
     pub wake: Option<Vec<String>>,
     /// When whoever waits for it stops, in milliseconds of `system::uptime`.
@@ -371,7 +373,7 @@ impl<D: Desk> Held<'_, D> {
 
     /// Takes one message. What is none of the relay's is passed over.
     fn take(&mut self, text: &str, number: u64, now: u64) -> Result<(), End> {
-        let Ok(Incoming { id, text, now: relay, until, action, wake }) = serde_json::from_str(text) else {
+        let Ok(Incoming { id, text, now: relay, until, session, action, wake }) = serde_json::from_str(text) else {
             let Ok(OnlyId { id }) = serde_json::from_str(text) else { return Ok(()) };
             return self.answer(&id, &Outcome::failed(ODD));
         };
@@ -383,7 +385,7 @@ impl<D: Desk> Held<'_, D> {
         // Judged here, beside the work: a PC that has slept must not carry out what was given up.
         let outcome = match until.is_some_and(|until| now > until) {
             true => Some(Outcome::failed(LATE)),
-            false => self.desk.take(Command { link: number, id: id.clone(), text, wake, until, action }),
+            false => self.desk.take(Command { link: number, id: id.clone(), text, session, wake, until, action }),
         };
         outcome.map_or(Ok(()), |outcome| self.answer(&id, &outcome))
     }

@@ -7,7 +7,7 @@ use crate::phrases::numbers::number;
 const MAX_KEYS: usize = 5;
 
 /// Letters as their English names are heard.
-const LETTERS: &str = "a а эй b бэ би c с ц си це цэ d д ди дэ e е и f ф эф g г джи h эйч аш i ай j джей k к кей l эл m м эм \
+const LETTERS: &str = "a а эй b бэ би c с ц си це цэ d д ди дэ e е f ф эф g г джи h эйч аш i ай j джей k к кей l эл m м эм \
                        n эн o о p п пи q кью ку r ар эр s эс t т ти u ю v в ви вэ ве w дабл y игрек уай z з зет зэт x х икс";
 
 /// Returns the keys that these words name, all of them; none when one of the words is no key.
@@ -26,7 +26,7 @@ pub fn keys(spoken: &[String]) -> Option<Vec<Key>> {
 /// Returns the key that words begin with, none for «плюс» between two, and how many words it takes.
 fn key(words: &[&str]) -> Option<(Option<Key>, usize)> {
     let one = match *words.first()? {
-        "плюс" | "и" | "клавишу" | "клавиши" if words.len() > 1 => return Some((None, 1)),
+        "плюс" | "клавишу" | "клавиши" if words.len() > 1 => return Some((None, 1)),
         "пожалуйста" => return Some((None, 1)),
         "контрол" | "контрл" | "контроль" | "ctrl" | "ктрл" | "control" => Key::Ctrl,
         "альт" | "alt" => Key::Alt,

@@ -62,19 +62,19 @@ pub fn examples() -> impl Iterator<Item = (&'static str, Action)> {
 
 /// Returns the part of a phrase that these words are, as it was written.
 fn written<'a>(phrase: &'a str, rest: &[String]) -> Option<&'a str> {
-    let is_rest = |text: &str| {
-        let words = words(text);
-        words.len() == rest.len() && words.iter().zip(rest).all(|(word, rest)| plain(word) == *rest)
-    };
+    let is_rest = |text: &str| words(text) == rest;
     let begins =
         phrase.char_indices().filter(|(at, c)| !c.is_whitespace() && (*at == 0 || phrase[..*at].ends_with(' ')));
     begins.map(|(at, _)| &phrase[at..]).find(|text| is_rest(text)).map(str::trim_end)
 }
 
 fn built_in(phrase: &str) -> Option<Action> {
-    let asked = RULES.find(&words(phrase))?;
-    let name = || asked.rest.join(" ");
-    let text = || written(phrase, &asked.rest).map_or_else(name, str::to_owned);
+    let spoken = words(phrase);
+    let asked = RULES.find(&spoken)?;
+    let rest = &spoken[asked.rest.clone()];
+    let name = || rest.join(" ");
+    // A line's end would run what is typed.
+    let text = || written(phrase, rest).map_or_else(name, |text| text.replace(char::is_control, " "));
     let search = |address: &str| {
         let (what, answer) = (format!("{address}{}", percent_encoded(&text())), Some(format!("Ищу: {}.", text())));
         Action::Open { what, answer }
@@ -125,7 +125,7 @@ fn built_in(phrase: &str) -> Option<Action> {
         "яркость на минимум" => Action::Brightness(Brightness::Set(1)),
         "яркость наполовину" => Action::Brightness(Brightness::Set(50)),
         "напечатай" => Action::Type(text()),
-        "нажми" => Action::Press(keys::keys(&asked.rest)?),
+        "нажми" => Action::Press(keys::keys(rest)?),
         "скопируй" => Action::Press(vec![Key::Ctrl, Key::Char('c')]),
         "вырежи" => Action::Press(vec![Key::Ctrl, Key::Char('x')]),
         "вставь" => Action::Press(vec![Key::Ctrl, Key::Char('v')]),
@@ -226,7 +226,8 @@ mod tests {
         let is_here = |action: &Action| match action {
             Action::Named(_, name) => {
                 let name = words(name);
-                names::known(&name).next().is_some() || !names::pick(&name, &programs, |own| vec![own]).is_empty()
+                names::known(&name).next().is_some()
+                    || !names::pick(&name, &programs, names::Like::Part, |own| vec![own]).is_empty()
             }
             _ => true,
         };

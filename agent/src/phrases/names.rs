@@ -39,17 +39,9 @@ fn parse(text: &'static str) -> Result<Vec<(Vec<String>, Known)>, &'static str> 
 }
 
 fn folder(value: &str) -> Option<Folder> {
-    Some(match value {
-        "домашняя папка" => Folder::Home,
-        "рабочий стол" => Folder::Desktop,
-        "загрузки" => Folder::Downloads,
-        "документы" => Folder::Documents,
-        "музыка" => Folder::Music,
-        "картинки" => Folder::Pictures,
-        "видео" => Folder::Videos,
-        "корзина" => Folder::Bin,
-        _ => return None,
-    })
+    use Folder::{Bin, Desktop, Documents, Downloads, Home, Music, Pictures, Videos};
+    let all = [Home, Desktop, Downloads, Documents, Music, Pictures, Videos, Bin];
+    all.into_iter().find(|folder| folder.name() == value)
 }
 
 /// Returns all that the file has for these words.
@@ -59,40 +51,54 @@ pub fn known(asked: &[String]) -> impl Iterator<Item = Known> + '_ {
     KNOWN.iter().filter(move |(name, _)| is_asked(name)).map(|(_, known)| *known)
 }
 
-/// Returns the candidates that these words mean: those with exactly this name, else those whose name begins with the
-/// words, else those that have all of them in it.
-pub fn pick<'a, T>(asked: &[String], all: &'a [T], names: impl Fn(&T) -> Vec<&str>) -> Vec<&'a T> {
+/// How like a name the words have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Like {
+    Whole,
+    Beginning,
+    /// They are in it, and are not just one word of a long name.
+    Part,
+    /// They are in it.
+    Word,
+}
+
+/// Returns the candidates whose names are most like these words, if they are at least so like.
+pub fn pick<'a, T>(asked: &[String], all: &'a [T], least: Like, names: impl Fn(&T) -> Vec<&str>) -> Vec<&'a T> {
     let asked: Vec<String> = asked.iter().map(|word| sound(word)).collect();
-    let rank = |one: &T| {
-        let ranks = names(one).into_iter().filter_map(|name| {
-            let name: Vec<String> = words(name).iter().map(|word| sound(word)).collect();
-            let is_within = !asked.is_empty() && asked.iter().all(|word| name.contains(word));
-            is_within.then_some(match (name == asked, name.starts_with(&asked)) {
-                (true, _) => 0,
-                (_, true) => 1,
-                _ => 2,
-            })
-        });
-        ranks.min()
-    };
-    let ranked: Vec<(u8, &T)> = all.iter().filter_map(|one| Some((rank(one)?, one))).collect();
-    let best = ranked.iter().map(|(rank, _)| *rank).min();
-    ranked.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, one)| one).collect()
+    let like = |one: &T| names(one).into_iter().filter_map(|name| likeness(&asked, name)).min();
+    let all: Vec<(Like, &T)> = all.iter().filter_map(|one| Some((like(one)?, one))).collect();
+    let best = all.iter().map(|(like, _)| *like).min().filter(|best| *best <= least);
+    all.into_iter().filter(|(like, _)| Some(*like) == best).map(|(_, one)| one).collect()
+}
+
+/// Returns how like a name these sounds are.
+fn likeness(asked: &[String], name: &str) -> Option<Like> {
+    let name: Vec<String> = words(name).iter().map(|word| sound(word)).collect();
+    let is_enough = asked.len() > 1 || name.len() < 3;
+    match () {
+        () if asked.is_empty() => None,
+        () if name == asked => Some(Like::Whole),
+        () if name.starts_with(asked) => Some(Like::Beginning),
+        () if !asked.iter().all(|word| name.contains(word)) => None,
+        () if is_enough => Some(Like::Part),
+        () => Some(Like::Word),
+    }
 }
 
 /// Latin letters as they sound in Russian, the longest first.
-const SOUNDS: &str = "tsch ч sch ш sh ш ch ч ph ф th т zh ж kh х ck к qu кв wh в oo у ee и ea и ou у ai е ay е ey и \
-                      ge дж ce с ci си a а b б c к d д e е f ф g г h х i и j дж k к l л m м n н o о p п q к r р s с \
-                      t т u у v в w в x кс y и z з";
+static SOUNDS: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
+    let pairs = "tsch ч sch ш sh ш ch ч ph ф th т zh ж kh х ck к qu кв wh в oo у ee и ea и ou у ai е ay е ey и ge дж ce с \
+                 ci си a а b б c к d д e е f ф g г h х i и j дж k к l л m м n н o о p п q к r р s с t т u у v в w в \
+                 x кс y и z з";
+    pairs.split(' ').zip(pairs.split(' ').skip(1)).step_by(2).collect()
+});
 
 /// Returns how a word sounds, more or less: «Стим», «стима» and "Steam" sound alike, «Ёлка» and «елку» too.
 fn sound(word: &str) -> String {
     let mut rest = &*plain(word);
     let mut sounds = String::new();
-    let pairs: Vec<(&str, &str)> =
-        SOUNDS.split(' ').collect::<Vec<_>>().chunks_exact(2).map(|p| (p[0], p[1])).collect();
     while let Some(first) = rest.chars().next() {
-        let (taken, sounding) = pairs
+        let (taken, sounding) = SOUNDS
             .iter()
             .find(|(latin, _)| rest.starts_with(latin))
             .map_or((first.len_utf8(), first.to_string()), |(latin, sound)| (latin.len(), (*sound).to_owned()));
@@ -112,7 +118,7 @@ fn sound(word: &str) -> String {
     }
     // The end changes with the case.
     let stem = sounds.trim_end_matches(['а', 'е', 'у']);
-    if stem.chars().count() >= 3 { stem.to_owned() } else { sounds }
+    if stem.chars().count() >= 4 { stem.to_owned() } else { sounds }
 }
 
 #[cfg(test)]
@@ -122,7 +128,7 @@ mod tests {
     fn picked(asked: &str) -> Vec<&'static str> {
         let all =
             ["Google Chrome", "Steam", "Telegram Desktop", "Калькулятор", "Visual Studio Code", "Firefox ESR", "Zoom"];
-        pick(&words(asked), &all, |name| vec![*name]).into_iter().copied().collect()
+        pick(&words(asked), &all, Like::Part, |name| vec![*name]).into_iter().copied().collect()
     }
 
     #[test]
@@ -134,11 +140,11 @@ mod tests {
             ("калькуляторе", "Калькулятор"),
             ("chrome", "Google Chrome"),
             ("visual studio", "Visual Studio Code"),
-            ("зума", "Zoom"),
+            ("зум", "Zoom"),
         ] {
             assert_eq!(picked(asked), [name], "{asked}");
         }
-        for other in ["дверь", "зима", "дом", "студия звука", "стимул", ""] {
+        for other in ["кота", "дверь", "зима", "дом", "студия звука", "стимул", ""] {
             assert!(picked(other).is_empty(), "{other}: {:?}", picked(other));
         }
     }
@@ -146,10 +152,13 @@ mod tests {
     #[test]
     fn the_whole_name_comes_before_a_part_of_it_and_two_that_fit_are_both_told() {
         let all = ["Почта Яндекса", "Почта", "Моя почта"];
-        let picked = |asked: &str| pick(&words(asked), &all, |name| vec![*name]).len();
+        let picked = |asked: &str| pick(&words(asked), &all, Like::Part, |name| vec![*name]).len();
         assert_eq!((picked("почту"), picked("почта яндекса"), picked("моя почта")), (1, 1, 1));
+        let long = ["Пользователи и группы системы", "Internet Messenger"];
+        assert!(pick(&words("группу"), &long, Like::Part, |name| vec![*name]).is_empty());
+        assert!(pick(&words("internet"), &long, Like::Whole, |name| vec![*name]).is_empty());
         let all = ["Xterm один", "Xterm два"];
-        assert_eq!(pick(&words("xterm"), &all, |name| vec![*name]).len(), 2);
+        assert_eq!(pick(&words("xterm"), &all, Like::Part, |name| vec![*name]).len(), 2);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The grammar: the rules of `rules.txt`, and which of them a phrase follows. Plain data; it knows no action.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::phrases::numbers::number;
@@ -13,7 +15,7 @@ const EMPTY: &str = "пустое";
 const MAX_WORDS: usize = 200;
 
 /// What a phrase asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// What stands at the left of the rule that it follows.
     pub action: &'a str,
@@ -21,8 +23,8 @@ pub struct Asked<'a> {
     pub parts: Vec<&'a str>,
     pub number: Option<u32>,
     pub when: Option<When>,
-    /// The words of a name or a text.
-    pub rest: Vec<String>,
+    /// Which of the words are a name or a text.
+    pub rest: Range<usize>,
 }
 
 /// The rules of the file.
@@ -145,6 +147,20 @@ impl Rules {
         words.collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether these words are phrases of these lists, one behind another.
+    pub fn is_of(&self, words: &[String], lists: &[&str]) -> bool {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut reached = vec![true];
+        reached.resize(words.len() + 1, false);
+        for at in 0..words.len() {
+            let lists = self.lists.iter().filter(|list| lists.contains(&&*list.name));
+            if reached[at] {
+                lists.flat_map(|list| list.lengths(&words[at..])).for_each(|length| reached[at + length] = true);
+            }
+        }
+        reached[words.len()]
+    }
+
     /// Returns what a phrase of these words asks for: all of them belong to one rule, the first that fits.
     pub fn find(&self, spoken: &[String]) -> Option<Asked<'_>> {
         if spoken.len() > MAX_WORDS {
@@ -153,76 +169,85 @@ impl Rules {
         let plain: Vec<String> = spoken.iter().map(|word| plain(word)).collect();
         let words: Vec<&str> = plain.iter().map(String::as_str).collect();
         self.rules.iter().find_map(|rule| {
-            let asked = Asked { action: &rule.action, parts: Vec::new(), number: None, when: None, rest: Vec::new() };
-            self.follow(rule, &words, 0, asked)
+            let mut search = Search { rules: self, rule, words: &words, failed: HashSet::new() };
+            search.follow(0, 0, Asked { action: &rule.action, ..Asked::default() })
         })
-    }
-
-    /// Follows a rule whose parts of the `used` bits are taken, over the words that are left. What may be any word comes
-    /// after what may be some words only; but behind a first part a text begins at once, whatever its words.
-    fn follow<'a>(&'a self, rule: &'a Rule, words: &[&str], used: u64, asked: Asked<'a>) -> Option<Asked<'a>> {
-        if words.is_empty() {
-            let is_whole = (0..).zip(&rule.parts).all(|(place, part)| part.may_lack || used >> place & 1 == 1);
-            return is_whole.then_some(asked);
-        }
-        let take = |wanted: fn(&Kind) -> bool| {
-            let parts = (0..).zip(&rule.parts).filter(|(place, part)| used >> place & 1 == 0 && wanted(&part.kind));
-            parts.into_iter().find_map(|(place, part)| self.take(rule, &part.kind, words, used | 1 << place, &asked))
-        };
-        take(|kind| !matches!(kind, Kind::Name | Kind::Text))
-            .or_else(|| take(|kind| matches!(kind, Kind::Text)).filter(|_| used > 0))
-            .or_else(|| self.empty(words).find_map(|length| self.follow(rule, &words[length..], used, asked.clone())))
-            .or_else(|| take(|kind| matches!(kind, Kind::Name | Kind::Text)))
-    }
-
-    /// Takes the words' beginning for a part, and follows the rule on.
-    fn take<'a>(
-        &'a self,
-        rule: &'a Rule,
-        kind: &Kind,
-        words: &[&str],
-        used: u64,
-        asked: &Asked<'a>,
-    ) -> Option<Asked<'a>> {
-        match kind {
-            Kind::List(list) => self.lists[*list].lengths(words).find_map(|length| {
-                let mut asked = asked.clone();
-                asked.parts.push(&self.lists[*list].name);
-                self.follow(rule, &words[length..], used, asked)
-            }),
-            Kind::Number => number(words).and_then(|(number, length)| {
-                let asked = Asked { number: Some(number), ..asked.clone() };
-                self.follow(rule, &words[length..], used, asked)
-            }),
-            Kind::Time | Kind::Span => said(kind, words).and_then(|(when, length)| {
-                let asked = Asked { when: Some(when), ..asked.clone() };
-                self.follow(rule, &words[length..], used, asked)
-            }),
-            // What says nothing begins no name.
-            Kind::Name if self.empty(words).next().is_some() => None,
-            Kind::Name => (1..=words.len().min(MAX_NAME)).find_map(|n| self.with_rest(rule, words, n, used, asked)),
-            Kind::Text => (1..=words.len()).rev().find_map(|n| self.with_rest(rule, words, n, used, asked)),
-        }
     }
 
     /// Returns how many of the words say nothing, for each phrase that says nothing.
     fn empty<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = usize> + 'a {
         self.lists.iter().filter(|list| list.name == EMPTY).flat_map(|list| list.lengths(words))
     }
+}
 
-    /// Goes on behind the first `length` words, which are a name or a text.
-    fn with_rest<'a>(
-        &'a self,
-        rule: &'a Rule,
-        words: &[&str],
-        length: usize,
-        used: u64,
-        asked: &Asked<'a>,
-    ) -> Option<Asked<'a>> {
-        let (rest, words) = words.split_at(length);
-        // «Не» in front of a phrase turns it round.
-        let rest = rest.iter().map(|word| (*word).to_owned()).collect();
-        (words.is_empty() || rest != ["не"]).then(|| self.follow(rule, words, used, Asked { rest, ..asked.clone() }))?
+/// Whether a phrase follows a rule.
+struct Search<'a, 'w> {
+    rules: &'a Rules,
+    rule: &'a Rule,
+    words: &'w [&'w str],
+    /// From which word on, with which parts taken, the rest follows it not: each is tried once.
+    failed: HashSet<(usize, u64)>,
+}
+
+impl<'a> Search<'a, '_> {
+    /// Follows the rule, whose parts of the `used` bits are taken, from the word at `from` on. What may be any word comes
+    /// after what may be some words only; but behind a first part a text begins at once, whatever its words.
+    fn follow(&mut self, from: usize, used: u64, asked: Asked<'a>) -> Option<Asked<'a>> {
+        if from == self.words.len() {
+            let is_whole = (0..).zip(&self.rule.parts).all(|(place, part)| part.may_lack || used >> place & 1 == 1);
+            return is_whole.then_some(asked);
+        }
+        if self.failed.contains(&(from, used)) {
+            return None;
+        }
+        let found = self.take(from, used, &asked, |kind| !matches!(kind, Kind::Name | Kind::Text));
+        let found = found.or_else(|| self.take(from, used, &asked, |kind| used > 0 && matches!(kind, Kind::Text)));
+        let found = found.or_else(|| {
+            let lengths: Vec<usize> = self.rules.empty(&self.words[from..]).collect();
+            lengths.into_iter().find_map(|length| self.follow(from + length, used, asked.clone()))
+        });
+        let found = found.or_else(|| self.take(from, used, &asked, |kind| matches!(kind, Kind::Name | Kind::Text)));
+        if found.is_none() {
+            self.failed.insert((from, used));
+        }
+        found
+    }
+
+    /// Takes the words from there on for one of the wanted parts, and follows the rule on.
+    fn take(&mut self, from: usize, used: u64, asked: &Asked<'a>, wanted: impl Fn(&Kind) -> bool) -> Option<Asked<'a>> {
+        let parts = (0..).zip(&self.rule.parts).filter(|(place, part)| used >> place & 1 == 0 && wanted(&part.kind));
+        parts.into_iter().find_map(|(place, part)| self.take_part(&part.kind, from, used | 1 << place, asked))
+    }
+
+    fn take_part(&mut self, kind: &'a Kind, from: usize, used: u64, asked: &Asked<'a>) -> Option<Asked<'a>> {
+        let words = &self.words[from..];
+        match kind {
+            Kind::List(list) => self.rules.lists[*list].lengths(words).find_map(|length| {
+                let mut asked = asked.clone();
+                asked.parts.push(&self.rules.lists[*list].name);
+                self.follow(from + length, used, asked)
+            }),
+            Kind::Number => number(words).and_then(|(number, length)| {
+                self.follow(from + length, used, Asked { number: Some(number), ..asked.clone() })
+            }),
+            Kind::Time | Kind::Span => said(kind, words).and_then(|(when, length)| {
+                self.follow(from + length, used, Asked { when: Some(when), ..asked.clone() })
+            }),
+            // What says nothing begins no name.
+            Kind::Name if self.rules.empty(words).next().is_some() => None,
+            Kind::Name => (1..=words.len().min(MAX_NAME)).find_map(|length| self.rest(from, length, used, asked)),
+            Kind::Text => (1..=words.len()).rev().find_map(|length| self.rest(from, length, used, asked)),
+        }
+    }
+
+    /// Takes so many words for a name or a text. «Не» in front of a phrase turns it round.
+    fn rest(&mut self, from: usize, length: usize, used: u64, asked: &Asked<'a>) -> Option<Asked<'a>> {
+        let rest = from..from + length;
+        let turns_round = self.words[rest.clone()] == ["не"] && rest.end < self.words.len();
+        if turns_round {
+            return None;
+        }
+        self.follow(rest.end, used, Asked { rest, ..asked.clone() })
     }
 }
 

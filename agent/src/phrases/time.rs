@@ -82,7 +82,7 @@ fn after(words: &[&str]) -> Option<(u32, usize)> {
                 _ => (false, used),
             };
             let one = unit(words.get(used)?)?;
-            let seconds = one.checked_mul(count)? + if half { one / 2 } else { 0 };
+            let seconds = one.checked_mul(count)?.checked_add(if half { one / 2 } else { 0 })?;
             Some(further(seconds, used + 1, &words[used + 1..]))
         }
     }
@@ -96,7 +96,7 @@ fn further(seconds: u32, used: usize, words: &[&str]) -> (u32, usize) {
     let found = number(words).filter(|_| seconds >= 60 * MINUTE);
     match found {
         Some((count, n)) if count < 60 && words.get(n).is_some_and(|word| word.starts_with("минут")) => {
-            (seconds + count * MINUTE, used + and + n + 1)
+            (seconds.saturating_add(count * MINUTE), used + and + n + 1)
         }
         _ => (seconds, used),
     }
@@ -195,6 +195,8 @@ mod tests {
             ("через", None),
             ("через 0 минут", None),
             ("через 1000 часов", None),
+            ("через 1193046 часов 59 минут", None),
+            ("через 1193046 с половиной часов", None),
             ("в 25", None),
             ("в 10:7", None),
             ("в спальне", None),

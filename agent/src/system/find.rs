@@ -4,7 +4,7 @@ use crate::action::{Action, Deed};
 use crate::message::{Outcome, cut};
 use crate::phrases::choice::{Choice, MAX_ITEMS};
 use crate::phrases::is_too_long;
-use crate::phrases::names::{Known, known, pick};
+use crate::phrases::names::{Known, Like, known, pick};
 use crate::phrases::own::{self, Own};
 use crate::phrases::words::words;
 use crate::system::programs::{self, Program};
@@ -45,7 +45,7 @@ fn find(action: Action) -> Found {
             0 => Found::Told(Outcome::done("Корзина и так пуста.")),
             number => {
                 let things = count(number as u64, ["файл", "файла", "файлов"]);
-                let choice = Choice { items: vec![("Да".into(), Action::EmptyBin)] };
+                let choice = Choice { items: vec![("Да".into(), Action::EmptyBin)], deed: None };
                 Found::Choice(format!("В корзине {things}. Удалить насовсем?"), choice)
             }
         },
@@ -55,25 +55,35 @@ fn find(action: Action) -> Found {
 
 fn open(asked: &[String]) -> Found {
     let all = programs::programs();
-    let mut called: Vec<(String, Action)> = Vec::new();
-    for program in called_so(asked, &all) {
-        let action = Action::Start { id: program.id.clone(), name: program.name.clone() };
-        if called.iter().all(|(name, _)| *name != program.name) {
-            called.push((program.name.clone(), action));
+    let place = |what: String, name: String| {
+        Found::Action(Action::Open { what, answer: Some(format!("Открываю {name}.")) })
+    };
+    let mut places = known(asked).filter_map(|known| match known {
+        Known::Folder(folder) => {
+            let path = folders::path(folder)?;
+            Some((false, place(path.to_string_lossy().into_owned(), format!("папку «{}»", folder.name()))))
         }
-    }
-    if !called.is_empty() {
-        return one_of(called, "Что открыть");
-    }
-    let answer = Some(format!("Открываю {}.", asked.join(" ")));
-    let places = known(asked).filter_map(|known| match known {
-        Known::Folder(folder) => folders::path(folder).map(|path| path.to_string_lossy().into_owned()),
-        Known::Site(site) => Some(site.to_owned()),
+        Known::Site(site) => Some((true, place(site.to_owned(), asked.join(" ")))),
         _ => None,
     });
-    match places.into_iter().next() {
-        Some(what) => Found::Action(Action::Open { what, answer }),
-        None => missing(asked),
+    let place = places.next();
+    let called = surely_called(asked, &all);
+    let called = match &place {
+        // What a folder or a site is called comes before a part of a program's name.
+        Some((false, _)) => called,
+        Some((true, _)) => or(called, || aliased(asked, &all)),
+        None => or(or(called, || aliased(asked, &all)), || named(asked, &all, Like::Part)),
+    };
+    let mut items: Vec<(String, Action)> = Vec::new();
+    for program in called {
+        if items.iter().all(|(name, _)| *name != program.name) {
+            items.push((program.name.clone(), Action::Start { id: program.id, name: program.name }));
+        }
+    }
+    match (items.is_empty(), place) {
+        (true, Some((_, place))) => place,
+        (true, None) => missing(asked),
+        _ => one_of(items, "Что открыть", Deed::Open),
     }
 }
 
@@ -82,65 +92,84 @@ fn missing(asked: &[String]) -> Found {
     Found::Nothing(known(asked).next().map(|_| format!("Здесь этого нет: {}.", asked.join(" "))))
 }
 
-/// Returns the programs that the words mean: those of a kind, or those with this name.
-fn called_so(asked: &[String], all: &[Program]) -> Vec<Program> {
-    let named = |asked: &[String]| {
-        let found = pick(asked, all, |program| program.names.iter().map(String::as_str).collect());
-        found.into_iter().cloned().collect::<Vec<_>>()
+fn or(found: Vec<Program>, otherwise: impl FnOnce() -> Vec<Program>) -> Vec<Program> {
+    if found.is_empty() { otherwise() } else { found }
+}
+
+/// Returns the programs with this very name, or else those of this kind.
+fn surely_called(asked: &[String], all: &[Program]) -> Vec<Program> {
+    let of_kind = || {
+        let by_kind = known(asked).map(|known| match known {
+            Known::Kind(mime) if mime.contains('/') => default_program(mime).into_iter().collect(),
+            Known::Kind(category) => {
+                all.iter().filter(|program| program.categories.iter().any(|own| own == category)).cloned().collect()
+            }
+            _ => Vec::new(),
+        });
+        by_kind.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     };
-    let by_kind = known(asked).map(|known| match known {
-        Known::Kind(mime) if mime.contains('/') => default_program(mime).into_iter().collect(),
-        Known::Kind(category) => {
-            all.iter().filter(|program| program.categories.iter().any(|own| own == category)).cloned().collect()
-        }
-        Known::Program(name) => named(&words(name)),
-        Known::Folder(_) | Known::Site(_) => Vec::new(),
+    let told = || cloned(pick(asked, all, Like::Whole, |program| texts(&program.kinds)));
+    or(or(named(asked, all, Like::Whole), of_kind), told)
+}
+
+/// Returns the programs that have another name in `names.txt`.
+fn aliased(asked: &[String], all: &[Program]) -> Vec<Program> {
+    let by_name = known(asked).map(|known| match known {
+        Known::Program(name) => named(&words(name), all, Like::Word),
+        _ => Vec::new(),
     });
-    by_kind.into_iter().find(|found| !found.is_empty()).unwrap_or_else(|| named(asked))
+    by_name.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn named(asked: &[String], all: &[Program], least: Like) -> Vec<Program> {
+    cloned(pick(asked, all, least, |program| texts(&program.names)))
+}
+
+fn cloned(programs: Vec<&Program>) -> Vec<Program> {
+    programs.into_iter().cloned().collect()
+}
+
+fn texts(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }
 
 fn windows_of(deed: Deed, asked: &[String]) -> Found {
     let all = programs::programs();
-    let called = called_so(asked, &all);
+    let called = or(or(surely_called(asked, &all), || aliased(asked, &all)), || named(asked, &all, Like::Beginning));
     let open = match window::all() {
         Ok(open) => open,
+        // What is no name here is no reason to tell of the screen.
+        Err(_) if deed == Deed::Close && called.is_empty() => return missing(asked),
         Err(problem) => return Found::Nothing(Some(problem)),
     };
     let mut meant: Vec<&Window> = open.iter().filter(|window| called.iter().any(|p| belongs(window, p))).collect();
     if meant.is_empty() {
-        meant = pick(asked, &open, |window| classes(window).collect());
+        meant = pick(asked, &open, Like::Beginning, |window| classes(window).collect());
     }
     if meant.is_empty() {
-        meant = match deed {
-            // Half a title is too little for what can't be undone.
-            Deed::Close => pick(asked, &open, |window| window.title.split(['-', '—', '|', '–']).collect())
-                .into_iter()
-                .filter(|window| window.title.split(['-', '—', '|', '–']).any(|part| words(part).len() == asked.len()))
-                .collect(),
-            _ => pick(asked, &open, |window| vec![&window.title]),
+        // Some words of a title are too little for what can't be undone.
+        let (parts, least) = match deed {
+            Deed::Switch => (&[][..], Like::Part),
+            _ => (&['-', '—', '|', '–'][..], Like::Whole),
         };
+        meant = pick(asked, &open, least, |window| window.title.split(parts).collect());
     }
     let name = |window: &Window| {
         let program = called.iter().chain(&all).find(|program| belongs(window, program));
-        let name = program.map(|program| &program.name).map(String::as_str).or(classes(window).last());
+        let name = program.map(|program| program.name.as_str()).or(classes(window).last());
         cut(name.unwrap_or(&window.title), MAX_NAME).to_owned()
     };
-    match (meant.as_slice(), called.first(), deed) {
-        ([], None, _) => missing(asked),
-        ([], Some(program), _) => Found::Told(Outcome::failed(format!("Окна «{}» нет.", program.name))),
-        ([window], ..) if deed == Deed::Switch => {
-            Found::Action(Action::Switch { name: name(window), window: window.id })
-        }
-        (several, _, Deed::Switch) => {
-            let item = |window: &&Window| {
-                let title = cut(&window.title, MAX_NAME).to_owned();
-                (title.clone(), Action::Switch { name: title, window: window.id })
-            };
-            one_of(several.iter().map(item).collect(), "На какое окно")
-        }
-        (several, ..) => {
+    let switch = |window: &&Window| {
+        let title = cut(&window.title, MAX_NAME).to_owned();
+        (title, Action::Switch { name: name(window), window: window.id })
+    };
+    match (meant.is_empty(), called.first()) {
+        (true, None) => missing(asked),
+        (true, Some(program)) => Found::Told(Outcome::failed(format!("Окна «{}» нет.", program.name))),
+        (false, _) if deed == Deed::Switch => one_of(meant.iter().map(switch).collect(), "На какое окно", deed),
+        (false, _) => {
             let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
-            for window in several {
+            for window in meant {
                 let name = name(window);
                 match groups.iter_mut().find(|(own, _)| *own == name) {
                     Some((_, windows)) => windows.push(window.id),
@@ -151,7 +180,7 @@ fn windows_of(deed: Deed, asked: &[String]) -> Found {
                 Deed::Minimise => (name.clone(), Action::Minimise { name, windows }),
                 _ => (name.clone(), Action::Close { name, windows }),
             };
-            one_of(groups.into_iter().map(act).collect(), "Какую программу")
+            one_of(groups.into_iter().map(act).collect(), "Какую программу", deed)
         }
     }
 }
@@ -168,12 +197,22 @@ fn classes(window: &Window) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the only one of these, or asks which.
-fn one_of(mut items: Vec<(String, Action)>, question: &str) -> Found {
+fn one_of(mut items: Vec<(String, Action)>, question: &str, deed: Deed) -> Found {
     if items.len() == 1 {
         return Found::Action(items.remove(0).1);
     }
-    items.truncate(MAX_ITEMS);
+    if items.len() > MAX_ITEMS {
+        let many = count(items.len() as u64, ["такая", "таких", "таких"]);
+        return Found::Told(Outcome::failed(format!("Здесь {many}: скажите имя полностью.")));
+    }
+    // Equal names are told apart by their places.
+    for place in 1..items.len() {
+        let same = items[..place].iter().filter(|(name, _)| *name == items[place].0).count();
+        if same > 0 {
+            items[place].0 += &format!(" ({})", same + 1);
+        }
+    }
     let names: Vec<&str> = items.iter().map(|(name, _)| &**name).collect();
     let (last, others) = names.split_last().unwrap_or((&"", &[]));
-    Found::Choice(format!("{question}: {} или {last}?", others.join(", ")), Choice { items })
+    Found::Choice(format!("{question}: {} или {last}?", others.join(", ")), Choice { items, deed: Some(deed) })
 }

@@ -10,6 +10,9 @@ use crate::system::uptime;
 /// Milliseconds by which it may come late: a PC that slept over its time forgets it.
 const MAX_LATE: u64 = 10_000;
 
+/// How long the clock of the waiting may be wrong.
+const STEP: Duration = Duration::from_secs(5);
+
 /// When it happens, by the clock that runs on in sleep.
 static ANNOUNCED: Mutex<Option<u64>> = Mutex::new(None);
 static CHANGED: Condvar = Condvar::new();
@@ -27,15 +30,15 @@ pub fn announce(delay: Duration, act: impl FnOnce() + Send + 'static) -> io::Res
         while *announced == Some(due) {
             let now = uptime();
             if now >= due {
-                *announced = None;
-                CHANGED.notify_all();
-                drop(announced);
                 if now - due <= MAX_LATE {
                     act();
                 }
+                *announced = None;
+                CHANGED.notify_all();
                 return;
             }
-            let wait = CHANGED.wait_timeout(announced, Duration::from_millis(due - now));
+            // In steps: this clock stands still while the PC sleeps.
+            let wait = CHANGED.wait_timeout(announced, Duration::from_millis(due - now).min(STEP));
             announced = wait.unwrap_or_else(PoisonError::into_inner).0;
         }
     });

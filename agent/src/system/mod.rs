@@ -32,6 +32,9 @@ pub use linux::{
 /// Characters of what a program says that are told.
 const MAX_SAID: usize = 500;
 
+/// What is said where nothing runs and nothing is announced.
+pub const NOTHING_TO_CANCEL: &str = "Отменять нечего.";
+
 /// Carries an action out. A program runs in `folder` until `cancel` says otherwise.
 pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
     match action {
@@ -79,9 +82,10 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
         Action::Awake | Action::Check => Outcome::done(action.answer()),
         // What runs is another command's, and this one doesn't wait for it.
         Action::Cancel => match (cancel.ask(), power::cancel()) {
-            (_, true) => Outcome::done("Отменено: компьютер не выключится."),
-            (true, false) => Outcome::done(action.answer()),
-            (false, false) => Outcome::done("Отменять нечего."),
+            (_, Err(problem)) => Outcome::failed(problem),
+            (_, Ok(true)) => Outcome::done("Отменено."),
+            (true, Ok(false)) => Outcome::done(action.answer()),
+            (false, Ok(false)) => Outcome::done(NOTHING_TO_CANCEL),
         },
     }
 }

@@ -254,6 +254,18 @@ def test_the_users_folders_are_where_their_file_says():
         check(ask(desk, "открой музыку")[0] and desk.written() == [f"{desk.home}/Музыка"])
 
 
+def test_shortcuts_to_games_are_not_the_program_that_starts_them():
+    with Desk() as desk:
+        script = desk.program("steam", WRITES, "Name=Steam", "GenericName=Internet Messenger")
+        for game in ["Dota 2", "Terraria"]:
+            desk.file(f".local/share/applications/{game}.desktop",
+                      f"[Desktop Entry]\nType=Application\nName={game}\nExec={script} steam://rungameid/{game[0]}\n")
+        for said, arguments in [("запусти стим", []), ("запусти дота 2", ["steam://rungameid/D"]), ("открой террарию", ["steam://rungameid/T"])]:
+            check(ask(desk, said)[0] and desk.written() == arguments, said)
+        for said in ["открой интернет", "открой кота", "закрой мессенджер", "открой дату"]:
+            check(not ask(desk, said)[0], said)
+
+
 def test_of_two_that_fit_the_next_turn_chooses():
     with Desk() as desk:
         for name in ["one", "two"]:
@@ -277,9 +289,14 @@ def test_of_two_that_fit_the_next_turn_chooses():
             link.ask("открой редактор")
             check(chosen(said) == name, said)
         link.ask("открой редактор")
+        # Another conversation knows of no question.
+        check(link.ask("второй", session={"id": "other", "new": True})["text"] == "Модель отвечает.")
         for said in ["отмена", "второй"]:
             answer = link.ask(said)
             check(answer["text"] == ("Хорошо, не буду." if said == "отмена" else "Модель отвечает."), said, answer)
+        # Its deed may be said again, and no other.
+        link.ask("открой редактор")
+        check(link.ask("закрой two")["text"] == "Модель отвечает.")
         # Whatever else is said is carried out, and ends the question.
         link.ask("открой редактор")
         check(link.ask("проверка связи")["text"] == "Связь есть." and link.ask("первый")["text"] == "Модель отвечает.")

@@ -44,6 +44,8 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(MANAGER, out_signature="b")
     def CancelScheduledShutdown(self):
+        if MAY == "no":
+            raise dbus.exceptions.DBusException("no", name="org.freedesktop.DBus.Error.AccessDenied")
         was, self.scheduled = self.scheduled is not None, None
         print("cancel", was, flush=True)
         return was
@@ -53,6 +55,14 @@ class Session(dbus.service.Object):
     @dbus.service.method("org.freedesktop.login1.Session")
     def Lock(self):
         print("lock", flush=True)
+
+    @dbus.service.method("org.freedesktop.login1.Session")
+    def Terminate(self):
+        print("terminate", flush=True)
+
+    @dbus.service.method(dbus.PROPERTIES_IFACE, in_signature="ss", out_signature="v")
+    def Get(self, _, name):
+        return {"State": "active"}[name]
 
     @dbus.service.method("org.freedesktop.login1.Session", in_signature="ssu")
     def SetBrightness(self, subsystem, name, value):

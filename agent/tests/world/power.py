@@ -3,7 +3,7 @@
 import datetime
 
 from desktop import Desktop
-from world import check, main
+from world import check, main, run
 
 
 class Desk(Desktop):
@@ -56,7 +56,7 @@ def test_a_shutdown_is_announced_and_can_be_taken_back():
             check(answer["ok"] and answer["text"] == text, said, answer)
             what, seconds = logind.text()[place:].split()[:2]
             check(what == line[0] and abs(int(seconds) - line[1]) <= 2, said, what, seconds)
-        check(link.ask("отмена")["text"] == "Отменено: компьютер не выключится.")
+        check(link.ask("отмена")["text"] == "Отменено.")
         check(link.ask("отмена")["text"] == "Отменять нечего.")
         # It waits for nothing.
         link.command("долго")
@@ -80,6 +80,20 @@ def test_a_time_of_the_day_is_told_as_it_was_meant():
             check(abs(seconds - 5400) <= 61, seconds)
 
 
+def test_the_end_of_the_session_is_announced_and_can_be_taken_back():
+    with Desk() as desk:
+        desk.write("")
+        logind = desk.logind()
+        link = desk.start()
+        for said, time in [("выйди из системы", "1 минуту"), ("выйди из системы через час", "1 час")]:
+            answer = link.ask(said)
+            check(answer["text"] == f"Выйду из системы через {time}. Чтобы остановить, скажите: отмена.", answer)
+        check(link.ask("отмена")["text"] == "Отменено." and link.ask("отмена")["text"] == "Отменять нечего.")
+        # And when its minute has gone by.
+        said = run(*desk.command("say", "--do", "выйди из системы"), env=desk.environment).stdout
+        check("Сделано: Выйду" in said and logind.text().count("terminate") == 1, said, logind.text())
+
+
 def test_what_the_system_refuses_or_lacks_is_said():
     with Desk() as desk:
         desk.write("")
@@ -91,6 +105,8 @@ def test_what_the_system_refuses_or_lacks_is_said():
             answer = link.ask(said)
             check(not answer["ok"] and "не разрешает" in answer["text"], said, answer)
         check(logind.text() == "ready\n", logind.text())
+        answer = link.ask("отмена")
+        check(not answer["ok"] and "не удалось" in answer["text"], answer)
 
 
 def test_near_misses_do_nothing():

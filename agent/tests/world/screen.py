@@ -414,6 +414,18 @@ def test_selftest_tries_the_screen_and_undoes_it():
         check("Тайна" not in report and before == sorted(path.name for path in desk.home.rglob("*")), report)
 
 
+def test_a_word_of_a_title_closes_no_window():
+    with Desk() as desk:
+        desk.screen()
+        for title in ["Дверь в лето - YouTube - Обозреватель", "Свет в океане - Обозреватель"]:
+            desk.window(title)
+        for said in ["закрой дверь", "выключи свет", "закрой youtube на кухне", "сверни дверь"]:
+            check("Не знаю" in desk.run("say", "--do", said, expect=1).stderr, said)
+        check(desk.tool("xprop", "-root", "_NET_CLIENT_LIST").count("0x") == 2)
+        desk.ask("закрой дверь в лето")
+        until(lambda: desk.tool("xprop", "-root", "_NET_CLIENT_LIST").count("0x") == 1, 5, "the window is gone")
+
+
 def test_two_windows_that_fit_are_asked_for():
     with Desk() as desk:
         desk.screen()

@@ -21,10 +21,7 @@ const NO_PLAYERS: &str = "Плееров не видно: рабочий сто�
 
 /// Asks the players. Says what they do then: it is read back, since they answer the same whatever happened.
 pub fn ask(asked: Player) -> Outcome {
-    let found = Bus::session().and_then(|mut bus| Ok((players(&mut bus)?, bus)));
-    let Ok((players, mut bus)) = found else {
-        return Outcome::failed(NO_PLAYERS);
-    };
+    let Ok((players, mut bus)) = found() else { return Outcome::failed(NO_PLAYERS) };
     let with = |status: &'static str| players.iter().filter(move |(_, own)| own == status).map(|(name, _)| &**name);
     let first = with("Playing").chain(with("Paused")).next();
     match asked {
@@ -57,8 +54,7 @@ pub fn ask(asked: Player) -> Outcome {
 
 /// Says what plays.
 pub fn track() -> Outcome {
-    let found = Bus::session().and_then(|mut bus| Ok((players(&mut bus)?, bus)));
-    let Ok((players, mut bus)) = found else { return Outcome::failed(NO_PLAYERS) };
+    let Ok((players, mut bus)) = found() else { return Outcome::failed(NO_PLAYERS) };
     let playing = players.iter().find(|(_, status)| status == "Playing");
     let title = playing.map(|(name, _)| title(&mut bus, object(name)));
     match title {
@@ -74,6 +70,11 @@ fn told(is_done: bool, done: &str, failed: &str) -> Outcome {
 
 fn object(name: &str) -> Object<'_> {
     Object { name, path: "/org/mpris/MediaPlayer2", interface: "org.mpris.MediaPlayer2.Player" }
+}
+
+fn found() -> Result<(Vec<(String, String)>, Bus), BusError> {
+    let mut bus = Bus::session()?;
+    Ok((players(&mut bus)?, bus))
 }
 
 /// Returns every player's name and what it does: `Playing`, `Paused` or `Stopped`. One that doesn't answer is passed over.

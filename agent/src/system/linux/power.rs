@@ -45,10 +45,18 @@ fn said(error: &BusError) -> &'static str {
 }
 
 /// Takes an announced shutdown or end of the session back. Returns whether there was one.
-pub fn cancel() -> bool {
+///
+/// # Errors
+/// There may be one still: what to say of it.
+pub fn cancel() -> Result<bool, String> {
     let was_later = later::cancel();
     let answer = Bus::system().and_then(|mut bus| bus.call(MANAGER, "CancelScheduledShutdown", |_| {}));
-    was_later | answer.is_ok_and(|answer| answer.body.parser().get().unwrap_or(false))
+    match answer.and_then(|answer| answer.body.parser().get().map_err(|_| BusError::Odd)) {
+        Ok(was_scheduled) => Ok(was_later || was_scheduled),
+        // Nothing was scheduled where nobody does that.
+        Err(BusError::NotThere) => Ok(was_later),
+        Err(BusError::Refused | BusError::Odd) => Err("Отменить выключение не удалось: система не разрешает.".into()),
+    }
 }
 
 /// Returns what the system lets this user do.

@@ -31,11 +31,15 @@ pub struct Program {
     pub name: String,
     /// All that it can be asked for by.
     pub names: Vec<String>,
+    /// What kind of program it is, which it can be asked for by as a whole.
+    pub kinds: Vec<String>,
     pub categories: Vec<String>,
     /// The class of its windows.
     pub class: Option<String>,
     /// The types of what it opens.
     pub types: Vec<String>,
+    /// The file name of what it runs.
+    command: Option<String>,
     exec: String,
     icon: Option<String>,
     file: PathBuf,
@@ -67,7 +71,7 @@ impl Program {
         let own = |key| keyfile::list(keys.get(key)).any(|name| desktops.iter().any(|desktop| desktop == name));
         let command = exec::program(words.iter().map(|word| &*word.text)).map(str::to_owned);
         let last = id.rsplit('.').next().map(str::to_owned);
-        let all = [russian("Name"), Some(name.clone()), russian("GenericName"), get("GenericName"), last, command];
+        let all = [russian("Name"), Some(name.clone()), last];
         let mut names: Vec<String> = Vec::new();
         for name in all.into_iter().flatten() {
             if !names.contains(&name) {
@@ -78,6 +82,8 @@ impl Program {
             id: id.to_owned(),
             name: russian("Name").unwrap_or(name),
             names,
+            kinds: [russian("GenericName"), get("GenericName")].into_iter().flatten().collect(),
+            command,
             categories: keyfile::list(keys.get("Categories")).map(str::to_owned).collect(),
             class: get("StartupWMClass"),
             types: keyfile::list(keys.get("MimeType")).map(str::to_owned).collect(),
@@ -132,12 +138,6 @@ impl Program {
         });
         arguments.ok_or_else(|| format!("{}: для этой программы установите терминал.", self.name))
     }
-
-    /// Returns the file name of what it runs.
-    fn command(&self) -> Option<String> {
-        let words = exec::words(&self.exec)?;
-        exec::program(words.iter().map(|word| &*word.text)).map(str::to_owned)
-    }
 }
 
 /// Starts the program with this id.
@@ -169,6 +169,20 @@ pub fn all() -> Vec<Program> {
                 programs.extend(text.and_then(|text| Program::parse(&id, file, &text, &desktops)));
             }
         }
+    }
+    let length = |program: &Program| program.exec.split(' ').count();
+    let mut shortest: HashMap<String, usize> = HashMap::new();
+    for (place, program) in programs.iter().enumerate() {
+        let Some(command) = &program.command else { continue };
+        let first = shortest.entry(command.clone()).or_insert(place);
+        if length(program) < length(&programs[*first]) {
+            *first = place;
+        }
+    }
+    // A command is the name of the program with the plainest line; others only make use of it, as shortcuts to games do.
+    for (place, program) in programs.iter_mut().enumerate() {
+        program.command = program.command.take().filter(|command| shortest.get(command) == Some(&place));
+        program.names.extend(program.command.clone());
     }
     programs
 }
@@ -211,15 +225,7 @@ fn is_program(program: &str) -> bool {
 /// are installed by it, it is the one with the shortest line.
 pub fn running(programs: &[Program]) -> Vec<&Program> {
     let names = processes();
-    let mut shortest: HashMap<String, &Program> = HashMap::new();
-    for program in programs {
-        let Some(command) = program.command().filter(|command| names.contains(command)) else { continue };
-        let first = shortest.entry(command).or_insert(program);
-        if program.exec.split(' ').count() < first.exec.split(' ').count() {
-            *first = program;
-        }
-    }
-    programs.iter().filter(|program| shortest.values().any(|found| std::ptr::eq(*found, *program))).collect()
+    programs.iter().filter(|program| program.command.as_ref().is_some_and(|command| names.contains(command))).collect()
 }
 
 /// Returns the file names of all that this user runs: of programs, and of scripts.
@@ -257,7 +263,8 @@ mod tests {
                     MimeType=text/plain;a/b;\nStartupWMClass=Edit\nTerminal=true\n";
         let program = parse(file).unwrap();
         assert_eq!(program.name, "Редактор");
-        assert_eq!(program.names, ["Редактор", "Text Editor", "Правка текста", "Editor", "sh"]);
+        assert_eq!(program.names, ["Редактор", "Text Editor", "Editor"]);
+        assert_eq!((program.kinds.len(), program.command.as_deref()), (2, Some("sh")));
         assert_eq!((program.types.len(), program.class.as_deref(), program.is_terminal), (2, Some("Edit"), true));
         assert_eq!(parse("Exec=sh\n").unwrap().name, "Text Editor");
     }

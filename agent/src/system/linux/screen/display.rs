@@ -66,8 +66,12 @@ fn value(percent: u32, most: u32) -> u32 {
     u32::try_from((u64::from(most) * u64::from(percent) + 50) / 100).unwrap_or(most).max(1)
 }
 
-fn told(before: u32, now: u32) -> String {
-    if now == before { format!("Яркость уже {now}.") } else { format!("Яркость {now}.") }
+fn told(before: u32, wanted: u32, now: u32) -> Result<String, String> {
+    match (wanted == before, now == before) {
+        (true, _) => Ok(format!("Яркость уже {now}.")),
+        (false, true) => Err(format!("Яркость не меняется: {now}.")),
+        (false, false) => Ok(format!("Яркость {now}.")),
+    }
 }
 
 /// A backlight that the kernel knows of (sysfs-class-backlight).
@@ -101,7 +105,7 @@ impl Backlight {
         let before = self.now().ok_or(NO_BACKLIGHT)?;
         let wanted = change.from(percent(before, self.most));
         if wanted == percent(before, self.most) {
-            return Ok(told(wanted, wanted));
+            return told(wanted, wanted, wanted);
         }
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
         let asked = Bus::system().and_then(|mut bus| {
@@ -112,10 +116,7 @@ impl Backlight {
         });
         asked.map_err(|_| "Система не разрешает менять яркость.")?;
         let now = self.now().unwrap_or(before);
-        if now == before {
-            return Err(format!("Яркость не меняется: {}.", percent(now, self.most)));
-        }
-        Ok(told(percent(before, self.most), percent(now, self.most)))
+        told(percent(before, self.most), wanted, percent(now, self.most))
     }
 }
 
@@ -160,7 +161,7 @@ impl Screen {
                 self.x.randr_change_output_property(output, name, form, 32, PropMode::REPLACE, 1, &data)?.check()?;
             }
             let after = now()?.unwrap_or(before);
-            return Ok(told(percent(before, most), percent(after, most)));
+            return told(percent(before, most), wanted, percent(after, most)).map_err(Trouble::Told);
         }
         Err(NO_BACKLIGHT.into())
     }
