@@ -1,10 +1,16 @@
 //! Carrying an action out: what the systems share, and for each what it does in its own way.
 
+mod brightness;
 mod cards;
 pub mod find;
 pub mod later;
 #[cfg(target_os = "linux")]
 mod linux;
+mod notice;
+mod picture;
+mod playing;
+mod telling;
+mod volume;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +25,7 @@ pub use linux::{
     autostart::{Autostart, NoAutostart},
     describe, folders, is_real_card, is_root,
     launch::{default_program, open},
+    local_stamp, local_time,
     lock::{Lock, end, holder},
     places::{Places, private_hint, try_to_write, write_private},
     players, power,
@@ -141,6 +148,13 @@ fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Out
     }
 }
 
+/// Returns the scheme of an address; none when it is a path.
+pub(crate) fn scheme(what: &str) -> Option<&str> {
+    let (scheme, _) = what.split_once(':')?;
+    let is_one = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    is_one.then_some(scheme)
+}
+
 /// Returns so many of something: Russian has three forms, as for 1 and 21, 2 and 34, 5 and 11.
 fn count(number: u64, forms: [&str; 3]) -> String {
     let form = match (number % 10, number % 100) {
@@ -179,5 +193,17 @@ mod tests {
         assert!(said(Ended::TimedOut, "x", Speaks::Output).1.contains("20"));
         assert_eq!(first_line(&[0xff, b'x']), "\u{fffd}x");
         assert_eq!(first_line("ё".repeat(900).as_bytes()).chars().count(), MAX_SAID);
+    }
+
+    #[test]
+    fn an_address_is_told_from_a_path() {
+        for (address, expected) in
+            [("https://a.b/", "https"), ("mailto:a@b.c", "mailto"), ("steam://run/1", "steam"), ("tg:resolve", "tg")]
+        {
+            assert_eq!(scheme(address), Some(expected), "{address}");
+        }
+        for path in ["/home/a:b", "~/Музыка", "a.mp3", "./x:y", "C:\\x"] {
+            assert_eq!(scheme(path), None, "{path}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::system::linux::places::{config_folders, data_folders, home};
 use crate::system::linux::programs::{self, Program};
 use crate::system::linux::{keyfile, mime};
+use crate::system::scheme;
 
 /// Bytes of a file of associations that are read.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -103,13 +104,6 @@ fn candidates<'a>(mime: &str, files: &[Associations], able: impl Iterator<Item =
     defaults
 }
 
-/// Returns the scheme of an address; none when it is a path.
-fn scheme(what: &str) -> Option<&str> {
-    let (scheme, _) = what.split_once(':')?;
-    let is_one = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    is_one.then_some(scheme)
-}
-
 fn path(what: &str, folder: &Path) -> PathBuf {
     match what.strip_prefix("~/").zip(home()) {
         Some((rest, home)) => home.join(rest),
@@ -122,15 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_told_from_a_path() {
-        for (address, expected) in
-            [("https://a.b/", "https"), ("mailto:a@b.c", "mailto"), ("steam://run/1", "steam"), ("tg:resolve", "tg")]
-        {
-            assert_eq!(scheme(address), Some(expected), "{address}");
-        }
-        for path in ["/home/a:b", "~/Музыка", "a.mp3", "./x:y", "C:\\x"] {
-            assert_eq!(scheme(path), None, "{path}");
-        }
+    fn a_path_is_taken_from_its_folder() {
         assert_eq!(path("a.mp3", Path::new("/x")), Path::new("/x/a.mp3"));
         assert_eq!(path("/a.mp3", Path::new("/x")), Path::new("/a.mp3"));
     }

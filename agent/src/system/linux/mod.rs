@@ -33,7 +33,7 @@ use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-pub use clock::local_time;
+pub use clock::{local_stamp, local_time};
 
 /// Returns the milliseconds of a clock that nobody can set and that runs on in sleep.
 pub fn uptime() -> u64 {

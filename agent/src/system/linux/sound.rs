@@ -15,6 +15,7 @@ use rustix::event::Timespec;
 
 use crate::action::Sound;
 use crate::message::Outcome;
+use crate::system::volume::{self, Output};
 
 /// How long the server may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,11 +25,11 @@ const COOKIE: usize = 256;
 
 /// Changes the sound. Says what it is then: it is read back.
 pub fn change(sound: Sound) -> Outcome {
-    match try_change(sound) {
+    match volume::change(sound, Server::connect) {
         Ok(outcome) => outcome,
         Err(NoSound::NoServer) => Outcome::failed("Звука на этом компьютере нет: звуковой сервер не запущен."),
-        Err(NoSound::NoOutput) => Outcome::failed("Звука нет: к компьютеру не подключены колонки или наушники."),
-        Err(NoSound::Refused) => Outcome::failed("Звуковой сервер не даёт менять громкость."),
+        Err(NoSound::NoOutput) => Outcome::failed(volume::NO_OUTPUT),
+        Err(NoSound::Refused) => Outcome::failed(volume::REFUSED),
     }
 }
 
@@ -46,49 +47,6 @@ impl From<ProtocolError> for NoSound {
             ProtocolError::Io(_) => Self::NoServer,
             _ => Self::Refused,
         }
-    }
-}
-
-fn try_change(sound: Sound) -> Result<Outcome, NoSound> {
-    if let Sound::Set(101..) = sound {
-        return Ok(Outcome::failed("Громкость бывает от 0 до 100."));
-    }
-    let mut server = Server::connect()?;
-    let before = server.sink()?;
-    let percent = percent(&before);
-    let wanted = match sound {
-        Sound::Mute(mute) => {
-            let state = if mute { "выключен" } else { "включён" };
-            if before.muted == mute {
-                return Ok(Outcome::done(format!("Звук уже {state}.")));
-            }
-            let device = SetDeviceMuteParams { device_index: Some(before.index), device_name: None, mute };
-            server.tell(&Command::SetSinkMute(device))?;
-            return match server.sink()?.muted == mute {
-                true => Ok(Outcome::done(format!("Звук {state}."))),
-                false => Err(NoSound::Refused),
-            };
-        }
-        Sound::Set(percent) => percent,
-        Sound::By(step) => percent.saturating_add_signed(step).min(100.max(percent)),
-    };
-    if wanted == percent {
-        let what = if sound == Sound::By(0) { "Громкость" } else { "Громкость уже" };
-        return Ok(Outcome::done(said(what, percent, before.muted)));
-    }
-    let mut volume = ChannelVolume::empty();
-    // Each channel, or the others would be set to nothing.
-    before.cvolume.channels().iter().for_each(|_| volume.push(of_percent(wanted)));
-    let device = SetDeviceVolumeParams { device_index: Some(before.index), device_name: None, volume };
-    server.tell(&Command::SetSinkVolume(device))?;
-    let after = server.sink()?;
-    Ok(Outcome::done(said("Громкость", self::percent(&after), after.muted)))
-}
-
-fn said(what: &str, percent: u32, is_muted: bool) -> String {
-    match is_muted {
-        true => format!("{what} {percent}, но звук выключен."),
-        false => format!("{what} {percent}."),
     }
 }
 
@@ -163,6 +121,29 @@ impl Server {
     fn write(&mut self, command: &Command) -> Result<(), ProtocolError> {
         self.requests += 1;
         protocol::write_command_message(self.stream.get_mut(), self.requests, command, self.version)
+    }
+}
+
+impl Output for Server {
+    type Problem = NoSound;
+
+    fn now(&mut self) -> Result<(u32, bool), NoSound> {
+        let sink = self.sink()?;
+        Ok((percent(&sink), sink.muted))
+    }
+
+    fn set(&mut self, percent: u32) -> Result<(), NoSound> {
+        let sink = self.sink()?;
+        let mut volume = ChannelVolume::empty();
+        // Each channel, or the others would be set to nothing.
+        sink.cvolume.channels().iter().for_each(|_| volume.push(of_percent(percent)));
+        let device = SetDeviceVolumeParams { device_index: Some(sink.index), device_name: None, volume };
+        Ok(self.tell(&Command::SetSinkVolume(device))?)
+    }
+
+    fn mute(&mut self, mute: bool) -> Result<(), NoSound> {
+        let device_index = Some(self.sink()?.index);
+        Ok(self.tell(&Command::SetSinkMute(SetDeviceMuteParams { device_index, device_name: None, mute }))?)
     }
 }
 

@@ -9,13 +9,12 @@ use x11rb::protocol::xproto::{AtomEnum, PropMode};
 
 use crate::action::Brightness;
 use crate::message::Outcome;
+use crate::system::brightness::{NO_BACKLIGHT, percent, told, value};
 use crate::system::linux::bus::Bus;
 use crate::system::linux::power::SESSION;
 use crate::system::linux::screen::{Screen, Trouble, with};
 
 const BACKLIGHTS: &str = "/sys/class/backlight";
-
-const NO_BACKLIGHT: &str = "У этого монитора яркость меняется только кнопками на нём.";
 
 /// Turns the monitor off, until a key or the mouse is touched.
 ///
@@ -42,35 +41,6 @@ pub fn brightness(change: Brightness) -> Outcome {
     match told {
         Ok(text) => Outcome::done(text),
         Err(problem) => Outcome::failed(problem),
-    }
-}
-
-impl Brightness {
-    /// Returns the percent that it becomes. It never becomes dark.
-    fn from(self, now: u32) -> u32 {
-        let wanted = match self {
-            Self::Set(to) => i64::from(to),
-            Self::By(by) => i64::from(now) + i64::from(by),
-        };
-        u32::try_from(wanted.clamp(1, 100)).unwrap_or(1)
-    }
-}
-
-fn percent(value: u32, most: u32) -> u32 {
-    let most = u64::from(most.max(1));
-    u32::try_from((u64::from(value) * 100 + most / 2) / most).unwrap_or(100)
-}
-
-/// Returns the value of a percent: at least 1, since 0 may be dark.
-fn value(percent: u32, most: u32) -> u32 {
-    u32::try_from((u64::from(most) * u64::from(percent) + 50) / 100).unwrap_or(most).max(1)
-}
-
-fn told(before: u32, wanted: u32, now: u32) -> Result<String, String> {
-    match (wanted == before, now == before) {
-        (true, _) => Ok(format!("Яркость уже {now}.")),
-        (false, true) => Err(format!("Яркость не меняется: {now}.")),
-        (false, false) => Ok(format!("Яркость {now}.")),
     }
 }
 
@@ -164,19 +134,5 @@ impl Screen {
             return told(percent(before, most), wanted, percent(after, most)).map_err(Trouble::Told);
         }
         Err(NO_BACKLIGHT.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_stays_between_the_least_that_is_seen_and_the_most() {
-        assert_eq!(Brightness::By(10).from(95), 100);
-        assert_eq!(Brightness::By(-20).from(15), 1);
-        assert_eq!(Brightness::Set(0).from(50), 1);
-        assert_eq!((value(50, 937), percent(value(50, 937), 937)), (469, 50));
-        assert_eq!(value(1, 15), 1);
     }
 }
