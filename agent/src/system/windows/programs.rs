@@ -1,0 +1,275 @@
+//! The programs of this PC: what is in the Start menu, packaged apps, and what the registry knows by name (App Paths).
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use windows::Win32::System::Com::{CLSCTX_INPROC_SERVER, CoCreateInstance, IPersistFile, STGM_READ};
+use windows::Win32::System::Registry::{
+    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, REG_ROUTINE_FLAGS, RRF_RT_REG_SZ, RegEnumKeyExW,
+    RegGetValueW, RegOpenKeyExW,
+};
+use windows::Win32::UI::Shell::{
+    BHID_EnumItems, FOLDERID_AppsFolder, FOLDERID_CommonPrograms, FOLDERID_Programs, IEnumShellItems, IShellItem,
+    IShellLinkW, KF_FLAG_DEFAULT, SHCreateItemFromParsingName, SHGetKnownFolderItem, SIGDN, SIGDN_NORMALDISPLAY,
+    SIGDN_PARENTRELATIVEPARSING, ShellLink,
+};
+use windows::core::{Interface, Owned, PCWSTR, PWSTR};
+
+use crate::system::windows::com::{taken, within};
+use crate::system::windows::folders::known;
+use crate::system::windows::launch::{execute, friendly_name};
+use crate::system::windows::process::{self, stem};
+use crate::system::windows::wide::{text, wide};
+
+/// How long looking for them may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Files and folders of a Start menu that are looked at.
+const MAX_FILES: usize = 2_000;
+
+/// Folders that may lie in each other there.
+const MAX_DEPTH: usize = 4;
+
+/// Packaged apps and registered names that are looked at.
+const MAX_APPS: u32 = 1_000;
+
+/// Units of a path or of arguments.
+const MAX_TEXT: usize = 1024;
+
+/// What opens packaged apps.
+const APPS: &str = "shell:AppsFolder\\";
+
+const APP_PATHS: &str = "Software\\Microsoft\\Windows\\CurrentVersion\\App Paths";
+
+/// What the system's own programs are for, by their files or the beginnings of their apps' ids.
+const CATEGORIES: [(&str, &[&str]); 7] = [
+    ("Calculator", &["calc", "microsoft.windowscalculator"]),
+    ("TerminalEmulator", &["cmd"]),
+    ("Settings", &["windows.immersivecontrolpanel"]),
+    ("Monitor", &["taskmgr"]),
+    ("Player", &["wmplayer", "microsoft.zunemusic", "vlc", "mpc-hc64", "mpc-be64", "potplayermini64", "aimp"]),
+    ("PackageManager", &["microsoft.windowsstore"]),
+    ("RasterGraphics", &["mspaint", "microsoft.paint", "microsoft.mspaint"]),
+];
+
+/// What a Start menu has that is no program.
+const DOCUMENTS: [&str; 8] = ["chm", "htm", "html", "md", "pdf", "rtf", "txt", "url"];
+
+/// A program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// What opens it.
+    pub id: String,
+    /// What it is called, as its owner sees it.
+    pub name: String,
+    /// All that it can be asked for by.
+    pub names: Vec<String>,
+    pub categories: Vec<String>,
+    /// The id of the packaged app that it is.
+    pub class: Option<String>,
+    /// The name of its file, without the extension; none of a packaged app, or when nobody knows.
+    file: Option<String>,
+    /// Characters of its arguments.
+    arguments: usize,
+}
+
+impl Program {
+    fn new(id: String, name: String, others: [Option<String>; 2], app: Option<&str>) -> Self {
+        let file = others[1].clone();
+        let mut names = vec![name.clone()];
+        for other in others.into_iter().flatten() {
+            if !names.contains(&other) {
+                names.push(other);
+            }
+        }
+        let is_so = |own: &&str| match (app, &file) {
+            (Some(app), _) => app.to_lowercase().starts_with(own),
+            (None, Some(file)) => file.eq_ignore_ascii_case(own),
+            (None, None) => false,
+        };
+        let kinds = CATEGORIES.iter().filter(|(_, own)| own.iter().any(|own| is_so(own)));
+        let categories = kinds.map(|(kind, _)| (*kind).to_owned()).collect();
+        Self { id, name, names, categories, class: app.map(str::to_owned), file, arguments: 0 }
+    }
+
+    /// Whether it takes the program away.
+    fn removes(&self) -> bool {
+        let is_so = |name: &String| {
+            let name = name.to_lowercase();
+            ["unins", "удал", "деинстал"].iter().any(|word| name.starts_with(word))
+        };
+        self.names.iter().any(is_so)
+    }
+}
+
+/// Starts the program with this id.
+///
+/// # Errors
+/// What to say of it.
+pub fn start(id: &str) -> Result<(), String> {
+    if !id.starts_with(APPS) && !Path::new(id).exists() {
+        return Err("Этой программы уже нет.".into());
+    }
+    execute(wide(id)).map_err(|failed| failed.told(&stem(id)))
+}
+
+/// Returns all programs.
+pub fn programs() -> Vec<Program> {
+    within(TIMEOUT, || {
+        let mut all: Vec<Program> = [FOLDERID_Programs, FOLDERID_CommonPrograms]
+            .iter()
+            .filter_map(known)
+            .flat_map(|menu| {
+                let mut links = Vec::new();
+                find(&menu, MAX_DEPTH, &mut { MAX_FILES }, &mut links);
+                links
+            })
+            .filter_map(|link| of_link(&link))
+            .collect();
+        all.extend(apps());
+        let files: HashSet<String> =
+            all.iter().filter_map(|program| Some(program.file.as_ref()?.to_lowercase())).collect();
+        let registered = [HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE].into_iter().flat_map(app_paths);
+        all.extend(
+            registered.filter(|path| !files.contains(&stem(&path.to_string_lossy()).to_lowercase())).map(of_file),
+        );
+        all.retain(|program| !program.removes());
+        all
+    })
+    .unwrap_or_default()
+}
+
+/// Returns the program that is this packaged app.
+pub fn by_app(id: &str) -> Option<Program> {
+    programs().into_iter().find(|program| program.class.as_deref() == Some(id))
+}
+
+/// Returns the program that is this file, by the name that the Start menu has for it, if it is there.
+pub fn by_file(file: &Path) -> Option<Program> {
+    let name = stem(&file.to_string_lossy());
+    let is_it = |program: &Program| program.file.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&name));
+    let found = programs().into_iter().filter(is_it).min_by_key(|program| program.arguments);
+    found.or_else(|| file.exists().then(|| of_file(file.into())))
+}
+
+/// Returns those of the programs that this user runs. Of several by the same file, as a browser and the sites that are
+/// installed by it, it is the one with the shortest line.
+pub fn running(programs: &[Program]) -> Vec<&Program> {
+    let mut names = HashSet::new();
+    for (process, name) in process::all() {
+        names.extend(process.app());
+        // It is the desktop, too.
+        names.extend(Some(name.to_lowercase()).filter(|name| name != "explorer"));
+    }
+    let mut shortest: HashMap<String, &Program> = HashMap::new();
+    for program in programs {
+        let name = program.class.clone().or_else(|| Some(program.file.as_ref()?.to_lowercase()));
+        let Some(name) = name.filter(|name| names.contains(name)) else { continue };
+        let first = shortest.entry(name).or_insert(program);
+        if program.arguments < first.arguments {
+            *first = program;
+        }
+    }
+    programs.iter().filter(|program| shortest.values().any(|found| std::ptr::eq(*found, *program))).collect()
+}
+
+/// Finds the links of a folder and those below.
+fn find(folder: &Path, depth: usize, left: &mut usize, links: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        let path = entry.path();
+        if path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("lnk")) {
+            links.push(path);
+        } else if depth > 1 && path.is_dir() {
+            find(&path, depth - 1, left, links);
+        }
+    }
+}
+
+fn of_link(link: &Path) -> Option<Program> {
+    let wide = wide(link);
+    let (mut target, mut arguments) = ([0; MAX_TEXT], [0; MAX_TEXT]);
+    // SAFETY: COM is there, and the objects don't leave this thread. The buffers tell their size.
+    let name = unsafe {
+        let reader: IShellLinkW = CoCreateInstance(&ShellLink, None, CLSCTX_INPROC_SERVER).ok()?;
+        reader.cast::<IPersistFile>().ok()?.Load(&wide, STGM_READ).ok()?;
+        // Of what is no file there is none.
+        let _ = reader.GetPath(&mut target, std::ptr::null_mut(), 0);
+        let _ = reader.GetArguments(&mut arguments);
+        // As the desktop shows it, in the user's language.
+        SHCreateItemFromParsingName::<_, _, IShellItem>(&wide, None)
+            .ok()
+            .and_then(|item| shown(&item, SIGDN_NORMALDISPLAY))
+    };
+    let (target, own) = (PathBuf::from(text(&target)), stem(&link.to_string_lossy()));
+    let kind = target.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if DOCUMENTS.contains(&&*kind) {
+        return None;
+    }
+    let name = name.map(|name| name.trim_end_matches(".lnk").to_owned()).unwrap_or_else(|| own.clone());
+    let file = Some(stem(&target.to_string_lossy())).filter(|file| !file.is_empty());
+    let program = Program::new(link.to_string_lossy().into_owned(), name, [Some(own), file], None);
+    Some(Program { arguments: text(&arguments).chars().count(), ..program })
+}
+
+fn of_file(file: PathBuf) -> Program {
+    let own = stem(&file.to_string_lossy());
+    let name = friendly_name(&file).unwrap_or_else(|| own.clone());
+    Program::new(file.to_string_lossy().into_owned(), name, [None, Some(own)], None)
+}
+
+/// Returns the packaged apps. The folder that has them has the Start menu's links, too.
+fn apps() -> Vec<Program> {
+    // SAFETY: COM is there, and the objects don't leave this thread.
+    let items = unsafe {
+        let folder = SHGetKnownFolderItem::<IShellItem>(&FOLDERID_AppsFolder, KF_FLAG_DEFAULT, None);
+        folder.and_then(|folder| folder.BindToHandler::<_, IEnumShellItems>(None, &BHID_EnumItems))
+    };
+    let next = || {
+        let mut item = [None];
+        // SAFETY: the list lives through the call.
+        unsafe { items.as_ref().ok()?.Next(&mut item, None) }.ok()?;
+        let [item] = item;
+        item
+    };
+    let of = |item: IShellItem| {
+        let app = shown(&item, SIGDN_PARENTRELATIVEPARSING).filter(|app| app.contains('!'))?;
+        Some(Program::new(format!("{APPS}{app}"), shown(&item, SIGDN_NORMALDISPLAY)?, [None, None], Some(&app)))
+    };
+    std::iter::from_fn(next).take(MAX_APPS as usize).filter_map(of).collect()
+}
+
+fn shown(item: &IShellItem, how: SIGDN) -> Option<String> {
+    // SAFETY: COM is there.
+    unsafe { item.GetDisplayName(how) }.ok().map(taken)
+}
+
+/// Returns the files that the registry knows by name.
+fn app_paths(root: HKEY) -> Vec<PathBuf> {
+    let mut key = HKEY::default();
+    // SAFETY: the key lives through the call, and is nobody else's.
+    let key = unsafe {
+        if RegOpenKeyExW(root, &wide(APP_PATHS), None, KEY_READ, &mut key).is_err() {
+            return Vec::new();
+        }
+        Owned::new(key)
+    };
+    let file = |at| {
+        let (mut name, mut size) = ([0; MAX_TEXT], MAX_TEXT as u32);
+        let (put, mut bytes) = (&mut [0_u16; MAX_TEXT], (MAX_TEXT * 2) as u32);
+        // SAFETY: the sizes are those of the buffers.
+        let value = unsafe {
+            let name = PWSTR(name.as_mut_ptr());
+            RegEnumKeyExW(*key, at, Some(name), &mut size, None, None, None, None).ok().ok()?;
+            let (name, flags) = (PCWSTR(name.0), REG_ROUTINE_FLAGS(RRF_RT_REG_SZ.0));
+            RegGetValueW(*key, name, None, flags, None, Some(put.as_mut_ptr().cast()), Some(&mut bytes))
+        };
+        Some(value.is_ok().then(|| PathBuf::from(text(put).trim_matches('"'))))
+    };
+    (0..MAX_APPS).map_while(file).flatten().filter(|file| file.is_file()).collect()
+}
