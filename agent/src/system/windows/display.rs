@@ -1,14 +1,23 @@
 //! The monitor: off and on, and how bright it is.
 
+use std::ffi::c_void;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use windows::Win32::Devices::Display::{
     DestroyPhysicalMonitors, GetMonitorBrightness, GetNumberOfPhysicalMonitorsFromHMONITOR,
     GetPhysicalMonitorsFromHMONITOR, PHYSICAL_MONITOR, SetMonitorBrightness,
 };
-use windows::Win32::Foundation::{LPARAM, RECT, WPARAM};
+use windows::Win32::Foundation::{HANDLE, LPARAM, RECT, WPARAM};
 use windows::Win32::Graphics::Gdi::{EnumDisplayMonitors, HDC, HMONITOR};
-use windows::Win32::UI::WindowsAndMessaging::{HWND_BROADCAST, PostMessageW, SC_MONITORPOWER, WM_SYSCOMMAND};
+use windows::Win32::System::Power::{
+    DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS, HPOWERNOTIFY, POWERBROADCAST_SETTING, PowerSettingRegisterNotification,
+    PowerSettingUnregisterNotification,
+};
+use windows::Win32::System::SystemServices::GUID_CONSOLE_DISPLAY_STATE;
+use windows::Win32::UI::WindowsAndMessaging::{
+    DEVICE_NOTIFY_CALLBACK, HWND_BROADCAST, PBT_POWERSETTINGCHANGE, PostMessageW, SC_MONITORPOWER, WM_SYSCOMMAND,
+};
 use windows::core::BOOL;
 
 use crate::action::Brightness;
@@ -20,9 +29,16 @@ use crate::system::windows::{input, power, wmi};
 /// How long monitors may take: their wires are slow.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What `SC_MONITORPOWER` takes.
-const OFF: isize = 2;
-const ON: isize = -1;
+/// How long the screen may take to go off or on.
+const SWITCHED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What the system has told of the screen since it was last asked to switch it (`GUID_CONSOLE_DISPLAY_STATE`).
+static TOLD: Mutex<Option<u8>> = Mutex::new(None);
+static CHANGED: Condvar = Condvar::new();
+
+/// What it tells, and the same as `SC_MONITORPOWER` takes it.
+const OFF: (u8, isize) = (0, 2);
+const ON: (u8, isize) = (1, -1);
 
 /// Turns the monitor off, until a key or the mouse is touched.
 ///
@@ -32,7 +48,7 @@ pub fn off() -> Result<(), String> {
     if power::sleeps_with_screen() {
         return Err("Этот компьютер без экрана засыпает целиком. Если так и нужно, скажите: усни.".into());
     }
-    switch(OFF)
+    switch(OFF, || Ok(()))
 }
 
 /// Turns the monitor on.
@@ -40,16 +56,45 @@ pub fn off() -> Result<(), String> {
 /// # Errors
 /// What to say of it.
 pub fn on() -> Result<(), String> {
-    switch(ON)?;
     // Later systems hear the mouse alone.
-    input::send(&[input::mouse(1), input::mouse(-1)])
+    switch(ON, || input::send(&[input::mouse(1), input::mouse(-1)]))
 }
 
-fn switch(to: isize) -> Result<(), String> {
-    let (command, to) = (WPARAM(SC_MONITORPOWER as usize), LPARAM(to));
+/// Asks the screen to be so, and waits until the system says that it is. Of a system that says nothing it is believed.
+fn switch((wanted, power): (u8, isize), more: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    const REFUSED: &str = "Монитор не слушается.";
+    *told_now() = None;
+    let hears = DEVICE_NOTIFY_SUBSCRIBE_PARAMETERS { Callback: Some(heard), Context: std::ptr::null_mut() };
+    let mut registration = std::ptr::null_mut();
+    // SAFETY: what is registered lives until it is taken back, and hears with statics alone.
+    let is_heard = unsafe {
+        let hears = HANDLE((&raw const hears).cast_mut().cast());
+        PowerSettingRegisterNotification(&GUID_CONSOLE_DISPLAY_STATE, DEVICE_NOTIFY_CALLBACK, hears, &mut registration)
+    };
     // SAFETY: it takes numbers, and waits for nobody.
-    unsafe { PostMessageW(Some(HWND_BROADCAST), WM_SYSCOMMAND, command, to) }
-        .map_err(|_| "Монитор не слушается.".into())
+    let asked =
+        unsafe { PostMessageW(Some(HWND_BROADCAST), WM_SYSCOMMAND, WPARAM(SC_MONITORPOWER as usize), LPARAM(power)) };
+    let done = asked.map_err(|_| REFUSED.into()).and_then(|()| more());
+    let now = CHANGED.wait_timeout_while(told_now(), SWITCHED_WITHIN, |now| is_heard.is_ok() && *now != Some(wanted));
+    let now = *now.unwrap_or_else(PoisonError::into_inner).0;
+    if is_heard.is_ok() {
+        // SAFETY: it was registered above.
+        let _ = unsafe { PowerSettingUnregisterNotification(HPOWERNOTIFY(registration as isize)) };
+    }
+    if now.is_none_or(|now| now == wanted) { done } else { done.and(Err(REFUSED.into())) }
+}
+
+unsafe extern "system" fn heard(_: *const c_void, kind: u32, setting: *const c_void) -> u32 {
+    if kind == PBT_POWERSETTINGCHANGE && !setting.is_null() {
+        // SAFETY: of this kind it is such a struct.
+        *told_now() = Some(unsafe { (*setting.cast::<POWERBROADCAST_SETTING>()).Data[0] });
+        CHANGED.notify_all();
+    }
+    0
+}
+
+fn told_now() -> MutexGuard<'static, Option<u8>> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Changes the brightness. Says what it is then: it is read back.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use windows::Win32::Foundation::{ERROR_NO_ASSOCIATION, WIN32_ERROR};
 use windows::Win32::UI::Shell::{
     ASSOCF, ASSOCF_INIT_BYEXENAME, ASSOCF_NONE, ASSOCSTR, ASSOCSTR_APPID, ASSOCSTR_EXECUTABLE,
-    ASSOCSTR_FRIENDLYAPPNAME, AssocQueryStringW, SEE_MASK_FLAG_NO_UI, SEE_MASK_NOASYNC, SHELLEXECUTEINFOW,
-    ShellExecuteExW,
+    ASSOCSTR_FRIENDLYAPPNAME, AssocQueryStringW, SE_ERR_NOASSOC, SEE_MASK_FLAG_NO_UI, SEE_MASK_NOASYNC,
+    SHELLEXECUTEINFOW, ShellExecuteExW,
 };
 use windows::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
 use windows::core::{HSTRING, PCWSTR, PWSTR};
@@ -113,14 +112,10 @@ pub fn execute(what: HSTRING) -> Result<(), Failed> {
             ..Default::default()
         };
         // SAFETY: the struct tells its own size, and lives through the call with all that it points to.
-        unsafe { ShellExecuteExW(&mut info) }
+        let opened = unsafe { ShellExecuteExW(&mut info) };
+        opened.map_err(|_| if info.hInstApp.0 as u32 == SE_ERR_NOASSOC { Failed::Unknown } else { Failed::Refused })
     });
-    match opened {
-        Some(Ok(())) => Ok(()),
-        Some(Err(error)) if WIN32_ERROR::from_error(&error) == Some(ERROR_NO_ASSOCIATION) => Err(Failed::Unknown),
-        Some(Err(_)) => Err(Failed::Refused),
-        None => Err(Failed::Late),
-    }
+    opened.unwrap_or(Err(Failed::Late))
 }
 
 fn association(how: ASSOCF, what: ASSOCSTR, of: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use windows::Win32::Security::{
     GetSidSubAuthority, GetSidSubAuthorityCount, GetTokenInformation, TOKEN_MANDATORY_LABEL, TOKEN_QUERY,
     TokenIntegrityLevel,
 };
-use windows::Win32::Storage::Packaging::Appx::GetApplicationUserModelId;
+use windows::Win32::Storage::Packaging::Appx::GetPackageFamilyName;
 use windows::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
@@ -23,7 +23,7 @@ use crate::system::windows::wide::text;
 /// Processes that are looked at.
 const MAX_PROCESSES: usize = 10_000;
 
-/// Units of a path, and of the id of a packaged app.
+/// Units of a path, and of a package's name.
 const MAX_PATH: usize = 1024;
 
 /// A process of this session.
@@ -44,12 +44,12 @@ impl Process {
         Some(stem(&text(&put)))
     }
 
-    /// Returns the id of the packaged app that it is of.
-    pub fn app(&self) -> Option<String> {
+    /// Returns the package that it is of, if it is of one.
+    pub fn package(&self) -> Option<String> {
         let process = self.open().ok()?;
         let (mut put, mut size) = ([0; MAX_PATH], MAX_PATH as u32);
         // SAFETY: the size is that of the buffer.
-        let found = unsafe { GetApplicationUserModelId(*process, &mut size, Some(PWSTR(put.as_mut_ptr()))) };
+        let found = unsafe { GetPackageFamilyName(*process, &mut size, Some(PWSTR(put.as_mut_ptr()))) };
         (found == ERROR_SUCCESS).then(|| text(&put))
     }
 
@@ -118,4 +118,9 @@ pub fn all() -> Vec<(Process, String)> {
 /// Returns the name of a program's file, without the extension.
 pub fn stem(path: &str) -> String {
     Path::new(path).file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Returns the package of an app with this id; of what has none the id itself.
+pub fn package(app: &str) -> &str {
+    app.split('!').next().unwrap_or(app)
 }

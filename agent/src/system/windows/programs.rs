@@ -20,7 +20,7 @@ use windows::core::{Interface, Owned, PCWSTR, PWSTR};
 use crate::system::windows::com::{taken, within};
 use crate::system::windows::folders::known;
 use crate::system::windows::launch::{execute, friendly_name};
-use crate::system::windows::process::{self, stem};
+use crate::system::windows::process::{self, package, stem};
 use crate::system::windows::wide::{text, wide};
 
 /// How long looking for them may take.
@@ -67,7 +67,7 @@ pub struct Program {
     /// All that it can be asked for by.
     pub names: Vec<String>,
     pub categories: Vec<String>,
-    /// The id of the packaged app that it is.
+    /// The package that it is of.
     pub class: Option<String>,
     /// The name of its file, without the extension; none of a packaged app, or when nobody knows.
     file: Option<String>,
@@ -89,9 +89,9 @@ impl Program {
             (None, Some(file)) => file.eq_ignore_ascii_case(own),
             (None, None) => false,
         };
-        let kinds = CATEGORIES.iter().filter(|(_, own)| own.iter().any(|own| is_so(own)));
+        let kinds = CATEGORIES.iter().filter(|(_, own)| own.iter().any(&is_so));
         let categories = kinds.map(|(kind, _)| (*kind).to_owned()).collect();
-        Self { id, name, names, categories, class: app.map(str::to_owned), file, arguments: 0 }
+        Self { id, name, names, categories, class: app.map(|app| package(app).to_owned()), file, arguments: 0 }
     }
 
     /// Whether it takes the program away.
@@ -142,8 +142,8 @@ pub fn programs() -> Vec<Program> {
 }
 
 /// Returns the program that is this packaged app.
-pub fn by_app(id: &str) -> Option<Program> {
-    programs().into_iter().find(|program| program.class.as_deref() == Some(id))
+pub fn by_app(app: &str) -> Option<Program> {
+    programs().into_iter().find(|program| program.id.strip_prefix(APPS) == Some(app))
 }
 
 /// Returns the program that is this file, by the name that the Start menu has for it, if it is there.
@@ -159,7 +159,7 @@ pub fn by_file(file: &Path) -> Option<Program> {
 pub fn running(programs: &[Program]) -> Vec<&Program> {
     let mut names = HashSet::new();
     for (process, name) in process::all() {
-        names.extend(process.app());
+        names.extend(process.package());
         // It is the desktop, too.
         names.extend(Some(name.to_lowercase()).filter(|name| name != "explorer"));
     }

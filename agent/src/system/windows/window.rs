@@ -22,7 +22,7 @@ use windows::core::BOOL;
 
 use crate::system::windows::com::{taken, within};
 use crate::system::windows::input;
-use crate::system::windows::process::Process;
+use crate::system::windows::process::{Process, package};
 use crate::system::windows::wide::text;
 
 /// How long a window may take to do what it was asked.
@@ -52,7 +52,7 @@ pub struct Window {
     /// Its number, for the other functions.
     pub id: u32,
     pub title: String,
-    /// The id of the app that it is of, if it has one, or else what its program calls its windows.
+    /// The package that it is of, if it is of one, or else what its program calls its windows.
     pub class: String,
     /// The name of the program's file, without the extension.
     pub program: Option<String>,
@@ -155,10 +155,10 @@ pub fn restore_all() -> Result<(), String> {
     told(|| {
         let mut windows = handles();
         windows.retain(|window| is_iconic(*window));
-        // The topmost last.
+        // Each after the other, the topmost last.
         windows.reverse();
-        let are_back = show_until(&windows, SW_RESTORE, || !windows.iter().any(|window| is_iconic(*window)));
-        need(are_back, "Окна не разворачиваются.")
+        let is_back = |window: &HWND| show_until(&[*window], SW_RESTORE, || !is_iconic(*window));
+        need(windows.iter().all(is_back), "Окна не разворачиваются.")
     })
 }
 
@@ -260,12 +260,12 @@ fn is_on_taskbar(window: HWND) -> bool {
 
 fn describe(window: HWND) -> Window {
     let process = process(window);
-    let app = process.app().or_else(|| app_of(window));
+    let app = process.package().or_else(|| Some(package(&app_of(window)?).to_owned()));
     let program = process.name().filter(|name| name != FRAME);
     Window { id: id(window), title: title(window), class: app.unwrap_or_else(|| class(window)), program }
 }
 
-/// Returns the id that a window's program has given it.
+/// Returns the id of the app that a window is of, if it has one.
 fn app_of(window: HWND) -> Option<String> {
     // SAFETY: COM is there, and the objects don't leave this thread.
     let app = unsafe {
