@@ -149,7 +149,7 @@ fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Out
 }
 
 /// Returns the scheme of an address; none when it is a path.
-pub(crate) fn scheme(what: &str) -> Option<&str> {
+fn scheme(what: &str) -> Option<&str> {
     let (scheme, _) = what.split_once(':')?;
     let is_one = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     is_one.then_some(scheme)

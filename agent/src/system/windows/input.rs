@@ -2,7 +2,7 @@
 
 use windows::Win32::UI::Input::KeyboardAndMouse::{
     INPUT, INPUT_0, INPUT_KEYBOARD, INPUT_MOUSE, KEYBD_EVENT_FLAGS, KEYBDINPUT, KEYEVENTF_EXTENDEDKEY, KEYEVENTF_KEYUP,
-    KEYEVENTF_UNICODE, MAPVK_VK_TO_VSC_EX, MOUSEEVENTF_MOVE, MOUSEINPUT, MapVirtualKeyW, SendInput, VIRTUAL_KEY,
+    KEYEVENTF_UNICODE, MAPVK_VK_TO_VSC, MOUSEEVENTF_MOVE, MOUSEINPUT, MapVirtualKeyW, SendInput, VIRTUAL_KEY,
     VK_DELETE, VK_DOWN, VK_END, VK_HOME, VK_LEFT, VK_LWIN, VK_NEXT, VK_PRIOR, VK_RIGHT, VK_SNAPSHOT, VK_UP,
 };
 
@@ -17,8 +17,8 @@ pub fn key(key: VIRTUAL_KEY, is_down: bool) -> INPUT {
         flags |= KEYEVENTF_EXTENDEDKEY;
     }
     // SAFETY: it takes numbers.
-    let scan = unsafe { MapVirtualKeyW(key.0.into(), MAPVK_VK_TO_VSC_EX) };
-    keyboard(KEYBDINPUT { wVk: key, wScan: scan as u8 as u16, dwFlags: flags, ..Default::default() })
+    let scan = unsafe { MapVirtualKeyW(key.0.into(), MAPVK_VK_TO_VSC) };
+    keyboard(KEYBDINPUT { wVk: key, wScan: scan as u16, dwFlags: flags, ..Default::default() })
 }
 
 /// Returns a part of a character, which goes down or up whatever the keys mean.

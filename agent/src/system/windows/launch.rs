@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use windows::Win32::UI::Shell::{
-    ASSOCF, ASSOCF_INIT_BYEXENAME, ASSOCF_NONE, ASSOCSTR, ASSOCSTR_APPID, ASSOCSTR_EXECUTABLE,
-    ASSOCSTR_FRIENDLYAPPNAME, AssocQueryStringW, SE_ERR_NOASSOC, SEE_MASK_FLAG_NO_UI, SEE_MASK_NOASYNC,
-    SHELLEXECUTEINFOW, ShellExecuteExW,
+    ASSOCF_NONE, ASSOCSTR, ASSOCSTR_APPID, ASSOCSTR_EXECUTABLE, AssocQueryStringW, SE_ERR_NOASSOC, SEE_MASK_FLAG_NO_UI,
+    SEE_MASK_NOASYNC, SHELLEXECUTEINFOW, ShellExecuteExW,
 };
 use windows::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
 use windows::core::{HSTRING, PCWSTR, PWSTR};
@@ -67,13 +66,8 @@ pub fn default_program(mime: &str) -> Option<Program> {
         ("text/plain", _) => ".txt",
         _ => return None,
     };
-    let app = association(ASSOCF_NONE, ASSOCSTR_APPID, of).and_then(|app| programs::by_app(&app));
-    app.or_else(|| programs::by_file(Path::new(&association(ASSOCF_NONE, ASSOCSTR_EXECUTABLE, of)?)))
-}
-
-/// Returns what a program calls itself.
-pub fn friendly_name(file: &Path) -> Option<String> {
-    association(ASSOCF_INIT_BYEXENAME, ASSOCSTR_FRIENDLYAPPNAME, &file.to_string_lossy())
+    let app = association(ASSOCSTR_APPID, of).and_then(|app| programs::by_app(&app));
+    app.or_else(|| programs::by_file(Path::new(&association(ASSOCSTR_EXECUTABLE, of)?)))
 }
 
 /// Why something doesn't open.
@@ -118,13 +112,15 @@ pub fn execute(what: HSTRING) -> Result<(), Failed> {
     opened.unwrap_or(Err(Failed::Late))
 }
 
-fn association(how: ASSOCF, what: ASSOCSTR, of: &str) -> Option<String> {
+/// Returns what the system has for a scheme or a kind of file.
+fn association(what: ASSOCSTR, of: &str) -> Option<String> {
     let of = wide(of);
     let found = within(TIMEOUT, move || {
         let (mut put, mut size) = ([0; MAX_TEXT], MAX_TEXT as u32);
         // SAFETY: the size is that of the buffer.
-        let found =
-            unsafe { AssocQueryStringW(how, what, &of, PCWSTR::null(), Some(PWSTR(put.as_mut_ptr())), &mut size) };
+        let found = unsafe {
+            AssocQueryStringW(ASSOCF_NONE, what, &of, PCWSTR::null(), Some(PWSTR(put.as_mut_ptr())), &mut size)
+        };
         found.is_ok().then(|| text(&put))
     });
     found.flatten().filter(|found| !found.is_empty())
@@ -138,5 +134,24 @@ fn path(what: &str, folder: &Path) -> PathBuf {
     match what.strip_prefix("~/").or_else(|| what.strip_prefix("~\\")).zip(home()) {
         Some((rest, home)) => home.join(rest),
         None => folder.join(what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_from_its_folder_or_from_the_home() {
+        assert_eq!(path("a.mp3", Path::new("C:\\x")), Path::new("C:\\x\\a.mp3"));
+        assert_eq!(path("D:\\a.mp3", Path::new("C:\\x")), Path::new("D:\\a.mp3"));
+        for own in ["~/Музыка", "~\\Музыка"] {
+            assert_eq!(path(own, Path::new("C:\\x")), home().unwrap().join("Музыка"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said() {
+        assert_eq!(open("нет.mp3", Path::new("C:\\")).unwrap_err(), "Нет такого файла: нет.mp3.");
     }
 }

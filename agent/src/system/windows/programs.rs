@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use windows::Win32::Storage::EnhancedStorage::PKEY_FileDescription;
 use windows::Win32::System::Com::{CLSCTX_INPROC_SERVER, CoCreateInstance, IPersistFile, STGM_READ};
 use windows::Win32::System::Registry::{
     HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, REG_ROUTINE_FLAGS, RRF_RT_REG_SZ, RegEnumKeyExW,
@@ -12,14 +13,14 @@ use windows::Win32::System::Registry::{
 };
 use windows::Win32::UI::Shell::{
     BHID_EnumItems, FOLDERID_AppsFolder, FOLDERID_CommonPrograms, FOLDERID_Programs, IEnumShellItems, IShellItem,
-    IShellLinkW, KF_FLAG_DEFAULT, SHCreateItemFromParsingName, SHGetKnownFolderItem, SIGDN, SIGDN_NORMALDISPLAY,
-    SIGDN_PARENTRELATIVEPARSING, ShellLink,
+    IShellItem2, IShellLinkW, KF_FLAG_DEFAULT, SHCreateItemFromParsingName, SHGetKnownFolderItem, SIGDN,
+    SIGDN_NORMALDISPLAY, SIGDN_PARENTRELATIVEPARSING, ShellLink,
 };
 use windows::core::{Interface, Owned, PCWSTR, PWSTR};
 
 use crate::system::windows::com::{taken, within};
 use crate::system::windows::folders::known;
-use crate::system::windows::launch::{execute, friendly_name};
+use crate::system::windows::launch::execute;
 use crate::system::windows::process::{self, package, stem};
 use crate::system::windows::wide::{text, wide};
 
@@ -149,8 +150,11 @@ pub fn by_app(app: &str) -> Option<Program> {
 /// Returns the program that is this file, by the name that the Start menu has for it, if it is there.
 pub fn by_file(file: &Path) -> Option<Program> {
     let name = stem(&file.to_string_lossy());
-    let is_it = |program: &Program| program.file.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&name));
-    let found = programs().into_iter().filter(is_it).min_by_key(|program| program.arguments);
+    // With arguments it is something that it opens.
+    let is_it = |program: &Program| {
+        program.arguments == 0 && program.file.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&name))
+    };
+    let found = programs().into_iter().find(is_it);
     found.or_else(|| file.exists().then(|| of_file(file.into())))
 }
 
@@ -219,8 +223,21 @@ fn of_link(link: &Path) -> Option<Program> {
 
 fn of_file(file: PathBuf) -> Program {
     let own = stem(&file.to_string_lossy());
-    let name = friendly_name(&file).unwrap_or_else(|| own.clone());
+    let name = description(&file).unwrap_or_else(|| own.clone());
     Program::new(file.to_string_lossy().into_owned(), name, [None, Some(own)], None)
+}
+
+/// Returns what a program's file says that it is.
+fn description(file: &Path) -> Option<String> {
+    let file = wide(file);
+    let found = within(TIMEOUT, move || {
+        // SAFETY: COM is there, and the objects don't leave this thread.
+        unsafe {
+            let item: IShellItem2 = SHCreateItemFromParsingName(&file, None).ok()?;
+            item.GetString(&PKEY_FileDescription).ok().map(taken)
+        }
+    });
+    found.flatten().filter(|name| !name.trim().is_empty())
 }
 
 /// Returns the packaged apps. The folder that has them has the Start menu's links, too.
@@ -272,4 +289,30 @@ fn app_paths(root: HKEY) -> Vec<PathBuf> {
         Some(value.is_ok().then(|| PathBuf::from(text(put).trim_matches('"'))))
     };
     (0..MAX_APPS).map_while(file).flatten().filter(|file| file.is_file()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, file: Option<&str>, app: Option<&str>) -> Program {
+        Program::new("id".into(), name.into(), [None, file.map(str::to_owned)], app)
+    }
+
+    #[test]
+    fn the_systems_own_programs_are_known_by_what_they_are_for() {
+        assert_eq!(named("Диспетчер задач", Some("Taskmgr"), None).categories, ["Monitor"]);
+        let app = named("Калькулятор", None, Some("Microsoft.WindowsCalculator_8wekyb3d8bbwe!App"));
+        assert_eq!(app.categories, ["Calculator"]);
+        assert_eq!(app.class.as_deref(), Some("Microsoft.WindowsCalculator_8wekyb3d8bbwe"));
+        assert!(named("Calc", Some("calcium"), None).categories.is_empty());
+    }
+
+    #[test]
+    fn what_takes_a_program_away_is_no_program() {
+        for (name, file) in [("Удалить Игру", "x"), ("Uninstall", "x"), ("Игра", "unins000")] {
+            assert!(named(name, Some(file), None).removes(), "{name}");
+        }
+        assert!(!named("Игра", Some("game"), None).removes());
+    }
 }
