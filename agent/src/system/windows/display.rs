@@ -97,19 +97,28 @@ fn told_now() -> MutexGuard<'static, Option<u8>> {
     TOLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What became of the brightness, in percent.
+pub struct Changed {
+    pub before: u32,
+    pub wanted: u32,
+    pub now: u32,
+}
+
 /// Changes the brightness. Says what it is then: it is read back.
 pub fn brightness(change: Brightness) -> Outcome {
     let changed = within(TIMEOUT, move || wmi::brightness(change).or_else(|| of_monitors(change)));
     match changed {
-        Some(Some((before, now))) => Outcome::done(told(before, now)),
+        Some(Some(Changed { before, wanted, now })) => {
+            told(before, wanted, now).map_or_else(Outcome::failed, Outcome::done)
+        }
         Some(None) => Outcome::failed(NO_BACKLIGHT),
         None => Outcome::failed("Монитор не отвечает."),
     }
 }
 
-/// Changes the brightness of every monitor that can by DDC/CI. Returns that of the first before and after; none when there is
-/// no such monitor.
-fn of_monitors(change: Brightness) -> Option<(u32, u32)> {
+/// Changes the brightness of every monitor that can by DDC/CI. Returns what became of the first; none when there is no
+/// such monitor.
+fn of_monitors(change: Brightness) -> Option<Changed> {
     let mut told = None;
     for handle in handles() {
         let mut count = 0;
@@ -122,7 +131,7 @@ fn of_monitors(change: Brightness) -> Option<(u32, u32)> {
         unsafe {
             if GetPhysicalMonitorsFromHMONITOR(handle, &mut monitors).is_ok() {
                 let changed: Vec<_> = monitors.iter().filter_map(|one| of_monitor(one, change)).collect();
-                told = told.or(changed.first().copied());
+                told = told.or(changed.into_iter().next());
                 let _ = DestroyPhysicalMonitors(&monitors);
             }
         }
@@ -130,7 +139,7 @@ fn of_monitors(change: Brightness) -> Option<(u32, u32)> {
     told
 }
 
-fn of_monitor(monitor: &PHYSICAL_MONITOR, change: Brightness) -> Option<(u32, u32)> {
+fn of_monitor(monitor: &PHYSICAL_MONITOR, change: Brightness) -> Option<Changed> {
     let PHYSICAL_MONITOR { hPhysicalMonitor: handle, .. } = *monitor;
     let look = || {
         let [mut least, mut now, mut most] = [0; 3];
@@ -140,12 +149,11 @@ fn of_monitor(monitor: &PHYSICAL_MONITOR, change: Brightness) -> Option<(u32, u3
     };
     let (least, most, before) = look()?;
     let wanted = change.from(before);
-    if wanted == before {
-        return Some((before, before));
+    if wanted != before {
+        // SAFETY: it takes numbers. What has come of it is read back.
+        unsafe { SetMonitorBrightness(handle, least + (most - least) * wanted / 100) };
     }
-    // SAFETY: it takes numbers.
-    let is_set = unsafe { SetMonitorBrightness(handle, least + (most - least) * wanted / 100) } != 0;
-    Some((before, look()?.2)).filter(|_| is_set)
+    Some(Changed { before, wanted, now: look()?.2 })
 }
 
 fn handles() -> Vec<HMONITOR> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windows::Win32::Foundation::{HANDLE, LUID};
+use windows::Win32::Foundation::{ERROR_NO_SHUTDOWN_IN_PROGRESS, HANDLE, LUID};
 use windows::Win32::Security::{
     AdjustTokenPrivileges, LUID_AND_ATTRIBUTES, LookupPrivilegeValueW, SE_PRIVILEGE_ENABLED, SE_SHUTDOWN_NAME,
     TOKEN_ADJUST_PRIVILEGES, TOKEN_PRIVILEGES, TOKEN_PRIVILEGES_ATTRIBUTES, TOKEN_QUERY,
@@ -50,10 +50,17 @@ pub fn ask(asked: Power) -> Outcome {
 }
 
 /// Takes an announced shutdown or end of the session back. Returns whether there was one.
-pub fn cancel() -> bool {
+///
+/// # Errors
+/// There may be one still: what to say of it.
+pub fn cancel() -> Result<bool, String> {
     let was_later = later::cancel();
     // SAFETY: it takes no pointers.
-    was_later | Privilege::take().and_then(|_taken| unsafe { AbortSystemShutdownW(PCWSTR::null()) }).is_ok()
+    match Privilege::take().and_then(|_taken| unsafe { AbortSystemShutdownW(PCWSTR::null()) }) {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == ERROR_NO_SHUTDOWN_IN_PROGRESS.to_hresult() => Ok(was_later),
+        Err(_) => Err("Отменить выключение не удалось: система не разрешает.".into()),
+    }
 }
 
 /// Returns what the PC can, and this user may.
@@ -107,7 +114,8 @@ fn suspend(hibernates: bool, done: &str) -> Outcome {
 /// Has the system announce it. Programs that ask whether to save something are asked, and not ended.
 fn announce(restarts: bool, done: &str, when: Option<When>) -> Outcome {
     let Some((wait, time)) = notice(when) else { return Outcome::failed(REFUSED) };
-    cancel();
+    // Of two the later one counts.
+    let _ = cancel();
     let text = w!("Так сказали Алисе. Чтобы остановить, скажите ей: отмена.");
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
     // SAFETY: the text lives as long as the program.

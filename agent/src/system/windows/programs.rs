@@ -67,6 +67,8 @@ pub struct Program {
     pub name: String,
     /// All that it can be asked for by.
     pub names: Vec<String>,
+    /// What kind of program it is: nobody here tells.
+    pub kinds: Vec<String>,
     pub categories: Vec<String>,
     /// The package that it is of.
     pub class: Option<String>,
@@ -77,14 +79,9 @@ pub struct Program {
 }
 
 impl Program {
-    fn new(id: String, name: String, others: [Option<String>; 2], app: Option<&str>) -> Self {
-        let file = others[1].clone();
+    fn new(id: String, name: String, other: Option<String>, file: Option<String>, app: Option<&str>) -> Self {
         let mut names = vec![name.clone()];
-        for other in others.into_iter().flatten() {
-            if !names.contains(&other) {
-                names.push(other);
-            }
-        }
+        names.extend(other.filter(|other| *other != name));
         let is_so = |own: &&str| match (app, &file) {
             (Some(app), _) => app.to_lowercase().starts_with(own),
             (None, Some(file)) => file.eq_ignore_ascii_case(own),
@@ -92,7 +89,7 @@ impl Program {
         };
         let kinds = CATEGORIES.iter().filter(|(_, own)| own.iter().any(&is_so));
         let categories = kinds.map(|(kind, _)| (*kind).to_owned()).collect();
-        Self { id, name, names, categories, class: app.map(|app| package(app).to_owned()), file, arguments: 0 }
+        Self { id, name, names, categories, class: app.map(|app| package(app).to_owned()), file, ..Self::default() }
     }
 
     /// Whether it takes the program away.
@@ -101,7 +98,7 @@ impl Program {
             let name = name.to_lowercase();
             ["unins", "удал", "деинстал"].iter().any(|word| name.starts_with(word))
         };
-        self.names.iter().any(is_so)
+        self.names.iter().chain(&self.file).any(is_so)
     }
 }
 
@@ -137,6 +134,7 @@ pub fn programs() -> Vec<Program> {
             registered.filter(|path| !files.contains(&stem(&path.to_string_lossy()).to_lowercase())).map(of_file),
         );
         all.retain(|program| !program.removes());
+        name_by_files(&mut all);
         all
     })
     .unwrap_or_default()
@@ -158,8 +156,7 @@ pub fn by_file(file: &Path) -> Option<Program> {
     found.or_else(|| file.exists().then(|| of_file(file.into())))
 }
 
-/// Returns those of the programs that this user runs. Of several by the same file, as a browser and the sites that are
-/// installed by it, it is the one with the shortest line.
+/// Returns those of the programs that this user runs.
 pub fn running(programs: &[Program]) -> Vec<&Program> {
     let mut names = HashSet::new();
     for (process, name) in process::all() {
@@ -167,16 +164,28 @@ pub fn running(programs: &[Program]) -> Vec<&Program> {
         // It is the desktop, too.
         names.extend(Some(name.to_lowercase()).filter(|name| name != "explorer"));
     }
-    let mut shortest: HashMap<String, &Program> = HashMap::new();
-    for program in programs {
-        let name = program.class.clone().or_else(|| Some(program.file.as_ref()?.to_lowercase()));
-        let Some(name) = name.filter(|name| names.contains(name)) else { continue };
-        let first = shortest.entry(name).or_insert(program);
-        if program.arguments < first.arguments {
-            *first = program;
+    let runs = |program: &&Program| match (&program.class, &program.file) {
+        (Some(package), _) => names.contains(package),
+        (None, Some(file)) => names.contains(&file.to_lowercase()),
+        (None, None) => false,
+    };
+    programs.iter().filter(runs).collect()
+}
+
+/// Leaves a file's name to the program with the fewest arguments; others only make use of it, as a browser's sites do.
+fn name_by_files(programs: &mut [Program]) {
+    let mut shortest: HashMap<String, usize> = HashMap::new();
+    for (place, program) in programs.iter().enumerate() {
+        let Some(file) = &program.file else { continue };
+        let first = shortest.entry(file.to_lowercase()).or_insert(place);
+        if program.arguments < programs[*first].arguments {
+            *first = place;
         }
     }
-    programs.iter().filter(|program| shortest.values().any(|found| std::ptr::eq(*found, *program))).collect()
+    for (place, program) in programs.iter_mut().enumerate() {
+        program.file = program.file.take().filter(|file| shortest.get(&file.to_lowercase()) == Some(&place));
+        program.names.extend(program.file.clone().filter(|file| !program.names.contains(file)));
+    }
 }
 
 /// Finds the links of a folder and those below.
@@ -217,14 +226,14 @@ fn of_link(link: &Path) -> Option<Program> {
     }
     let name = name.map(|name| name.trim_end_matches(".lnk").to_owned()).unwrap_or_else(|| own.clone());
     let file = Some(stem(&target.to_string_lossy())).filter(|file| !file.is_empty());
-    let program = Program::new(link.to_string_lossy().into_owned(), name, [Some(own), file], None);
+    let program = Program::new(link.to_string_lossy().into_owned(), name, Some(own), file, None);
     Some(Program { arguments: text(&arguments).chars().count(), ..program })
 }
 
 fn of_file(file: PathBuf) -> Program {
     let own = stem(&file.to_string_lossy());
     let name = description(&file).unwrap_or_else(|| own.clone());
-    Program::new(file.to_string_lossy().into_owned(), name, [None, Some(own)], None)
+    Program::new(file.to_string_lossy().into_owned(), name, Some(own.clone()), Some(own), None)
 }
 
 /// Returns what a program's file says that it is.
@@ -256,7 +265,7 @@ fn apps() -> Vec<Program> {
     };
     let of = |item: IShellItem| {
         let app = shown(&item, SIGDN_PARENTRELATIVEPARSING).filter(|app| app.contains('!'))?;
-        Some(Program::new(format!("{APPS}{app}"), shown(&item, SIGDN_NORMALDISPLAY)?, [None, None], Some(&app)))
+        Some(Program::new(format!("{APPS}{app}"), shown(&item, SIGDN_NORMALDISPLAY)?, None, None, Some(&app)))
     };
     std::iter::from_fn(next).take(MAX_APPS as usize).filter_map(of).collect()
 }
@@ -296,7 +305,7 @@ mod tests {
     use super::*;
 
     fn named(name: &str, file: Option<&str>, app: Option<&str>) -> Program {
-        Program::new("id".into(), name.into(), [None, file.map(str::to_owned)], app)
+        Program::new("id".into(), name.into(), None, file.map(str::to_owned), app)
     }
 
     #[test]
@@ -306,6 +315,14 @@ mod tests {
         assert_eq!(app.categories, ["Calculator"]);
         assert_eq!(app.class.as_deref(), Some("Microsoft.WindowsCalculator_8wekyb3d8bbwe"));
         assert!(named("Calc", Some("calcium"), None).categories.is_empty());
+    }
+
+    #[test]
+    fn a_file_is_the_name_of_the_plainest() {
+        let site = Program { arguments: 20, ..named("Почта", Some("Browser"), None) };
+        let mut all = [site, named("Браузер", Some("browser"), None)];
+        name_by_files(&mut all);
+        assert_eq!((all[0].names.len(), &*all[1].names), (1, &["Браузер".to_owned(), "browser".to_owned()][..]));
     }
 
     #[test]

@@ -13,21 +13,23 @@ use windows::Win32::System::Wmi::{
 use windows::core::{BSTR, Result, w};
 
 use crate::action::Brightness;
+use crate::system::windows::display::Changed;
 
 /// Milliseconds for one answer.
 const TIMEOUT: i32 = 1_000;
 
 const METHODS: &str = "WmiMonitorBrightnessMethods";
 
-/// Changes it. Returns what it was before and is after, in percent; none where there is no such screen.
-pub fn brightness(change: Brightness) -> Option<(u32, u32)> {
+/// Changes it. Returns what became of it; none where there is no such screen.
+pub fn brightness(change: Brightness) -> Option<Changed> {
     let wmi = Wmi::connect().ok()?;
     let before = wmi.now()?;
     let wanted = change.from(before);
     if wanted != before {
-        wmi.set(wanted).ok()?;
+        // What has come of it is read back.
+        let _ = wmi.set(wanted);
     }
-    Some((before, wmi.now()?))
+    Some(Changed { before, wanted, now: wmi.now()? })
 }
 
 struct Wmi(IWbemServices);
