@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use windows::Win32::UI::Shell::{
 };
 use windows::core::{Interface, Owned, PCWSTR, PWSTR};
 
+use crate::system::scheme;
 use crate::system::windows::com::{taken, within};
 use crate::system::windows::folders::known;
 use crate::system::windows::launch::execute;
@@ -35,6 +37,9 @@ const MAX_DEPTH: usize = 4;
 
 /// Packaged apps and registered names that are looked at.
 const MAX_APPS: u32 = 1_000;
+
+/// Bytes of a file with an address that are read.
+const MAX_FILE: u64 = 64 * 1024;
 
 /// Units of a path or of arguments.
 const MAX_TEXT: usize = 1024;
@@ -96,7 +101,7 @@ impl Program {
     fn removes(&self) -> bool {
         let is_so = |name: &String| {
             let name = name.to_lowercase();
-            ["unins", "удал", "деинстал"].iter().any(|word| name.starts_with(word))
+            ["unins", "удалить", "удаление", "деинстал"].iter().any(|word| name.starts_with(word))
         };
         self.names.iter().chain(&self.file).any(is_so)
     }
@@ -124,7 +129,7 @@ pub fn programs() -> Vec<Program> {
                 find(&menu, MAX_DEPTH, &mut { MAX_FILES }, &mut links);
                 links
             })
-            .filter_map(|link| of_link(&link))
+            .filter_map(|link| if is_kind(&link, "url") { of_address(&link) } else { of_link(&link) })
             .collect();
         all.extend(apps());
         let files: HashSet<String> =
@@ -196,12 +201,16 @@ fn find(folder: &Path, depth: usize, left: &mut usize, links: &mut Vec<PathBuf>)
         }
         *left -= 1;
         let path = entry.path();
-        if path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("lnk")) {
+        if is_kind(&path, "lnk") || is_kind(&path, "url") {
             links.push(path);
         } else if depth > 1 && path.is_dir() {
             find(&path, depth - 1, left, links);
         }
     }
+}
+
+fn is_kind(path: &Path, kind: &str) -> bool {
+    path.extension().is_some_and(|own| own.eq_ignore_ascii_case(kind))
 }
 
 fn of_link(link: &Path) -> Option<Program> {
@@ -225,9 +234,22 @@ fn of_link(link: &Path) -> Option<Program> {
         return None;
     }
     let name = name.map(|name| name.trim_end_matches(".lnk").to_owned()).unwrap_or_else(|| own.clone());
-    let file = Some(stem(&target.to_string_lossy())).filter(|file| !file.is_empty());
+    // The desktop's own window for files has no file there.
+    let target = if own == "File Explorer" { "explorer".into() } else { stem(&target.to_string_lossy()) };
+    let file = Some(target).filter(|file| !file.is_empty());
     let program = Program::new(link.to_string_lossy().into_owned(), name, Some(own), file, None);
     Some(Program { arguments: text(&arguments).chars().count(), ..program })
+}
+
+/// Returns what an address starts, as those of games do; sites are no programs.
+fn of_address(link: &Path) -> Option<Program> {
+    let mut text = Vec::new();
+    fs::File::open(link).ok()?.take(MAX_FILE).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let address = text.lines().find_map(|line| line.trim().strip_prefix("URL="))?;
+    scheme(address).filter(|scheme| !["http", "https", "file"].contains(scheme))?;
+    let link = link.to_string_lossy();
+    Some(Program::new(link.to_string(), stem(&link), None, None, None))
 }
 
 fn of_file(file: PathBuf) -> Program {
