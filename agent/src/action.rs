@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::phrases::time::When;
+use crate::system::encoding::Encoding;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub enum Action {
     /// Ask whether the bin is to be emptied.
     AskToEmptyBin,
     EmptyBin,
+    /// Do nothing, and say why.
+    Refuse(&'static str),
     /// Say that the PC is on.
     Awake,
     Check,
@@ -221,7 +224,7 @@ impl Action {
         match self {
             Self::Open { answer, .. } => answer.as_deref().unwrap_or("Открываю."),
             Self::Run { speaks: Speaks::Text(text), .. } => text,
-            Self::Run { speaks: Speaks::Output, .. } => "(первая строка, которую напечатает программа)",
+            Self::Run { speaks: Speaks::Output(_), .. } => "(первая строка, которую напечатает программа)",
             Self::Run { speaks: Speaks::Done, .. } => "Готово.",
             Self::Wake { answer, .. } => answer.as_deref().unwrap_or("Отправляю сигнал на включение."),
             Self::Sound(Sound::Mute(true)) => "Звук выключен.",
@@ -251,6 +254,7 @@ impl Action {
             Self::Report(_) => "(как оно есть)",
             Self::AskToEmptyBin => "(сколько в корзине, и удалить ли)",
             Self::EmptyBin => "Корзина пуста.",
+            Self::Refuse(why) => why,
             Self::Awake => "Компьютер уже включён.",
             Self::Check => "Связь есть.",
             Self::Cancel => "Останавливаю.",
@@ -321,6 +325,7 @@ impl fmt::Display for Action {
                 Report::Skills => "умения",
             }),
             Self::AskToEmptyBin | Self::EmptyBin => f.write_str("очистить корзину"),
+            Self::Refuse(_) => f.write_str("отказ"),
             Self::Awake => f.write_str("уже включён"),
             Self::Check => f.write_str("связь"),
             Self::Cancel => f.write_str("отмена"),
@@ -332,8 +337,8 @@ impl fmt::Display for Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Speaks {
     Done,
-    /// The first line that it printed.
-    Output,
+    /// The first line that it printed, in this encoding, where that isn't the usual one.
+    Output(Option<Encoding>),
     Text(String),
 }
 

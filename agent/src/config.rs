@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use crate::action::{Action, Mac, Speaks};
 use crate::address::Address;
 use crate::phrases::own::{BadPattern, Own, Pattern, REST};
+use crate::system::encoding::Encoding;
 
 /// Bytes of the file.
 pub const MAX_CONFIG: u64 = 256 * 1024;
@@ -24,6 +25,8 @@ pub const MAX_LIST: usize = 64;
 
 /// Characters of a text in the file.
 pub const MAX_TEXT: usize = 4096;
+
+const ENCODINGS: &str = "encoding — это utf-8, cp1251 или cp866, и бывает только рядом с answer = \"output\"";
 
 /// How long an own command may run unless its `timeout` says otherwise.
 const DEFAULT_TIMEOUT: u64 = 20;
@@ -211,7 +214,7 @@ impl Reading<'_> {
     }
 
     fn command(&self, start: usize, table: &DeTable<'_>) -> Result<Own, ConfigError> {
-        self.known_keys(table, &["say", "open", "run", "wake", "answer", "timeout"])?;
+        self.known_keys(table, &["say", "open", "run", "wake", "answer", "timeout", "encoding"])?;
         let Some(say) = table.get("say") else {
             return Err(self.wrong(start, "у команды нет строки say = \"фраза\""));
         };
@@ -234,6 +237,11 @@ impl Reading<'_> {
             return Err(self.wrong(*start, "timeout бывает только у команды с run"));
         }
         let timeout = timeout.map_or(Ok(DEFAULT_TIMEOUT), |(_, seconds)| seconds)?;
+        let encoding = table.get("encoding").map(|value| {
+            let encoding = Encoding::parse(self.string(value, "encoding")?).filter(|_| answer == Some("output"));
+            encoding.ok_or_else(|| self.wrong(value.span().start, ENCODINGS))
+        });
+        let encoding = encoding.transpose()?;
         let needs_rest = |start, text: &str| match text.contains(REST) && !takes_rest {
             true => Err(self.wrong(start, "звёздочка здесь значит «остаток фразы»: она нужна и в каждой фразе say")),
             false => Ok(()),
@@ -261,7 +269,7 @@ impl Reading<'_> {
                     arguments: arguments.into_iter().map(|(_, argument)| argument.to_owned()).collect(),
                     speaks: match answer {
                         None => Speaks::Done,
-                        Some("output") => Speaks::Output,
+                        Some("output") => Speaks::Output(encoding),
                         Some(text) => Speaks::Text(text.to_owned()),
                     },
                     timeout: Duration::from_secs(timeout),
@@ -403,7 +411,7 @@ mod tests {
         assert_eq!(config.commands.len(), 3);
         assert_eq!(config.commands[0].says[1].written, "почта");
         let Action::Run { arguments, speaks, timeout } = &config.commands[1].does else { panic!() };
-        assert_eq!((arguments.len(), speaks, timeout.as_secs()), (3, &Speaks::Output, 30));
+        assert_eq!((arguments.len(), speaks, timeout.as_secs()), (3, &Speaks::Output(None), 30));
         let wake =
             Action::Wake { cards: vec![Mac([1, 0x23, 0x45, 0x67, 0x89, 0xab])], answer: Some("Бужу.".into()) };
         assert_eq!(config.commands[2].does, wake);
@@ -429,6 +437,8 @@ mod tests {
             ("[[command]]\nsay = \"а *\"\nopen = \"/home/*\"\n", 5, "адресе сайта"),
             ("[[command]]\nsay = \"а *\"\nopen = \"https://*.example/\"\n", 5, "адресе сайта"),
             ("[[command]]\nsay = \"а *\"\nopen = \"file:///home/*\"\n", 5, "адресе сайта"),
+            ("[[command]]\nsay = \"а\"\nrun = \"x\"\nanswer = \"output\"\nencoding = \"koi8\"\n", 7, "cp1251"),
+            ("[[command]]\nsay = \"а\"\nrun = \"x\"\nencoding = \"cp866\"\n", 6, "cp1251"),
             ("[[command]]\nsay = \"а\"\nrun = \"x\"\ntimeout = 601\n", 6, "от 1 до 600"),
             ("[[command]]\nsay = \"а\"\nrun = \"x\"\ntimeout = \"5\"\n", 6, "от 1 до 600"),
             ("[[command]]\nsay = \"а\"\nopen = \"x\"\ntimeout = 5\n", 6, "только у команды с run"),

@@ -90,19 +90,30 @@ pub fn try_link(config: Config) -> Result<(), Trouble> {
     link.try_once()
 }
 
-/// Waits until the agent that runs has told something new of its link, but not for long. Returns what it has told last.
-pub fn await_agent(places: &Places, process: u32, before: Option<Told>) -> Option<Told> {
+/// Waits until the agent that is this process has told something new, which it does soon behind a new config.
+pub fn await_agent(places: &Places, process: u32, before: Option<Told>) {
+    let has_told = || status::read(&places.status, process).is_some_and(|told| before.as_ref() != Some(&told));
+    await_status(places, has_told);
+}
+
+/// Waits until an agent that was started has a link, or says why not.
+#[cfg(windows)]
+pub fn await_start(places: &Places) {
+    let told = || system::holder(&places.lock).and_then(|process| status::read(&places.status, process));
+    await_status(places, || told().is_some_and(|told| told.linked.is_some() || told.trouble != status::CONNECTING));
+}
+
+/// Waits until something holds, looking again whenever the file of the status changes, but not for ever.
+fn await_status(places: &Places, holds: impl Fn() -> bool) {
     let (changed, changes) = std::sync::mpsc::channel();
     let watcher = notify::recommended_watcher(move |_| _ = changed.send(()));
     let folder = places.status.parent().unwrap_or(Path::new("/"));
     let watched = watcher.and_then(|mut watcher| watcher.watch(folder, RecursiveMode::NonRecursive).map(|()| watcher));
     let until = Instant::now() + AGENT_TIMEOUT;
-    loop {
-        let told = status::read(&places.status, process);
-        let is_new = told.as_ref().is_some_and(|told| before.as_ref() != Some(told));
+    while !holds() {
         let left = until.saturating_duration_since(Instant::now());
-        if is_new || watched.is_err() || changes.recv_timeout(left).is_err() {
-            return told;
+        if watched.is_err() || changes.recv_timeout(left).is_err() {
+            return;
         }
     }
 }

@@ -14,6 +14,8 @@ mod scenarios;
 mod selftest;
 mod status;
 mod system;
+#[cfg(windows)]
+mod welcome;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
@@ -36,6 +38,13 @@ const HELP: &str = include_str!("help.txt");
 /// The skill's name that DEPLOYMENT.md has.
 const SKILL: &str = "Домашний компьютер";
 
+/// The question and the advice.
+const WITH_SESSION: &str = if cfg!(windows) {
+    "Запускать вместе с Windows"
+} else {
+    "Запускать вместе с сеансом"
+};
+
 /// Something has to be mended first.
 const UNUSABLE: u8 = 2;
 
@@ -50,6 +59,10 @@ fn main() -> ExitCode {
     match arguments {
         ["--version" | "-V"] => return print(&format!("{NAME_AND_VERSION}\n")),
         ["--help" | "-h" | "help"] => return print(HELP),
+        // For `selftest`: a program that hangs.
+        ["--wait"] => loop {
+            std::thread::park();
+        },
         _ => {}
     }
     if system::is_root() && !is_as_root {
@@ -59,11 +72,12 @@ fn main() -> ExitCode {
         );
     }
     let Some(places) = Places::of_user() else {
-        return unusable("Нет домашней папки: задайте переменную HOME.");
+        return unusable("Нет домашней папки: задайте переменную HOME (в Windows LOCALAPPDATA).");
     };
     match arguments {
-        [] => agent::run(&places),
+        [] => run(&places),
         ["join", server, code @ ..] if !code.is_empty() => join(server, &code.join(" "), &places),
+        ["say", "-"] => with_own(&places, say_each),
         ["say", phrase] => with_own(&places, |own| say_phrase(phrase, false, own, &places)),
         ["say", "--do", phrase] | ["say", phrase, "--do"] => {
             with_own(&places, |own| say_phrase(phrase, true, own, &places))
@@ -85,18 +99,50 @@ fn main() -> ExitCode {
     }
 }
 
+/// Works, until the user or the system asks for the end.
+#[cfg(not(windows))]
+fn run(places: &Places) -> ExitCode {
+    agent::run(places)
+}
+
+/// Works, until the user or the system asks for the end; by a double click it is talked with its user instead, and works
+/// without a window.
+#[cfg(windows)]
+fn run(places: &Places) -> ExitCode {
+    if system::console::is_own() {
+        return welcome::talk(places);
+    }
+    if !system::log::is_read() {
+        system::log::begin(places);
+        system::tray::begin(places);
+    }
+    let ended = agent::run(places);
+    system::tray::end();
+    ended
+}
+
 fn join(server: &str, code: &str, places: &Places) -> ExitCode {
-    let server = match Address::parse(server) {
-        Ok(server) => server,
-        Err(problem) => return unusable(&format!("Адрес не годится: {problem}.")),
-    };
+    match join_and_tell(server, code, places) {
+        Ok(true) => return status(places),
+        Ok(false) => {}
+        Err(code) => return code,
+    }
+    if !io::stdin().is_terminal() {
+        return print(&format!("{WITH_SESSION}: home-alice-agent autostart on. Запустить сейчас: home-alice-agent\n"));
+    }
+    match ask(&format!("{WITH_SESSION}? [Д/н] "), true) {
+        true => autostart_on(places),
+        false => print("Запустить: home-alice-agent\n"),
+    }
+}
+
+/// Joins, and tries the link. Returns whether an agent runs already, which then has it.
+fn join_and_tell(server: &str, code: &str, places: &Places) -> Result<bool, ExitCode> {
+    let server = Address::parse(server).map_err(|problem| unusable(&format!("Адрес не годится: {problem}.")))?;
     let running = system::holder(&places.lock);
     let before = running.and_then(|process| status::read(&places.status, process));
     let old = Config::load(&places.config).ok();
-    let name = match join::join(&server, code, places) {
-        Ok(name) => name,
-        Err(problem) => return failure(&format!("Не получилось: {problem}.")),
-    };
+    let name = join::join(&server, code, places).map_err(|problem| failure(&format!("Не получилось: {problem}.")))?;
     let name = if name.is_empty() { "компьютер" } else { &name };
     print(&format!("Этот компьютер подключён как «{name}». Настройки: {}\n", places.config.display()));
     if let Some(process) = running {
@@ -104,25 +150,12 @@ fn join(server: &str, code: &str, places: &Places) -> ExitCode {
         if Config::load(&places.config).ok() != old {
             join::await_agent(places, process, before);
         }
-        return status(places);
+        return Ok(true);
     }
-    let config = match Config::load(&places.config) {
-        Ok(config) => config,
-        Err(problem) => return unusable(&format!("Но {problem}.")),
-    };
-    if let Err(trouble) = join::try_link(config) {
-        return failure(&format!("Но связи нет: {}", trouble.told()));
-    }
+    let config = Config::load(&places.config).map_err(|problem| unusable(&format!("Но {problem}.")))?;
+    join::try_link(config).map_err(|trouble| failure(&format!("Но связи нет: {}", trouble.told())))?;
     print("Связь есть.\n");
-    if !io::stdin().is_terminal() {
-        return print(
-            "Запускать вместе с сеансом: home-alice-agent autostart on. Запустить сейчас: home-alice-agent\n",
-        );
-    }
-    match ask("Запускать вместе с сеансом? [Д/н] ", true) {
-        true => autostart_on(places),
-        false => print("Запустить: home-alice-agent\n"),
-    }
+    Ok(false)
 }
 
 /// Does something with the owner's own commands; there are none where there is no config yet.
@@ -165,6 +198,15 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -
     exit(outcome.ok)
 }
 
+/// Says how each line of the input is understood, before its names are looked up.
+fn say_each(own: &[Own]) -> ExitCode {
+    for phrase in io::stdin().lock().lines().map_while(Result::ok) {
+        let understood = phrases::understand(&phrase, own).map_or("-".into(), |action| action.to_string());
+        print(&format!("{phrase} | {understood}\n"));
+    }
+    ExitCode::SUCCESS
+}
+
 fn commands(own: &[Own], places: &Places) -> ExitCode {
     let mut text = String::from("Свои команды\n");
     for command in own {
@@ -204,14 +246,9 @@ fn status(places: &Places) -> ExitCode {
     let Some(told) = status::read(&places.status, process) else {
         return failure("Агент работает, но не пишет файл состояния: проверьте место на диске.");
     };
-    let time = status::time_since(told.since);
-    let is_linked = told.linked.is_some();
-    print(&match told.linked {
-        Some(server) => format!("Связь есть, {time}: {server}\n"),
-        None => format!("Связи нет, {time}: {}\n", told.trouble),
-    });
-    print(&format!("Версия {}, процесс {}\n{problem}", told.version, told.process));
-    exit(is_linked)
+    print(&told.text());
+    print(&problem);
+    exit(told.linked.is_some())
 }
 
 fn autostart_on(places: &Places) -> ExitCode {
@@ -232,8 +269,8 @@ fn autostart_on(places: &Places) -> ExitCode {
         });
     }
     print(match (system::holder(&places.lock).is_some(), autostart.start()) {
-        (true, _) => "Агент уже работает и будет запускаться вместе с сеансом.\n",
-        (false, true) => "Агент запущен и будет запускаться вместе с сеансом.\n",
+        (true, _) => "Агент уже работает и будет запускаться сам.\n",
+        (false, true) => "Агент запущен и будет запускаться сам.\n",
         (false, false) => "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n",
     })
 }

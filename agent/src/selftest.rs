@@ -103,7 +103,8 @@ fn program() -> Result<String, String> {
 }
 
 fn hanging_program() -> Result<String, String> {
-    match run(&["sleep".into(), "60".into()], Duration::from_millis(200))? {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    match run(&[own.to_string_lossy().into_owned(), "--wait".into()], Duration::from_millis(200))? {
         (Ended::TimedOut, _) => Ok("остановлена в срок".into()),
         (ended, _) => Err(format!("закончилась не так: {ended:?}")),
     }

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::link::trouble::Trouble;
-use crate::system::write_private;
+use crate::system::{show, write_private};
 
 /// Bytes of the file that `status` takes.
 const MAX_STATUS: u64 = 64 * 1024;
+
+/// What is told of an agent that has just been started.
+pub const CONNECTING: &str = "подключаюсь.";
 
 /// What is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,18 @@ pub struct Told {
     /// The relay that it is linked to; none when it is not.
     pub linked: Option<String>,
     pub trouble: String,
+}
+
+impl Told {
+    /// Returns it as it is told to whoever asks.
+    pub fn text(&self) -> String {
+        let time = time_since(self.since);
+        let link = match &self.linked {
+            Some(server) => format!("Связь есть, {time}: {server}"),
+            None => format!("Связи нет, {time}: {}", self.trouble),
+        };
+        format!("{link}\nВерсия {}, процесс {}\n", self.version, self.process)
+    }
 }
 
 /// Where it is told.
@@ -40,7 +55,7 @@ impl Status {
             process: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             since: unix_time(),
-            trouble: "подключаюсь.".into(),
+            trouble: CONNECTING.into(),
             ..Told::default()
         };
         let status = Self { file, told: Mutex::new(told) };
@@ -67,6 +82,7 @@ impl Status {
     fn change(&self, change: impl FnOnce(&mut Told)) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut told);
+        show(&told);
         let json = serde_json::to_string(&*told).expect("texts and numbers always serialise");
         if let Err(error) = write_private(&self.file, &json) {
             say(&format!("Файл состояния не пишется ({error}): {}", self.file.display()));
@@ -82,7 +98,7 @@ pub fn read(file: &Path, process: u32) -> Option<Told> {
 }
 
 /// Returns for how long it has been so, in words, in the accusative.
-pub fn time_since(since: u64) -> String {
+fn time_since(since: u64) -> String {
     let seconds = unix_time().saturating_sub(since);
     match seconds {
         0..60 => "меньше минуты".into(),
@@ -96,6 +112,8 @@ pub fn time_since(since: u64) -> String {
 pub fn say(line: &str) {
     // Nobody may be there to hear it.
     let _ = writeln!(std::io::stderr(), "{line}");
+    #[cfg(windows)]
+    crate::system::log::line(line);
 }
 
 fn unix_time() -> u64 {

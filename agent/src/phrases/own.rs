@@ -83,6 +83,9 @@ pub fn find(spoken: &[String], commands: &[Own], last: bool) -> Option<Action> {
 /// Returns the action with the rest of the phrase in its place.
 fn with_rest(does: &Action, rest: &str) -> Action {
     match does {
+        Action::Run { arguments, .. } if is_batch(&arguments[0]) && !rest.chars().all(is_plain) => {
+            Action::Refuse(NOT_FOR_BATCH)
+        }
         Action::Run { arguments, speaks, timeout } => Action::Run {
             arguments: arguments.iter().map(|argument| argument.replace(REST, rest)).collect(),
             speaks: speaks.clone(),
@@ -93,6 +96,18 @@ fn with_rest(does: &Action, rest: &str) -> Action {
         }
         other => other.clone(),
     }
+}
+
+/// `cmd.exe` has rules of its own for what stands in quotes (CVE-2024-24576), and so gets nothing that could need any.
+const NOT_FOR_BATCH: &str = "Файлу .bat можно сказать только буквы, цифры, пробелы, дефис, точку и запятую.";
+
+fn is_batch(program: &str) -> bool {
+    let extension = program.rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["bat", "cmd"].iter().any(|batch| extension.trim_end().eq_ignore_ascii_case(batch))
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || " -_.,".contains(c)
 }
 
 /// Returns a text as it stands in an address (RFC 3986, 2.1).
@@ -165,6 +180,17 @@ mod tests {
         assert_eq!(Pattern::parse("найди * и *"), Err(BadPattern::TwoRests));
         assert!(Pattern::parse(" * ").unwrap().is_catch_all());
         assert!(!Pattern::parse("найди *").unwrap().is_catch_all());
+    }
+
+    #[test]
+    fn a_batch_file_gets_nothing_that_cmd_could_take_for_more() {
+        let commands = [run(&["найди *"], &["find.BAT", "*"]), run(&["ищи *"], &["find.exe", "*"])];
+        let found = |phrase: &str| find(&words(phrase), &commands, false).unwrap();
+        assert!(matches!(found("найди ёлки 2,5"), Action::Run { .. }));
+        for phrase in ["найди a%path%", "найди ^x", "найди a|b", "найди a>b", "найди a<b"] {
+            assert_eq!(found(phrase), Action::Refuse(NOT_FOR_BATCH), "{phrase}");
+        }
+        assert!(matches!(found("ищи a|b"), Action::Run { .. }));
     }
 
     #[test]

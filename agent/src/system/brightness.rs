@@ -23,6 +23,7 @@ pub fn percent(value: u32, most: u32) -> u32 {
 }
 
 /// Returns the value of a percent: at least 1, since 0 may be dark.
+#[cfg(target_os = "linux")]
 pub fn value(percent: u32, most: u32) -> u32 {
     u32::try_from((u64::from(most) * u64::from(percent) + 50) / 100).unwrap_or(most).max(1)
 }

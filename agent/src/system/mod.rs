@@ -2,6 +2,7 @@
 
 mod brightness;
 mod cards;
+pub mod encoding;
 pub mod find;
 pub mod later;
 #[cfg(target_os = "linux")]
@@ -17,13 +18,36 @@ use std::time::Duration;
 
 use crate::action::{Action, Desktop, Report, Speaks};
 use crate::message::Outcome;
+use crate::system::encoding::Encoding;
 use crate::system::window::Window;
 
 pub use cards::{cards, is_online};
+#[cfg(windows)]
+#[allow(unsafe_code, reason = "the system's own calls, each with its reasoning")]
+mod windows;
+
+#[cfg(windows)]
+pub use windows::{
+    autostart::{Autostart, NoAutostart},
+    clipboard, console, decode, describe, display, folders, is_real_card, is_root, keyboard,
+    launch::{default_program, open},
+    local_stamp, local_time,
+    lock::{Lock, end, holder},
+    log,
+    places::{Places, private_hint, try_to_write, write_private},
+    players, power,
+    program::{self, Cancel, Ended},
+    programs, report, screenshot, sound, trash, tray,
+    tray::show,
+    uptime, user_asks_to_end,
+    watch::{Change, watch},
+    window,
+};
+
 #[cfg(target_os = "linux")]
 pub use linux::{
     autostart::{Autostart, NoAutostart},
-    describe, folders, is_real_card, is_root,
+    decode, describe, folders, is_real_card, is_root,
     launch::{default_program, open},
     local_stamp, local_time,
     lock::{Lock, end, holder},
@@ -32,7 +56,7 @@ pub use linux::{
     program::{self, Cancel, Ended},
     programs, report,
     screen::{clipboard, display, keyboard, screenshot, window},
-    sound, trash, uptime, user_asks_to_end,
+    show, sound, trash, uptime, user_asks_to_end,
     watch::{Change, watch},
 };
 
@@ -84,6 +108,7 @@ pub fn carry_out(action: &Action, folder: &Path, cancel: &Cancel) -> Outcome {
             Report::Skills => Outcome::done(action.answer()),
         },
         Action::EmptyBin => told(trash::empty(), || action.answer().into()),
+        Action::Refuse(why) => Outcome::failed(*why),
         // They are asked about before, or found.
         Action::Named(..) | Action::AskToEmptyBin => Outcome::failed("Сначала это нужно найти."),
         Action::Awake | Action::Check => Outcome::done(action.answer()),
@@ -132,12 +157,13 @@ fn told<T>(result: Result<T, String>, done: impl FnOnce() -> String) -> Outcome 
 
 /// Returns what is said of a program that has ended.
 fn tell(ended: &Ended, output: &[u8], speaks: &Speaks, timeout: Duration) -> Outcome {
-    let said = first_line(output);
+    let encoding = if let Speaks::Output(encoding) = speaks { *encoding } else { None };
+    let said = first_line(output, encoding);
     match (ended, speaks) {
         (Ended::Well, Speaks::Text(text)) => Outcome::done(text.as_str()),
-        (Ended::Well, Speaks::Output) if !said.is_empty() => Outcome::done(said),
+        (Ended::Well, Speaks::Output(_)) if !said.is_empty() => Outcome::done(said),
         (Ended::Well, _) => Outcome::done("Готово."),
-        (Ended::Badly(_), Speaks::Output) if !said.is_empty() => Outcome::failed(said),
+        (Ended::Badly(_), Speaks::Output(_)) if !said.is_empty() => Outcome::failed(said),
         (Ended::Badly(Some(code)), _) => Outcome::failed(format!("Программа закончилась с ошибкой {code}.")),
         (Ended::Badly(None), _) => Outcome::failed("Программу остановил кто-то другой."),
         (Ended::TimedOut, _) => {
@@ -167,8 +193,12 @@ fn count(number: u64, forms: [&str; 3]) -> String {
 }
 
 /// Returns the first line that has something in it, as it can be spoken.
-fn first_line(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(output);
+fn first_line(output: &[u8], encoding: Option<Encoding>) -> String {
+    let text = match (encoding, std::str::from_utf8(output)) {
+        (Some(encoding), _) => encoding.decode(output),
+        (None, Ok(text)) => text.to_owned(),
+        (None, Err(_)) => decode(output),
+    };
     let lines = text.lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>());
     let mut lines = lines.map(|line| line.trim().chars().take(MAX_SAID).collect::<String>());
     lines.find(|line| !line.is_empty()).unwrap_or_default()
@@ -184,15 +214,15 @@ mod tests {
             let Outcome { ok, text, .. } = tell(&ended, output.as_bytes(), &speaks, Duration::from_secs(20));
             (ok, text)
         };
-        assert_eq!(said(Ended::Well, "\n \u{1b}Фильм\r\nдва", Speaks::Output), (true, "Фильм".into()));
-        assert_eq!(said(Ended::Well, "", Speaks::Output), (true, "Готово.".into()));
+        assert_eq!(said(Ended::Well, "\n \u{1b}Фильм\r\nдва", Speaks::Output(None)), (true, "Фильм".into()));
+        assert_eq!(said(Ended::Well, "", Speaks::Output(None)), (true, "Готово.".into()));
         assert_eq!(said(Ended::Well, "x", Speaks::Done), (true, "Готово.".into()));
         assert_eq!(said(Ended::Well, "x", Speaks::Text("Да.".into())), (true, "Да.".into()));
-        assert_eq!(said(Ended::Badly(Some(3)), "нет его", Speaks::Output), (false, "нет его".into()));
-        assert!(said(Ended::Badly(Some(3)), "", Speaks::Output).1.contains("ошибкой 3"));
-        assert!(said(Ended::TimedOut, "x", Speaks::Output).1.contains("20"));
-        assert_eq!(first_line(&[0xff, b'x']), "\u{fffd}x");
-        assert_eq!(first_line("ё".repeat(900).as_bytes()).chars().count(), MAX_SAID);
+        assert_eq!(said(Ended::Badly(Some(3)), "нет его", Speaks::Output(None)), (false, "нет его".into()));
+        assert!(said(Ended::Badly(Some(3)), "", Speaks::Output(None)).1.contains("ошибкой 3"));
+        assert!(said(Ended::TimedOut, "x", Speaks::Output(None)).1.contains("20"));
+        assert_eq!(first_line(&[0xef, b'x'], Some(Encoding::Cp1251)), "пx");
+        assert_eq!(first_line("ё".repeat(900).as_bytes(), None).chars().count(), MAX_SAID);
     }
 
     #[test]

@@ -33,7 +33,12 @@ use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::status::Told;
+
 pub use clock::{local_stamp, local_time};
+
+/// Shows whether there is a link: nowhere here, where not every desktop has a place for it.
+pub fn show(_: &Told) {}
 
 /// Returns the milliseconds of a clock that nobody can set and that runs on in sleep.
 pub fn uptime() -> u64 {
@@ -91,6 +96,11 @@ pub fn user_asks_to_end(end: impl Fn() + Send + 'static) -> io::Result<JoinHandl
             std::process::exit(128 + signal);
         }
     })
+}
+
+/// Returns what a program has printed as text, where it is not UTF-8.
+pub fn decode(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).into_owned()
 }
 
 /// Returns what this system is, for a report.

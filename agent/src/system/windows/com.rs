@@ -22,8 +22,11 @@ pub fn within<T: Send + 'static>(time: Duration, what: impl FnOnce() -> T + Send
         }
         let _ = tell.send(done);
     };
-    Builder::new().name("call".into()).spawn(call).ok()?;
-    told.recv_timeout(time).ok()
+    let thread = Builder::new().name("call".into()).spawn(call).ok()?;
+    let done = told.recv_timeout(time).ok()?;
+    // What is told is all that it had to do.
+    let _ = thread.join();
+    Some(done)
 }
 
 /// Returns a text that the system has made for its caller.

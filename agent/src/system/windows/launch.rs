@@ -58,6 +58,15 @@ pub fn open_path(path: &Path) -> Result<(), Option<String>> {
     })
 }
 
+/// Opens a text in Notepad, whatever else its owner has for it.
+///
+/// # Errors
+/// Why it doesn't open.
+pub fn edit(file: &Path) -> Result<(), Failed> {
+    let notepad = windows_folder().ok_or(Failed::Unknown)?.join("notepad.exe");
+    execute_with(wide(notepad), wide(format!("\"{}\"", file.display())))
+}
+
 /// Returns the program that opens what is of this type.
 pub fn default_program(mime: &str) -> Option<Program> {
     let of = match (mime, mime.strip_prefix("x-scheme-handler/")) {
@@ -95,12 +104,17 @@ impl Failed {
 /// # Errors
 /// Why it doesn't open.
 pub fn execute(what: HSTRING) -> Result<(), Failed> {
+    execute_with(what, HSTRING::new())
+}
+
+fn execute_with(what: HSTRING, arguments: HSTRING) -> Result<(), Failed> {
     let opened = within(TIMEOUT, move || {
         let folder = home().map(wide).unwrap_or_default();
         let mut info = SHELLEXECUTEINFOW {
             cbSize: size_of::<SHELLEXECUTEINFOW>() as u32,
             fMask: SEE_MASK_FLAG_NO_UI | SEE_MASK_NOASYNC,
             lpFile: PCWSTR(what.as_ptr()),
+            lpParameters: PCWSTR(arguments.as_ptr()),
             lpDirectory: PCWSTR(folder.as_ptr()),
             nShow: SW_SHOWNORMAL.0,
             ..Default::default()
