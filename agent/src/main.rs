@@ -200,7 +200,10 @@ fn say_phrase(phrase: &str, is_to_be_done: bool, own: &[Own], places: &Places) -
 
 /// Says how each line of the input is understood, before its names are looked up.
 fn say_each(own: &[Own]) -> ExitCode {
-    for phrase in io::stdin().lock().lines().map_while(Result::ok) {
+    for phrase in io::stdin().lock().lines() {
+        let Ok(phrase) = phrase else {
+            return failure("Фразы нужны в UTF-8, по одной в строке.");
+        };
         let understood = phrases::understand(&phrase, own).map_or("-".into(), |action| action.to_string());
         print(&format!("{phrase} | {understood}\n"));
     }
@@ -268,7 +271,8 @@ fn autostart_on(places: &Places) -> ExitCode {
             NoAutostart::Files(error) => format!("Автозапуск не записывается: {error}"),
         });
     }
-    print(match (system::holder(&places.lock).is_some(), autostart.start()) {
+    let runs = system::holder(&places.lock).is_some();
+    print(match (runs, !runs && autostart.start()) {
         (true, _) => "Агент уже работает и будет запускаться сам.\n",
         (false, true) => "Агент запущен и будет запускаться сам.\n",
         (false, false) => "Агент будет запускаться вместе с сеансом, начиная со следующего. Сейчас: home-alice-agent\n",
@@ -277,7 +281,7 @@ fn autostart_on(places: &Places) -> ExitCode {
 
 fn autostart_off(places: &Places) -> ExitCode {
     match Autostart::new(places).off() {
-        Ok(true) => print("Автозапуск выключен, агент остановлен.\n"),
+        Ok(true) => print("Автозапуск выключен, агент не работает.\n"),
         Ok(false) => print("Автозапуск и не был включён.\n"),
         Err(error) => failure(&format!("Автозапуск не убирается: {error}")),
     }
@@ -298,10 +302,11 @@ fn uninstall(is_sure: bool, places: &Places) -> ExitCode {
     if let Some(Err(error)) = system::holder(&places.lock).map(system::end) {
         return failure(&format!("Агент ещё работает ({error}): остановите его и повторите."));
     }
-    if let Err((file, error)) = places.remove() {
-        return failure(&format!("Не удаляется {}: {error}", file.display()));
-    }
-    let program = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+    let left = match places.remove() {
+        Ok(left) => left.or_else(|| std::env::current_exe().ok().filter(|program| program.exists())),
+        Err((file, error)) => return failure(&format!("Не удаляется {}: {error}", file.display())),
+    };
+    let program = left.map(|path| path.display().to_string()).unwrap_or_default();
     print(&format!("Удалено. Осталась сама программа: {program}\n"))
 }
 

@@ -1,5 +1,6 @@
 //! What a double click leads to: a console that asks for the line from the server, and an agent that works without a window.
 
+use std::fs;
 use std::io;
 use std::process::ExitCode;
 
@@ -11,14 +12,20 @@ use crate::{WITH_SESSION, ask, autostart_on, failure, join, join_and_tell, print
 pub fn talk(places: &Places) -> ExitCode {
     let told = match Config::load(&places.config) {
         Err(ConfigError::Missing) => first_time(places),
-        _ if system::holder(&places.lock).is_some() => {
+        _ if system::holder(&places.lock).is_some() && !is_other(places) => {
             print("Агент уже работает.\n");
             status(places)
         }
+        // Also a newer one, in the place of what is installed.
         Ok(_) => go_on(places),
         Err(problem) => failure(&format!("Не запускаюсь: {problem}.")),
     };
-    print("Enter закроет это окно; агент работает и без него.\n");
+    let goes_on = system::holder(&places.lock).is_some();
+    print(if goes_on {
+        "Enter закроет это окно; агент работает и без него.\n"
+    } else {
+        "Enter закроет это окно.\n"
+    });
     line();
     told
 }
@@ -56,6 +63,9 @@ fn is_command(word: &str) -> bool {
 
 /// Installs the program, if it isn't yet, and starts it without a window.
 fn go_on(places: &Places) -> ExitCode {
+    if let Some(Err(error)) = system::holder(&places.lock).map(system::end) {
+        return failure(&format!("Прежний агент не завершается: {error}"));
+    }
     let autostart = Autostart::new(places);
     let installed = std::env::current_exe().and_then(|program| autostart.install(&program));
     if let Err(error) = installed {
@@ -66,6 +76,12 @@ fn go_on(places: &Places) -> ExitCode {
     }
     join::await_start(places);
     status(places)
+}
+
+/// Whether this is another program than the one that is installed.
+fn is_other(places: &Places) -> bool {
+    let own = std::env::current_exe().and_then(fs::read);
+    own.is_ok_and(|own| fs::read(&places.program).is_ok_and(|installed| installed != own))
 }
 
 fn line() -> Option<String> {

@@ -83,8 +83,8 @@ pub fn find(spoken: &[String], commands: &[Own], last: bool) -> Option<Action> {
 /// Returns the action with the rest of the phrase in its place.
 fn with_rest(does: &Action, rest: &str) -> Action {
     match does {
-        Action::Run { arguments, .. } if is_batch(&arguments[0]) && !rest.chars().all(is_plain) => {
-            Action::Refuse(NOT_FOR_BATCH)
+        Action::Run { arguments, .. } if reads_commands(arguments) && !rest.chars().all(is_plain) => {
+            Action::Refuse(NOT_FOR_SHELLS)
         }
         Action::Run { arguments, speaks, timeout } => Action::Run {
             arguments: arguments.iter().map(|argument| argument.replace(REST, rest)).collect(),
@@ -98,12 +98,30 @@ fn with_rest(does: &Action, rest: &str) -> Action {
     }
 }
 
-/// `cmd.exe` has rules of its own for what stands in quotes (CVE-2024-24576), and so gets nothing that could need any.
-const NOT_FOR_BATCH: &str = "Файлу .bat можно сказать только буквы, цифры, пробелы, дефис, точку и запятую.";
+/// `cmd.exe` has rules of its own for what stands in quotes (CVE-2024-24576), and a shell takes for commands what it is given as
+/// text: neither gets anything that could need quotes.
+const NOT_FOR_SHELLS: &str = "Этой программе можно сказать только буквы, цифры, пробелы, дефис, точку и запятую.";
 
-fn is_batch(program: &str) -> bool {
-    let extension = program.rsplit_once('.').map_or("", |(_, extension)| extension);
-    ["bat", "cmd"].iter().any(|batch| extension.trim_end().eq_ignore_ascii_case(batch))
+/// Whether some of these arguments, with the [`REST`] in its place, are read as commands.
+fn reads_commands(arguments: &[String]) -> bool {
+    let is_batch = |argument: &String| [".bat", ".cmd"].iter().any(|end| plain_name(argument).ends_with(end));
+    let name = plain_name(&arguments[0]);
+    match name.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".exe") {
+        "cmd" => true,
+        "powershell" | "pwsh" => !arguments.iter().any(|argument| argument.eq_ignore_ascii_case("-file")),
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "fish" | "busybox" => {
+            // Behind `-c` stand commands, and behind those arguments.
+            let commands =
+                |pair: &[String]| pair[0].starts_with('-') && pair[0].ends_with('c') && pair[1].contains(REST);
+            arguments.windows(2).any(commands)
+        }
+        _ => arguments.iter().any(is_batch),
+    }
+}
+
+/// Windows passes over points and spaces behind a name, and over case.
+fn plain_name(name: &str) -> String {
+    name.trim_end_matches(['.', ' ']).to_lowercase()
 }
 
 fn is_plain(c: char) -> bool {
@@ -183,12 +201,32 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_file_gets_nothing_that_cmd_could_take_for_more() {
+    fn what_reads_commands_gets_nothing_that_it_could_take_for_more() {
+        for arguments in [
+            &["find.BAT", "*"][..],
+            &["t.cmd. ", "*"],
+            &["CMD.exe", "/c", "echo", "*"],
+            &["C:\\Windows\\System32\\cmd", "/c", "echo *"],
+            &["start.exe", "find.bat", "*"],
+            &["powershell", "-NoProfile", "echo *"],
+            &["/bin/sh", "-c", "echo *"],
+        ] {
+            let refused = find(&words("найди a|b"), &[run(&["найди *"], arguments)], false);
+            assert_eq!(refused, Some(Action::Refuse(NOT_FOR_SHELLS)), "{arguments:?}");
+        }
+        for arguments in [
+            &["sh", "-c", "echo \"$1\"", "sh", "*"][..],
+            &["python3", "film.py", "*"],
+            &["powershell", "-File", "a.ps1", "*"],
+        ] {
+            let found = find(&words("найди a|b"), &[run(&["найди *"], arguments)], false);
+            assert!(matches!(found, Some(Action::Run { .. })), "{arguments:?}");
+        }
         let commands = [run(&["найди *"], &["find.BAT", "*"]), run(&["ищи *"], &["find.exe", "*"])];
         let found = |phrase: &str| find(&words(phrase), &commands, false).unwrap();
         assert!(matches!(found("найди ёлки 2,5"), Action::Run { .. }));
         for phrase in ["найди a%path%", "найди ^x", "найди a|b", "найди a>b", "найди a<b"] {
-            assert_eq!(found(phrase), Action::Refuse(NOT_FOR_BATCH), "{phrase}");
+            assert_eq!(found(phrase), Action::Refuse(NOT_FOR_SHELLS), "{phrase}");
         }
         assert!(matches!(found("ищи a|b"), Action::Run { .. }));
     }

@@ -197,6 +197,8 @@ fn first_line(output: &[u8], encoding: Option<Encoding>) -> String {
     let text = match (encoding, std::str::from_utf8(output)) {
         (Some(encoding), _) => encoding.decode(output),
         (None, Ok(text)) => text.to_owned(),
+        // It was cut within a letter.
+        (None, Err(error)) if error.error_len().is_none() => Encoding::Utf8.decode(&output[..error.valid_up_to()]),
         (None, Err(_)) => decode(output),
     };
     let lines = text.lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>());
@@ -222,6 +224,7 @@ mod tests {
         assert!(said(Ended::Badly(Some(3)), "", Speaks::Output(None)).1.contains("ошибкой 3"));
         assert!(said(Ended::TimedOut, "x", Speaks::Output(None)).1.contains("20"));
         assert_eq!(first_line(&[0xef, b'x'], Some(Encoding::Cp1251)), "пx");
+        assert_eq!(first_line(&"ёж".as_bytes()[..3], None), "ё");
         assert_eq!(first_line("ё".repeat(900).as_bytes(), None).chars().count(), MAX_SAID);
     }
 

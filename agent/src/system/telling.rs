@@ -39,12 +39,12 @@ pub fn battery(percent: u64, does: Battery, left: Duration) -> Outcome {
 
 /// Tells how busy the processor is, and how much of the memory is taken, both in percent; how many bytes of the disk are
 /// free, and since how many seconds all that runs.
-pub fn system(load: Option<u64>, memory: Option<u64>, free: Option<u64>, runs: u64) -> Outcome {
+pub fn system(load: Option<u64>, memory: Option<u64>, free: Option<u64>, runs: Option<u64>) -> Outcome {
     let told = [
         load.map(|load| format!("процессор занят на {}", count(load, PERCENT))),
         memory.map(|used| format!("память на {used}")),
         free.map(|free| format!("на диске свободно {}", count(free / 1_000_000_000, GIGABYTES))),
-        Some(format!("компьютер работает {}", long(runs))),
+        runs.map(|runs| format!("компьютер работает {}", long(runs))),
     ];
     let told = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
     Outcome::done(format!("{}.", capitalised(&told)))

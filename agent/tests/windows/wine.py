@@ -202,6 +202,17 @@ def test_a_double_click_joins_installs_and_goes_on_without_a_window():
         server.process.stop()
         until((pc.folder / "agent.old.log").exists, 60, "a new log")
         check((pc.folder / "agent.log").stat().st_size < 10_000 and "Связи нет" in pc.log(), pc.log())
+        # A newer one takes the place of the one that runs.
+        server.start()
+        until(pc.is_linked, 60, "the link")
+        newer = pc.home / "newer.exe"
+        newer.write_bytes((TREE / EXE[1:]).read_bytes() + b" ")
+        newer.chmod(0o755)
+        before = json.loads((pc.folder / "agent.json").read_text())["process"]
+        pc.service("console2", "wine", "wineconsole", pc.inner(newer))
+        until(lambda: (pc.folder / "home-alice-agent.exe").read_bytes() == newer.read_bytes(), 30, "it is installed")
+        until(lambda: pc.is_linked() and json.loads((pc.folder / "agent.json").read_text())["process"] != before, 30, pc.programs)
+        pc.keys("key", "Return")
         pc.agent("autostart", "off")
         check("home-alice-agentw.exe" not in pc.autostart() and "home-alice-agentw.exe" not in pc.programs())
         # It leaves nothing.

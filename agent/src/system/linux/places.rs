@@ -46,11 +46,11 @@ impl Places {
         Ok(())
     }
 
-    /// Removes every file, and the folders that are then empty.
+    /// Removes every file, and the folders that are then empty. Returns where the program is, which stays.
     ///
     /// # Errors
     /// A file can't be removed, which one.
-    pub fn remove(&self) -> Result<(), (PathBuf, io::Error)> {
+    pub fn remove(&self) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
         let files = [&self.config, &self.status, &self.lock].map(|file| [file.clone(), new(file)]);
         for file in files.into_iter().flatten() {
             match fs::remove_file(&file) {
@@ -61,7 +61,7 @@ impl Places {
         for folder in [self.config.parent(), self.status.parent()].into_iter().flatten() {
             let _ = fs::remove_dir(folder);
         }
-        Ok(())
+        Ok(std::env::current_exe().ok())
     }
 }
 

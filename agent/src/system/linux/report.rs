@@ -51,7 +51,7 @@ pub fn system() -> Outcome {
     let before = processor(&kernel("/proc/stat"));
     sleep(LOOK);
     let load = before.zip(processor(&kernel("/proc/stat"))).map(|(before, now)| load(before, now));
-    telling::system(load, memory(&kernel("/proc/meminfo")), free(), uptime() / 1000)
+    telling::system(load, memory(&kernel("/proc/meminfo")), free(), Some(uptime() / 1000))
 }
 
 /// Names the programs that run.

@@ -51,6 +51,14 @@ pub fn off() -> Result<(), String> {
     switch(OFF, || Ok(()))
 }
 
+/// Turns the monitor off where the PC then sleeps (modern standby).
+///
+/// # Errors
+/// What to say of it.
+pub fn sleep() -> Result<(), String> {
+    switch(OFF, || Ok(()))
+}
+
 /// Turns the monitor on.
 ///
 /// # Errors

@@ -14,6 +14,10 @@ use crate::system::windows::event::{Event, process_ends_within};
 /// How long an agent that is asked to end has for it.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often the lock is tried: whoever looks who holds it has it for a moment.
+const TRIES: u32 = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+
 /// Held by the agent that runs. Its process stands in the file, which nobody else can write meanwhile.
 pub struct Lock(#[expect(dead_code, reason = "the system lets go of it with the file")] File);
 
@@ -24,14 +28,17 @@ impl Lock {
     /// The file can't be written.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
         let share = (FILE_SHARE_READ | FILE_SHARE_DELETE).0;
-        match OpenOptions::new().write(true).create(true).truncate(true).share_mode(share).open(path) {
-            Ok(mut file) => {
-                write!(file, "{}", std::process::id())?;
-                Ok(Some(Self(file)))
+        for _ in 0..TRIES {
+            match OpenOptions::new().write(true).create(true).truncate(true).share_mode(share).open(path) {
+                Ok(mut file) => {
+                    write!(file, "{}", std::process::id())?;
+                    return Ok(Some(Self(file)));
+                }
+                Err(error) if is_held(&error) => std::thread::sleep(BETWEEN_TRIES),
+                Err(error) => return Err(error),
             }
-            Err(error) if is_held(&error) => Ok(None),
-            Err(error) => Err(error),
         }
+        Ok(None)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the agent without a console says: in a file that Notepad can read, and that is bounded.
 
-use std::fs::{self, OpenOptions};
-use std::io::{IsTerminal, Write, stderr};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use windows::Win32::System::SystemInformation::GetLocalTime;
 
@@ -21,15 +21,20 @@ pub fn begin(places: &Places) {
 
 /// Writes a line, if there is a log.
 pub fn line(text: &str) {
+    static WRITES: Mutex<()> = Mutex::new(());
     let Some(places) = PLACES.get() else { return };
-    if fs::metadata(&places.log).is_ok_and(|log| log.len() > MAX_LOG) {
-        let _ = fs::rename(&places.log, &places.old_log);
+    let _one_after_another = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
+    if fs::metadata(&places.log).is_ok_and(|log| log.len() > MAX_LOG)
+        && fs::rename(&places.log, &places.old_log).is_err()
+    {
+        // Somebody has the old one open.
+        let _ = File::create(&places.log);
     }
     // Nobody may be there to hear that it can't be written.
     let _ = write(&places.log, text);
 }
 
-fn write(log: &Path, text: &str) -> std::io::Result<()> {
+fn write(log: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(log)?;
     // SAFETY: it takes nothing.
     let now = unsafe { GetLocalTime() };
@@ -37,7 +42,9 @@ fn write(log: &Path, text: &str) -> std::io::Result<()> {
     let (hour, minute, second) = (now.wHour, now.wMinute, now.wSecond);
     // Older Notepads want the mark, and the ends of lines that Windows has.
     let mark = if file.metadata()?.len() == 0 { "\u{feff}" } else { "" };
-    write!(file, "{mark}{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {text}\r\n")
+    // At once, so that two programs' lines don't mix.
+    let line = format!("{mark}{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} {text}\r\n");
+    file.write_all(line.as_bytes())
 }
 
 /// Whether somebody reads what is said.

@@ -34,7 +34,7 @@ use std::sync::OnceLock;
 use std::thread::{Builder, JoinHandle};
 
 use windows::Win32::Globalization::{MULTI_BYTE_TO_WIDE_CHAR_FLAGS, MultiByteToWideChar};
-use windows::Win32::System::Console::SetConsoleCtrlHandler;
+use windows::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows::Win32::System::SystemInformation::GetTickCount64;
 use windows::core::BOOL;
 use windows_registry::LOCAL_MACHINE;
@@ -92,8 +92,14 @@ pub fn ask_to_end() {
     let _ = END.get().map(Event::set);
 }
 
-unsafe extern "system" fn asked_by_console(_: u32) -> BOOL {
+unsafe extern "system" fn asked_by_console(what: u32) -> BOOL {
     ask_to_end();
+    if !matches!(what, CTRL_C_EVENT | CTRL_BREAK_EVENT) {
+        // The console closes: the program is ended as soon as this returns, or some seconds later.
+        loop {
+            std::thread::park();
+        }
+    }
     true.into()
 }
 

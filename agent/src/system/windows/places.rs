@@ -3,9 +3,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The program that has a console, and its twin that has none, as they are installed.
 const PROGRAMS: [&str; 2] = ["home-alice-agent.exe", "home-alice-agentw.exe"];
+
+/// How long a file that can't be removed is waited for, three times.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// The agent's files.
 #[derive(Debug, Clone)]
@@ -54,34 +58,48 @@ impl Places {
         fs::create_dir_all(self.folder())
     }
 
-    /// Removes every file, and the folder that is then empty. The program that runs can't be removed, and is moved to where
-    /// Windows cleans up.
+    /// Removes every file, and the folder that is then empty. Returns where the program is that runs, and so can't be removed.
     ///
     /// # Errors
     /// A file can't be removed, which one.
-    pub fn remove(&self) -> Result<(), (PathBuf, io::Error)> {
-        let files = [&self.config, &self.status, &self.lock, &self.log, &self.old_log, &self.windowless];
-        let files = files.into_iter().chain([&self.program]).flat_map(|file| [file.clone(), new(file)]);
-        for file in files {
-            match fs::remove_file(&file) {
+    pub fn remove(&self) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
+        let files = [&self.config, &self.status, &self.lock, &self.log, &self.old_log, &self.windowless, &self.program];
+        let mut left = None;
+        for file in files.into_iter().flat_map(|file| [file.clone(), aside(file, "new"), aside(file, "old")]) {
+            match remove(&file) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if std::env::current_exe().is_ok_and(|own| own == file) => {
-                    let aside = std::env::temp_dir().join(format!("home-alice-agent-{}.exe", std::process::id()));
-                    fs::rename(&file, aside).map_err(|_| (file, error))?;
+                Err(error) if file == self.program => {
+                    // Beside the folder, which goes.
+                    let name = format!("home-alice-agent-{}.old.exe", std::process::id());
+                    let moved = self.folder().with_file_name(name);
+                    fs::rename(&file, &moved).map_err(|_| (file, error))?;
+                    left = Some(moved);
                 }
                 Err(error) => return Err((file, error)),
             }
         }
         let _ = fs::remove_dir(self.folder());
-        Ok(())
+        Ok(left)
     }
 }
 
-/// Returns where a file is written before it takes its place.
-fn new(path: &Path) -> PathBuf {
+/// Removes a file that may not be there. Scanners hold some for a moment.
+fn remove(file: &Path) -> io::Result<()> {
+    for try_again in [true, true, true, false] {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(_) if try_again => std::thread::sleep(MOMENT),
+            result => return result,
+        }
+    }
+    Ok(())
+}
+
+/// Returns where a file is before it takes its place, or behind that.
+pub fn aside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".new");
+    name.push(".");
+    name.push(what);
     name.into()
 }
 
@@ -107,7 +125,7 @@ pub fn write_private(path: &Path, content: &str) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, content: &str) -> io::Result<PathBuf> {
-    let new = new(path);
+    let new = aside(path, "new");
     let _ = fs::remove_file(&new);
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(&new)?;
     file.write_all(content.as_bytes())?;

@@ -18,7 +18,7 @@ use windows_future::IAsyncOperation;
 use crate::action::Player;
 use crate::message::Outcome;
 use crate::system::playing::{self, Players, Status};
-use crate::system::windows::com::within;
+use crate::system::windows::com::within_multithreaded;
 use crate::system::windows::input;
 
 /// How long a session may take for one answer.
@@ -32,7 +32,8 @@ const MAX_PLAYERS: u32 = 16;
 
 /// Asks the players.
 pub fn ask(asked: Player) -> Outcome {
-    let told = within(ALL, move || Sessions::find().map(|mut sessions| playing::ask(&mut sessions, asked)));
+    let told =
+        within_multithreaded(ALL, move || Sessions::find().map(|mut sessions| playing::ask(&mut sessions, asked)));
     told.flatten().unwrap_or_else(|| {
         let (key, done) = match asked {
             Player::Pause => (VK_MEDIA_PLAY_PAUSE, "Нажата клавиша паузы."),
@@ -46,7 +47,7 @@ pub fn ask(asked: Player) -> Outcome {
 
 /// Says what plays.
 pub fn track() -> Outcome {
-    let told = within(ALL, || Sessions::find().map(|mut sessions| playing::track(&mut sessions)));
+    let told = within_multithreaded(ALL, || Sessions::find().map(|mut sessions| playing::track(&mut sessions)));
     told.flatten().unwrap_or_else(|| Outcome::failed("Плееров не видно: они не рассказывают о себе Windows."))
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use windows::Win32::Foundation::{ERROR_NO_SHUTDOWN_IN_PROGRESS, HANDLE, LUID};
+use windows::Win32::Foundation::{
+    ERROR_MACHINE_LOCKED, ERROR_NO_SHUTDOWN_IN_PROGRESS, ERROR_SHUTDOWN_USERS_LOGGED_ON, HANDLE, LUID,
+};
 use windows::Win32::Security::{
     AdjustTokenPrivileges, LUID_AND_ATTRIBUTES, LookupPrivilegeValueW, SE_PRIVILEGE_ENABLED, SE_SHUTDOWN_NAME,
     TOKEN_ADJUST_PRIVILEGES, TOKEN_PRIVILEGES, TOKEN_PRIVILEGES_ATTRIBUTES, TOKEN_QUERY,
@@ -21,6 +23,7 @@ use crate::phrases::time::When;
 use crate::system::later;
 use crate::system::notice::notice;
 use crate::system::windows::com::within;
+use crate::system::windows::display;
 
 /// How long it takes at most to know that the PC doesn't fall asleep. The answer has to leave before it does.
 const REFUSED_WITHIN: Duration = Duration::from_millis(200);
@@ -35,6 +38,11 @@ pub fn ask(asked: Power) -> Outcome {
         Power::Sleep if !capabilities().sleeps() => {
             Outcome::failed("Этот компьютер спать не умеет, или сон выключен в BIOS.")
         }
+        // Under modern standby the call of old hibernates, or does nothing: there the PC sleeps as its screen goes off.
+        Power::Sleep if sleeps_with_screen() => match display::sleep() {
+            Ok(()) => Outcome::done("Усыпляю компьютер."),
+            Err(problem) => Outcome::failed(problem),
+        },
         Power::Sleep => suspend(false, "Усыпляю компьютер."),
         Power::Hibernate if !capabilities().hibernates() => Outcome::failed("Гибернация на этом компьютере выключена."),
         Power::Hibernate => suspend(true, "Отправляю компьютер в гибернацию."),
@@ -59,6 +67,7 @@ pub fn cancel() -> Result<bool, String> {
     match Privilege::take().and_then(|_taken| unsafe { AbortSystemShutdownW(PCWSTR::null()) }) {
         Ok(()) => Ok(true),
         Err(error) if error.code() == ERROR_NO_SHUTDOWN_IN_PROGRESS.to_hresult() => Ok(was_later),
+        Err(_) if was_later => Ok(true),
         Err(_) => Err("Отменить выключение не удалось: система не разрешает.".into()),
     }
 }
@@ -124,6 +133,12 @@ fn announce(restarts: bool, done: &str, when: Option<When>) -> Outcome {
     });
     match asked {
         Ok(()) => Outcome::done(format!("{done} {time}. Чтобы остановить, скажите: отмена.")),
+        Err(error) if error.code() == ERROR_MACHINE_LOCKED.to_hresult() => {
+            Outcome::failed("Компьютер заблокирован: сначала войдите в него.")
+        }
+        Err(error) if error.code() == ERROR_SHUTDOWN_USERS_LOGGED_ON.to_hresult() => {
+            Outcome::failed("На компьютере работает кто-то ещё: выключать его нельзя.")
+        }
         Err(_) => Outcome::failed("Система не разрешает выключать этот компьютер."),
     }
 }

@@ -118,15 +118,24 @@ pub fn run(arguments: &[String], folder: &Path, timeout: Duration, cancel: &Canc
     let running = cancel.begin();
     let deadline = Instant::now() + timeout;
     let mut child = command.spawn()?;
-    let job = Job::of(&child).inspect_err(|_| _ = child.kill())?;
-    let output = Output::of(&mut child)?;
-    let left = deadline.saturating_duration_since(Instant::now());
-    let ending = match cancel.event.or_end_of(&child, left)? {
-        Some(0) => None,
-        Some(_) => Some(Ended::Cancelled),
-        None => Some(Ended::TimedOut),
+    let job = match Job::of(&child) {
+        Ok(job) => Some(job),
+        // What has ended already needs none.
+        Err(_) if child.try_wait().is_ok_and(|status| status.is_some()) => None,
+        Err(error) => {
+            let _ = child.kill();
+            return Err(error);
+        }
     };
-    if ending.is_some() {
+    let output = Output::of(&mut child).inspect_err(|_| _ = job.as_ref().map(Job::end))?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    // What can't be waited for is ended as if it were late.
+    let ending = match cancel.event.or_end_of(&child, left) {
+        Ok(Some(0)) => None,
+        Ok(Some(_)) => Some(Ended::Cancelled),
+        Ok(None) | Err(_) => Some(Ended::TimedOut),
+    };
+    if let (Some(_), Some(job)) = (&ending, &job) {
         job.end();
     }
     let status = child.wait()?;

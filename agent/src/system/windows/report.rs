@@ -11,7 +11,6 @@ use windows::Win32::System::Threading::GetSystemTimes;
 
 use crate::message::Outcome;
 use crate::system::telling::{self, Battery, load};
-use crate::system::uptime;
 use crate::system::windows::folders::home;
 use crate::system::windows::programs;
 use crate::system::windows::wide::wide;
@@ -35,6 +34,7 @@ pub fn battery() -> Outcome {
     match (asked, flags) {
         (Ok(()), UNKNOWN) | (Err(_), _) => Outcome::failed("Заряда не видно: Windows его не знает."),
         (Ok(()), flags) if flags & NO_BATTERY != 0 => Outcome::done(telling::NO_BATTERY),
+        _ if percent > 100 => Outcome::failed("Заряда не видно: Windows его не знает."),
         _ => {
             let does = match (flags & CHARGES != 0, found.ACLineStatus, percent) {
                 (true, ..) => Battery::Charges,
@@ -43,7 +43,7 @@ pub fn battery() -> Outcome {
                 _ => Battery::Rests,
             };
             let left = if left == UNKNOWN_TIME || does != Battery::Drains { 0 } else { left };
-            telling::battery(percent.min(100).into(), does, Duration::from_secs(left.into()))
+            telling::battery(percent.into(), does, Duration::from_secs(left.into()))
         }
     }
 }
@@ -53,7 +53,8 @@ pub fn system() -> Outcome {
     let before = processor();
     sleep(LOOK);
     let load = before.zip(processor()).map(|(before, now)| load(before, now));
-    telling::system(load, memory(), free(), uptime() / 1000)
+    // How long it runs Windows doesn't tell: behind a shutdown of its fast kind the clock goes on.
+    telling::system(load, memory(), free(), None)
 }
 
 /// Names the programs that run.

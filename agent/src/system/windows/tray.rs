@@ -78,7 +78,13 @@ pub fn show(told: &Told) {
 
 /// Removes the icon, which would stay until the mouse comes over it.
 pub fn end() {
-    let window = TRAY.get().and_then(|tray| tray.with_state(|state| state.window));
+    let window = TRAY.get().and_then(|tray| {
+        tray.with_state(|state| {
+            // What is still on its way draws none.
+            state.told = None;
+            state.window
+        })
+    });
     if let Some(window) = window {
         // SAFETY: the struct tells its own size, and lives through the call.
         let _ = unsafe { Shell_NotifyIconW(NIM_DELETE, &icon(handle(window))) };
