@@ -1,6 +1,7 @@
 //! Carrying an action out: what the systems share, and for each what it does in its own way.
 
 mod brightness;
+pub mod cancel;
 mod cards;
 pub mod encoding;
 pub mod find;
@@ -21,6 +22,7 @@ use crate::message::Outcome;
 use crate::system::encoding::Encoding;
 use crate::system::window::Window;
 
+pub use cancel::{Cancel, Ended};
 pub use cards::{cards, is_online};
 #[cfg(windows)]
 #[allow(unsafe_code, reason = "the system's own calls, each with its reasoning")]
@@ -29,15 +31,15 @@ mod windows;
 #[cfg(windows)]
 pub use windows::{
     autostart::{Autostart, NoAutostart},
-    clipboard, console, decode, describe, display, folders, is_real_card, is_root, keyboard,
+    clipboard, console, decode, describe, display,
+    event::Event,
+    folders, is_real_card, is_root, keyboard,
     launch::{default_program, open},
     local_stamp, local_time,
     lock::{Lock, end, holder},
     log,
     places::{Places, private_hint, try_to_write, write_private},
-    players, power,
-    program::{self, Cancel, Ended},
-    programs, report, screenshot, sound, trash, tray,
+    players, power, program, programs, report, screenshot, sound, trash, tray,
     tray::show,
     uptime, user_asks_to_end,
     watch::{Change, watch},
@@ -47,14 +49,14 @@ pub use windows::{
 #[cfg(target_os = "linux")]
 pub use linux::{
     autostart::{Autostart, NoAutostart},
-    decode, describe, folders, is_real_card, is_root,
+    decode, describe,
+    event::Event,
+    folders, is_real_card, is_root,
     launch::{default_program, open},
     local_stamp, local_time,
     lock::{Lock, end, holder},
     places::{Places, private_hint, try_to_write, write_private},
-    players, power,
-    program::{self, Cancel, Ended},
-    programs, report,
+    players, power, program, programs, report,
     screen::{clipboard, display, keyboard, screenshot, window},
     show, sound, trash, uptime, user_asks_to_end,
     watch::{Change, watch},

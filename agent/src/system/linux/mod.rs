@@ -4,6 +4,7 @@ pub mod autostart;
 mod bus;
 mod clock;
 mod detached;
+pub mod event;
 mod exec;
 pub mod folders;
 mod keyfile;

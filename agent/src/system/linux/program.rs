@@ -5,103 +5,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// Bytes of its output that are kept; the rest is read and thrown away.
-pub const MAX_OUTPUT: usize = 8 * 1024;
+use crate::system::cancel::{Cancel, Ended, MAX_OUTPUT};
 
 /// How long a program that is to end has for it.
 const TERM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
-
-/// How a program has ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// By itself, with 0.
-    Well,
-    /// By itself with another code, or by a signal.
-    Badly(Option<i32>),
-    /// It took too long.
-    TimedOut,
-    /// Somebody asked for its end.
-    Cancelled,
-}
-
-/// Ends the program that runs.
-pub struct Cancel {
-    event: OwnedFd,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whether a program runs.
-    runs: bool,
-    /// Whether none is to run any more.
-    is_over: bool,
-}
-
-impl Cancel {
-    /// Nothing runs yet.
-    ///
-    /// # Errors
-    /// The system refuses an event.
-    pub fn new() -> io::Result<Self> {
-        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { event, state: Mutex::default() })
-    }
-
-    /// Asks for the end of what runs. Returns whether anything does.
-    pub fn ask(&self) -> bool {
-        let state = self.lock();
-        if state.runs {
-            self.tell();
-        }
-        state.runs
-    }
-
-    /// Asks for the end of what runs, and of whatever begins later.
-    pub fn end(&self) {
-        self.lock().is_over = true;
-        self.ask();
-    }
-
-    fn begin(&self) -> Running<'_> {
-        let mut state = self.lock();
-        state.runs = true;
-        // What was asked of the last program is not this one's.
-        let _ = rustix::io::read(&self.event, &mut [0_u8; 8][..]);
-        if state.is_over {
-            self.tell();
-        }
-        Running(self)
-    }
-
-    fn tell(&self) {
-        // It fails only when it is told already.
-        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Something runs, until this is dropped.
-struct Running<'a>(&'a Cancel);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.lock().runs = false;
-    }
-}
 
 /// Runs a program in `folder`, without input, and in a process group of its own. Returns how it ended, and the
 /// beginning of what it printed. What it leaves running when it ends by itself goes on; when it took longer than
@@ -200,7 +116,7 @@ impl Group {
         // What has happened already is waited for no more.
         let mut fds = Vec::with_capacity(4);
         fds.push(PollFd::new(&self.ended, if self.is_over { PollFlags::empty() } else { PollFlags::IN }));
-        fds.push(PollFd::new(&cancel.event, if may_be_asked { PollFlags::IN } else { PollFlags::empty() }));
+        fds.push(PollFd::new(&cancel.event.0, if may_be_asked { PollFlags::IN } else { PollFlags::empty() }));
         fds.extend(self.pipes.iter().map(|(pipe, _)| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

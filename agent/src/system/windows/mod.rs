@@ -6,7 +6,7 @@ mod clock;
 mod com;
 pub mod console;
 pub mod display;
-mod event;
+pub mod event;
 pub mod folders;
 mod input;
 pub mod keyboard;

@@ -15,93 +15,13 @@ use windows::Win32::System::JobObjects::{AssignProcessToJobObject, CreateJobObje
 use windows::Win32::System::Threading::CREATE_NO_WINDOW;
 use windows::core::PCWSTR;
 
-use crate::system::windows::event::Event;
-
-/// Bytes of its output that are kept; the rest is read and thrown away.
-pub const MAX_OUTPUT: usize = 8 * 1024;
+use crate::system::cancel::{Cancel, Ended, MAX_OUTPUT};
 
 /// How long its output may take behind its end: what it has started may hold it open for ever.
 const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
-
-/// How a program has ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// By itself, with 0.
-    Well,
-    /// By itself with another code.
-    Badly(Option<i32>),
-    /// It took too long.
-    TimedOut,
-    /// Somebody asked for its end.
-    Cancelled,
-}
-
-/// Ends the program that runs.
-pub struct Cancel {
-    event: Event,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Whether a program runs.
-    runs: bool,
-    /// Whether none is to run any more.
-    is_over: bool,
-}
-
-impl Cancel {
-    /// Nothing runs yet.
-    ///
-    /// # Errors
-    /// The system refuses an event.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { event: Event::new()?, state: Mutex::default() })
-    }
-
-    /// Asks for the end of what runs. Returns whether anything does.
-    pub fn ask(&self) -> bool {
-        let state = self.lock();
-        if state.runs {
-            // It fails only when the system is at its end.
-            let _ = self.event.set();
-        }
-        state.runs
-    }
-
-    /// Asks for the end of what runs, and of whatever begins later.
-    pub fn end(&self) {
-        self.lock().is_over = true;
-        self.ask();
-    }
-
-    fn begin(&self) -> Running<'_> {
-        let mut state = self.lock();
-        state.runs = true;
-        // What was asked of the last program is not this one's.
-        self.event.reset();
-        if state.is_over {
-            let _ = self.event.set();
-        }
-        Running(self)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Something runs, until this is dropped.
-struct Running<'a>(&'a Cancel);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.lock().runs = false;
-    }
-}
 
 /// Runs a program in `folder`, without input and without a window, in a job of its own. Returns how it ended, and the
 /// beginning of what it printed. What it leaves running when it ends by itself goes on; when it took longer than
