@@ -8,8 +8,8 @@ use crate::phrases::names::{Known, Like, known, pick};
 use crate::phrases::own::{self, Own};
 use crate::phrases::words::words;
 use crate::system::programs::{self, Program};
-use crate::system::window::{self, Window};
-use crate::system::{count, default_program, folders, trash};
+use crate::system::taskbar::Window;
+use crate::system::{count, default_program, folders, trash, window};
 
 /// Characters of a name that is said.
 const MAX_NAME: usize = 60;

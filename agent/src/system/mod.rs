@@ -11,6 +11,7 @@ mod linux;
 mod notice;
 mod picture;
 mod playing;
+mod taskbar;
 mod telling;
 mod volume;
 
@@ -20,7 +21,7 @@ use std::time::Duration;
 use crate::action::{Action, Desktop, Report, Speaks};
 use crate::message::Outcome;
 use crate::system::encoding::Encoding;
-use crate::system::window::Window;
+use crate::system::taskbar::Window;
 
 pub use cancel::{Cancel, Ended};
 pub use cards::{cards, is_online};

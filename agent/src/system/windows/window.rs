@@ -20,6 +20,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
 };
 use windows::core::BOOL;
 
+use crate::system::taskbar::Window;
 use crate::system::windows::com::{taken, within};
 use crate::system::windows::input;
 use crate::system::windows::process::{Process, package};
@@ -45,18 +46,6 @@ const FRAME: &str = "ApplicationFrameHost";
 
 const GONE: &str = "Этого окна больше нет.";
 const CANNOT: &str = "Это окно так не умеет.";
-
-/// A window that the taskbar shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Its number, for the other functions.
-    pub id: u32,
-    pub title: String,
-    /// The package that it is of, if it is of one, or else what its program calls its windows.
-    pub class: String,
-    /// The name of the program's file, without the extension.
-    pub program: Option<String>,
-}
 
 /// Returns the windows, the topmost first.
 ///

@@ -6,6 +6,7 @@ use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask};
 
 use crate::system::linux::screen::{Screen, Trouble, with};
+use crate::system::taskbar::Window;
 
 /// Windows that are looked at.
 const MAX_WINDOWS: usize = 200;
@@ -18,18 +19,6 @@ const FROM_PAGER: u32 = 2;
 
 /// WM_STATE of a window that is minimised (ICCCM 4.1.3.1).
 const ICONIC: u32 = 3;
-
-/// A window that a taskbar would show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Its number, for the other functions.
-    pub id: u32,
-    pub title: String,
-    /// Both parts of WM_CLASS, which programs name themselves by.
-    pub class: String,
-    /// The name of the program's file.
-    pub program: Option<String>,
-}
 
 /// Returns the windows, the topmost first.
 ///
