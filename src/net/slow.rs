@@ -85,14 +85,20 @@ pub fn run(inbox: &Inbox) -> ! {
             .into_iter()
             .filter_map(|slow| {
                 let is_ready = ready.next() == Some(true);
-                // A bug in one costs that one alone; the panic hook has told of it.
-                catch_unwind(AssertUnwindSafe(|| one(slow, is_ready, now))).ok().flatten()
+                alone(|| one(slow, is_ready, now)).flatten()
             })
             .collect();
         waiting.extend(inbox.queue.try_iter());
         let too_many = waiting.len().saturating_sub(inbox.most);
-        waiting.drain(..too_many).for_each(Slow::time_out);
+        for slow in waiting.drain(..too_many) {
+            alone(|| slow.time_out());
+        }
     }
+}
+
+/// A bug in one costs that one alone; the panic hook has told of it.
+fn alone<T>(step: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(step)).ok()
 }
 
 fn one(slow: Box<dyn Slow>, is_ready: bool, now: Instant) -> Option<Box<dyn Slow>> {
@@ -168,6 +174,7 @@ mod tests {
         }
 
         fn time_out(self: Box<Self>) {
+            assert_ne!(self.number, 99, "a bug that this test has put in");
             self.ends.send((self.number, "timed out")).unwrap();
         }
     }
@@ -243,6 +250,21 @@ mod tests {
         {}
         other.write_all(b"x").unwrap();
         assert_eq!(world.end(), (1, "went on"));
+    }
+
+    #[test]
+    fn a_bug_in_one_that_must_make_room_costs_that_one_alone() {
+        let world = World::new(1);
+        let later = Instant::now() + PATIENCE;
+        let mut others = vec![world.wait(99, later)];
+        for number in 1..=2 {
+            // The queue holds one.
+            while !world.waiter.queue.is_empty() {
+                std::thread::yield_now();
+            }
+            others.push(world.wait(number, later));
+        }
+        assert_eq!(world.end(), (1, "timed out"));
     }
 
     #[test]
