@@ -103,14 +103,7 @@ impl<R: Request> Engine<R> {
             alarm.clone(),
         );
         let registry = Arc::new(registry);
-        let calls = Calls {
-            now: outside.now,
-            wake: outside.wake,
-            before_waiting: {
-                let registry = registry.clone();
-                Box::new(move || registry.flush())
-            },
-        };
+        let calls = Calls { now: outside.now, wake: outside.wake };
         let no_request = repeats("connections without a request");
         let connections = Connections::new(outside.sockets, outside.waiter, calls, no_request.clone());
         let connections = Arc::new(connections);

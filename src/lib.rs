@@ -16,10 +16,14 @@
 //! that one knows how to tell Alice. It is the agent's reader (an answer), the clock (the deadline), or
 //! whoever finds that the link is over.
 //!
-//! **When a command leaves.** Not where it is written: a worker sends what is in the outboxes when it has
-//! nothing else to do, before it may wait (`Calls::before_waiting` in `http::connections`, which
-//! `engine` fills with `Registry::flush`). So commands that come together go in one packet. To send each
-//! at once cost 8 % of the turns a second at 8 clients.
+//! **When a command leaves.** Where it is written: whoever finds nobody sending on the link sends there and
+//! then, without a lock (`agents::outbox`). What other threads have for the agent meanwhile is put behind it, and goes
+//! in the next packet of the thread that is sending; so nobody waits for another's send, and commands that come
+//! together go together.
+//!
+//! **When a link is over.** First its probe takes no command any more, then all that were registered for it
+//! are told (`Registry::lose`). So a command for a link that leaves at the same moment is told by one of the two,
+//! and none waits on a link that nobody looks at.
 //!
 //! **Who keeps time.** The clock's thread alone calls `Engine::tend`, which asks every part what is due.
 //! Parts are told the time and never ask for it; one that needs an earlier look rings the alarm.
@@ -51,7 +55,7 @@
 //! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
-//! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; what the system refuses; what the compiler can't check |
+//! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -88,6 +92,7 @@ mod relay;
 mod routes;
 mod smart_home;
 mod speech;
+mod sync;
 mod system;
 mod text;
 mod tts;

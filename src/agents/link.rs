@@ -1,8 +1,7 @@
 //! One WebSocket connection of an agent: what is sent on it, and when it was last heard.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tungstenite::protocol::CloseFrame;
@@ -13,6 +12,8 @@ use crate::agents::outbox::{LinkDown, MAX_OUTBOX, Outbox, Wire};
 use crate::agents::probe::Probe;
 use crate::agents::telling::Format;
 use crate::commands::under_way::LinkId;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, lock};
 
 /// One link. Nobody who sends on it waits.
 pub struct Link {
@@ -24,17 +25,13 @@ pub struct Link {
     pub from: Option<IpAddr>,
     /// What is sent.
     pub outbox: Arc<Outbox>,
-    /// The commands that wait for a sign of life.
+    /// When something last came from the agent, and the commands that wait until something does.
     pub probe: Mutex<Probe>,
-    /// Whether any do, for those who needn't take the lock otherwise.
-    pub has_waiting: AtomicBool,
     /// What its commands look like.
     pub format: Format,
     /// Whether its agent has told of its cards, and so can send a magic packet to those of another PC.
     pub knows_cards: AtomicBool,
     opened: Instant,
-    /// When something last came from the agent, in milliseconds after `opened`.
-    heard: AtomicU64,
     /// When the ping went out that has no pong, in microseconds after `opened` and one; 0 is none.
     pinged: AtomicU64,
     /// Whether the agent is to be told the time anew as soon as something comes from it.
@@ -48,7 +45,7 @@ impl Link {
     /// [`Outbox::open`].
     pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, format: Format, now: Instant) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
-        let (probe, has_waiting, heard) = (Mutex::default(), AtomicBool::new(false), AtomicU64::new(0));
+        let probe = Mutex::new(Probe::new(now));
         let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
         let owes_time = AtomicBool::new(false);
         let opened = now;
@@ -59,11 +56,9 @@ impl Link {
             from,
             outbox,
             probe,
-            has_waiting,
             format,
             knows_cards,
             opened,
-            heard,
             pinged,
             owes_time,
             round_trip,
@@ -75,18 +70,18 @@ impl Link {
         self.format == Format::Second && self.knows_cards.load(Relaxed)
     }
 
-    /// Puts one text message in, which goes out with the next [`Outbox::flush`].
+    /// Sends one text message.
     ///
     /// # Errors
-    /// As [`Outbox::put`].
+    /// As [`Outbox::send`].
     pub fn text(&self, text: String) -> Result<(), LinkDown> {
-        self.outbox.put(&bytes(Frame::message(text, OpCode::Data(Data::Text), true)))
+        self.outbox.send(&bytes(Frame::message(text, OpCode::Data(Data::Text), true)))
     }
 
     /// Sends a ping.
     ///
     /// # Errors
-    /// As [`Outbox::put`].
+    /// As [`Outbox::send`].
     pub fn ping(&self, now: Instant) -> Result<(), LinkDown> {
         self.pinged.store(self.microseconds(now) + 1, Relaxed);
         self.owes_time.store(self.format == Format::Second, Relaxed);
@@ -96,12 +91,6 @@ impl Link {
     /// Sends a close frame, after which nothing is sent any more. `why` is for the log.
     pub fn close(&self, code: CloseCode, reason: &'static str, why: &str) {
         self.outbox.close(&bytes(Frame::close(Some(CloseFrame { code, reason: reason.into() }))), why);
-    }
-
-    /// Something came from the agent.
-    pub fn hear(&self, now: Instant) {
-        let after = now.saturating_duration_since(self.opened).as_millis();
-        self.heard.store(u64::try_from(after).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Whether something has come, for the first time since a ping, from an agent that is told the time. Its clock may
@@ -136,7 +125,7 @@ impl Link {
 
     /// Returns when something last came from the agent.
     pub fn heard(&self) -> Instant {
-        self.opened + Duration::from_millis(self.heard.load(Relaxed))
+        lock(&self.probe).heard()
     }
 }
 
@@ -150,6 +139,7 @@ fn bytes(frame: Frame) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::sync::Mutex;
 
     use super::*;
     use crate::config::agents::AgentId;
@@ -188,20 +178,10 @@ mod tests {
     fn what_is_sent_is_framed_as_rfc_6455_says_without_a_mask() {
         let (link, MadeUp(sent), now) = link();
         link.text("ok".into()).unwrap();
-        assert!(sent.lock().unwrap().is_empty(), "it waits for more to go along");
         link.ping(now).unwrap();
         link.close(CloseCode::Away, "bye", "the reason");
         assert_eq!(*sent.lock().unwrap(), b"\x81\x02ok\x89\x00\x88\x05\x03\xe9bye");
         assert_eq!(link.outbox.why().unwrap(), "the reason");
-    }
-
-    #[test]
-    fn a_link_was_last_heard_when_something_came_and_at_first_when_it_was_opened() {
-        let (link, _, opened) = link();
-        assert_eq!(link.heard(), opened);
-        let later = opened + Duration::from_millis(1500);
-        link.hear(later);
-        assert_eq!(link.heard(), later);
     }
 
     #[test]

@@ -1,19 +1,15 @@
 //! What goes to an agent: whole frames, in order, from whichever thread has them, and nobody waits (T1).
-//! What the socket doesn't take at once stays here, and is sent on when it takes more.
+//! Whoever finds nobody sending sends there and then; what comes meanwhile goes along with the next packet. What the
+//! socket doesn't take at once stays here, and is sent on when it takes more.
 
+use std::borrow::Cow;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-#[cfg(feature = "shuttle")]
-use shuttle::sync::{Mutex, MutexGuard};
-#[cfg(not(feature = "shuttle"))]
-use std::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Bytes that may wait for the agent's socket before the link counts as stuck: several hundred commands.
 pub const MAX_OUTBOX: usize = 1024 * 1024;
-
-/// Bytes of commands that go to the agent without waiting for more to go along.
-pub const FLUSH_AT: usize = 16 * 1024;
 
 /// The link takes nothing any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,15 +43,32 @@ pub struct Outbox {
     most: usize,
 }
 
-#[derive(Default)]
 struct State {
+    /// What goes out next.
+    next: Next,
+    /// Behind what is being sent, if anything is.
     unsent: Vec<u8>,
-    /// Whether the socket is waited for, or everything waits for the end of the handshake.
-    waits: bool,
     /// Nothing is taken any more.
     closed: bool,
+    /// The connection ends behind what is being sent.
+    finishes: bool,
     /// Why the relay ended the link, if it did; the first reason counts.
     why: Option<String>,
+}
+
+/// What the next byte waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The end of the handshake.
+    Handshake,
+    /// Nothing, and nothing is unsent.
+    Nothing,
+    /// The thread that is sending so many bytes.
+    Sender(usize),
+    /// The socket, which takes no more.
+    Room,
+    /// No byte goes out any more.
+    Never,
 }
 
 impl State {
@@ -64,143 +77,163 @@ impl State {
         self.closed = true;
     }
 
-    /// So many bytes have been sent. A buffer that has been large is not kept.
-    fn take(&mut self, sent: usize) {
-        self.unsent.drain(..sent);
-        if self.unsent.is_empty() && self.unsent.capacity() > 2 * FLUSH_AT {
-            self.unsent = Vec::new();
-        }
+    /// How many bytes wait for the socket.
+    fn waiting(&self) -> usize {
+        let sending = if let Next::Sender(bytes) = self.next { bytes } else { 0 };
+        self.unsent.len() + sending
     }
 }
 
 impl Outbox {
     /// Sends over `wire`, but nothing before [`Outbox::open`]. At most `most` bytes may wait.
     pub fn new(wire: Box<dyn Wire>, most: usize) -> Self {
-        let state = State { waits: true, ..State::default() };
+        let (next, unsent) = (Next::Handshake, Vec::new());
+        let state = State { next, unsent, closed: false, finishes: false, why: None };
         Self { wire, state: Mutex::new(state), most }
     }
 
     /// The handshake is out: sends what has waited for it.
     pub fn open(self: &Arc<Self>) {
-        let mut state = self.lock();
-        state.waits = false;
-        // A link that is down is ended by its reader.
-        let _ = self.send_some(&mut state);
+        let mut state = lock(&self.state);
+        if state.next == Next::Handshake {
+            state.next = Next::Nothing;
+            let unsent = std::mem::take(&mut state.unsent);
+            // A link that is down is ended by its reader.
+            let _ = self.begin(state, &unsent);
+        }
     }
 
-    /// Puts whole frames in, which go out with the next [`Outbox::flush`], so that commands that come
-    /// together go together; a large heap of them goes out at once.
+    /// Sends whole frames behind all that came before, without waiting. A command among them may have reached the
+    /// agent unless this fails.
     ///
     /// # Errors
-    /// The link is closed, or too much waits on it, which ends it.
-    pub fn put(self: &Arc<Self>, frames: &[u8]) -> Result<(), LinkDown> {
-        self.add(frames, FLUSH_AT)
-    }
-
-    /// Sends whole frames behind those that are in, without waiting.
-    ///
-    /// # Errors
-    /// As [`Outbox::put`].
+    /// The link is closed, or too much waits on it, which ends it: none of these bytes has gone out, or ever will.
     pub fn send(self: &Arc<Self>, frames: &[u8]) -> Result<(), LinkDown> {
-        self.add(frames, 0)
-    }
-
-    /// Sends what is in, without waiting.
-    ///
-    /// # Errors
-    /// As [`Outbox::put`].
-    pub fn flush(self: &Arc<Self>) -> Result<(), LinkDown> {
-        self.send_some(&mut self.lock())
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(LinkDown);
+        }
+        if state.waiting() + frames.len() > self.most {
+            self.break_off(&mut state, "too much waited to be sent to it");
+            return Err(LinkDown);
+        }
+        self.begin(state, frames)
     }
 
     /// Sends `farewell`, after which nothing is taken any more. `why` is for the log.
     pub fn close(self: &Arc<Self>, farewell: &[u8], why: &str) {
-        let mut state = self.lock();
-        if state.closed {
-            return;
+        let mut state = lock(&self.state);
+        if !state.closed {
+            // Under the same lock, or the confirmation of the agent's close could follow as a second one.
+            state.end(why);
+            // If the connection is broken, its reader finds out.
+            let _ = self.begin(state, farewell);
         }
-        state.unsent.extend_from_slice(farewell);
-        // If the connection is broken, its reader finds out.
-        let _ = self.send_some(&mut state);
-        // Under the same lock, or the confirmation of the agent's close could follow as a second one.
-        state.end(why);
     }
 
     /// Ends the connection at once. `why` is for the log.
     pub fn cut(&self, why: &str) {
-        self.break_off(&mut self.lock(), why);
+        self.break_off(&mut lock(&self.state), why);
     }
 
     /// Takes nothing any more, and ends the connection behind what was sent.
     pub fn finish(&self) {
-        self.lock().closed = true;
-        self.wire.finish();
+        let mut state = lock(&self.state);
+        state.closed = true;
+        match state.next {
+            Next::Sender(_) => state.finishes = true,
+            _ => self.finish_now(&mut state),
+        }
     }
 
     /// Takes nothing any more: the connection is over.
     pub fn end(&self) {
-        self.lock().closed = true;
+        lock(&self.state).closed = true;
     }
 
     /// Returns why the relay ended the link, if it did.
     pub fn why(&self) -> Option<String> {
-        self.lock().why.clone()
+        lock(&self.state).why.clone()
     }
 
     /// The socket takes more. Returns how many bytes it took, and whether it must be waited for again;
     /// none when the link is down.
     pub fn go_on(&self) -> Option<(usize, bool)> {
-        let mut state = self.lock();
-        match self.wire.send(&state.unsent) {
-            Ok(sent) => {
-                state.take(sent);
-                state.waits = !state.unsent.is_empty();
-                Some((sent, state.waits))
-            }
-            Err(_) => {
+        let mut state = lock(&self.state);
+        if state.next != Next::Room {
+            return None;
+        }
+        let unsent = std::mem::take(&mut state.unsent);
+        let (sent, next) = self.pump(state, unsent.into());
+        (next != Next::Never).then_some((sent, next == Next::Room))
+    }
+
+    /// Sends `frames` there and then if nothing is before them, and has the socket waited for if it doesn't take all.
+    fn begin(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        frames: &[u8],
+    ) -> Result<(), LinkDown> {
+        if state.next != Next::Nothing {
+            state.unsent.extend_from_slice(frames);
+            return Ok(());
+        }
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let (sent, mut next) = self.pump(state, frames.into());
+        if next == Next::Room && !self.wire.await_room(self) {
+            self.cut("too many sockets are waited for");
+            next = Next::Never;
+        }
+        if next == Next::Never && sent == 0 { Err(LinkDown) } else { Ok(()) }
+    }
+
+    /// Sends `bytes`, and then what has come meanwhile, for as long as the socket takes all of it. Nobody else sends, and
+    /// the lock is free, while it does. Returns how many bytes have gone out, and what the next one waits for.
+    fn pump<'a>(&'a self, mut state: MutexGuard<'a, State>, mut bytes: Cow<'_, [u8]>) -> (usize, Next) {
+        let mut sent = 0;
+        loop {
+            state.next = Next::Sender(bytes.len());
+            drop(state);
+            let taken = self.wire.send(&bytes);
+            state = lock(&self.state);
+            if taken.is_err() {
                 self.break_off(&mut state, "its connection broke");
-                None
             }
+            let taken = taken.unwrap_or(0);
+            sent += taken;
+            let is_all = taken == bytes.len();
+            if state.next == Next::Never {
+                // It broke, or was cut meanwhile.
+            } else if is_all && !state.unsent.is_empty() {
+                bytes = std::mem::take(&mut state.unsent).into();
+                continue;
+            } else if state.finishes {
+                self.finish_now(&mut state);
+            } else if is_all {
+                state.next = Next::Nothing;
+            } else {
+                state.next = Next::Room;
+                let mut rest = bytes.into_owned();
+                rest.drain(..taken);
+                rest.append(&mut state.unsent);
+                state.unsent = rest;
+            }
+            return (sent, state.next);
         }
     }
 
-    fn add(self: &Arc<Self>, frames: &[u8], unless_more_than: usize) -> Result<(), LinkDown> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(LinkDown);
-        }
-        state.unsent.extend_from_slice(frames);
-        if state.unsent.len() > unless_more_than { self.send_some(&mut state) } else { Ok(()) }
+    fn finish_now(&self, state: &mut State) {
+        state.next = Next::Never;
+        self.wire.finish();
     }
 
-    /// Also when the link is closed: the farewell may still be unsent.
-    fn send_some(self: &Arc<Self>, state: &mut State) -> Result<(), LinkDown> {
-        if !state.waits && !state.unsent.is_empty() {
-            match self.wire.send(&state.unsent) {
-                Ok(sent) => state.take(sent),
-                Err(_) => return Err(self.break_off(state, "its connection broke")),
-            }
-        }
-        if state.unsent.len() > self.most {
-            return Err(self.break_off(state, "too much waited to be sent to it"));
-        }
-        if !state.unsent.is_empty() && !state.waits {
-            state.waits = true;
-            if !self.wire.await_room(self) {
-                return Err(self.break_off(state, "too many sockets are waited for"));
-            }
-        }
-        Ok(())
-    }
-
-    fn break_off(&self, state: &mut State, why: &str) -> LinkDown {
+    fn break_off(&self, state: &mut State, why: &str) {
         state.end(why);
+        state.next = Next::Never;
+        state.unsent = Vec::new();
         self.wire.shut();
-        LinkDown
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

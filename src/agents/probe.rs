@@ -34,32 +34,55 @@ pub enum Offered {
     Ping,
     /// It waits together with those before it.
     Waits,
+    /// It can't be sent: the line is over.
+    Over(Unsent),
 }
 
 /// What is known of one line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Probe {
+    /// When something last came on it.
+    heard: Instant,
     /// In the order in which they came.
     waiting: Vec<Unsent>,
+    /// Nothing is sent on it any more.
+    is_over: bool,
 }
 
 impl Probe {
-    /// A command is to be sent on a line on which something last came at `heard`.
-    pub fn offer(&mut self, command: Unsent, heard: Instant, now: Instant) -> Offered {
-        if !self.waiting.is_empty() {
-            self.waiting.push(command);
-            return Offered::Waits;
+    /// Nothing waits on a line that was opened `now`.
+    pub fn new(now: Instant) -> Self {
+        Self { heard: now, waiting: Vec::new(), is_over: false }
+    }
+
+    /// A command is to be sent.
+    pub fn offer(&mut self, command: Unsent, now: Instant) -> Offered {
+        if self.is_over {
+            return Offered::Over(command);
         }
-        if is_alive(heard, now) {
+        let is_first = self.waiting.is_empty();
+        if is_first && now < self.heard + ALIVE_FOR {
             return Offered::Send(command);
         }
         self.waiting.push(command);
-        Offered::Ping
+        if is_first { Offered::Ping } else { Offered::Waits }
     }
 
     /// Something has come. Returns what has waited for it, in order.
-    pub fn hear(&mut self) -> Vec<Unsent> {
+    pub fn hear(&mut self, now: Instant) -> Vec<Unsent> {
+        self.heard = now;
         std::mem::take(&mut self.waiting)
+    }
+
+    /// Returns when something last came.
+    pub fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The line is over: what waits is not sent, and nothing waits on it from now on.
+    pub fn end(&mut self) {
+        self.is_over = true;
+        self.waiting = Vec::new();
     }
 
     /// Whether any command waits.
@@ -83,11 +106,6 @@ impl Probe {
     }
 }
 
-/// Whether a line on which something last came at `heard` counts as alive.
-pub fn is_alive(heard: Instant, now: Instant) -> bool {
-    now < heard + ALIVE_FOR
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,40 +117,55 @@ mod tests {
         Unsent { id: id.into(), message: "m".into(), since, patience, deadline }
     }
 
+    fn probe() -> (Probe, Instant) {
+        let now = Instant::now();
+        (Probe::new(now), now)
+    }
+
     fn ids(commands: &[Unsent]) -> Vec<&str> {
         commands.iter().map(|command| command.id.as_str()).collect()
     }
 
     #[test]
     fn on_a_line_that_is_in_use_a_command_goes_at_once() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
+        let (mut probe, now) = probe();
         let just_in_time = now + ALIVE_FOR - Duration::from_nanos(1);
         let command = unsent("1", just_in_time);
-        assert_eq!(probe.offer(command.clone(), now, just_in_time), Offered::Send(command));
-        assert_eq!(probe.offer(unsent("2", now), now, now + ALIVE_FOR), Offered::Ping);
+        assert_eq!(probe.offer(command.clone(), just_in_time), Offered::Send(command));
+        assert_eq!(probe.offer(unsent("2", now), now + ALIVE_FOR), Offered::Ping);
     }
 
     #[test]
     fn commands_wait_together_and_go_in_order() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
+        let (mut probe, now) = probe();
         let later = now + ALIVE_FOR;
-        assert_eq!(probe.offer(unsent("1", later), now, later), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", later), now, later), Offered::Waits, "one ping is enough");
-        assert_eq!(
-            probe.offer(unsent("3", later), later, later),
-            Offered::Waits,
-            "not before the others"
-        );
-        assert_eq!(ids(&probe.hear()), ["1", "2", "3"]);
-        assert!(probe.hear().is_empty());
+        assert_eq!(probe.offer(unsent("1", later), later), Offered::Ping);
+        assert_eq!(probe.offer(unsent("2", later), later), Offered::Waits, "one ping is enough");
+        assert_eq!(probe.offer(unsent("3", later), now), Offered::Waits, "not before the others");
+        assert_eq!(ids(&probe.hear(later)), ["1", "2", "3"]);
+        assert_eq!(probe.heard(), later);
+        assert!(probe.hear(later).is_empty());
+        assert!(matches!(probe.offer(unsent("4", later), later), Offered::Send(_)));
+    }
+
+    #[test]
+    fn on_a_line_that_is_over_nothing_waits() {
+        let (mut probe, now) = probe();
+        assert_eq!(probe.offer(unsent("1", now), now + ALIVE_FOR), Offered::Ping);
+        probe.end();
+        for now in [now, now + ALIVE_FOR] {
+            assert_eq!(probe.offer(unsent("2", now), now), Offered::Over(unsent("2", now)));
+        }
+        assert!(probe.hear(now).is_empty());
     }
 
     #[test]
     fn without_a_sign_a_command_is_given_up_after_a_moment_or_at_its_deadline() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
+        let (mut probe, opened) = probe();
+        let now = opened + ALIVE_FOR;
         let hasty = Unsent { deadline: now + SECOND, ..unsent("hasty", now) };
-        assert_eq!(probe.offer(hasty, now, now + ALIVE_FOR), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", now), now, now), Offered::Waits);
+        assert_eq!(probe.offer(hasty, now), Offered::Ping);
+        assert_eq!(probe.offer(unsent("2", now), now), Offered::Waits);
         assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
         assert_eq!(probe.tend(now + SECOND, false), (vec!["hasty".into()], Some(now + PROBE_TIMEOUT)));
         assert_eq!(probe.tend(now + PROBE_TIMEOUT, false), (vec!["2".into()], None));
@@ -141,18 +174,20 @@ mod tests {
 
     #[test]
     fn each_command_has_its_own_patience() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
-        assert_eq!(probe.offer(unsent("turn", now), now, now + ALIVE_FOR), Offered::Ping);
+        let (mut probe, opened) = probe();
+        let now = opened + ALIVE_FOR;
+        assert_eq!(probe.offer(unsent("turn", now), now), Offered::Ping);
         let action = Unsent { patience: SECOND, ..unsent("action", now) };
-        assert_eq!(probe.offer(action, now, now), Offered::Waits);
+        assert_eq!(probe.offer(action, now), Offered::Waits);
         assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
         assert_eq!(probe.tend(now + SECOND, false), (vec!["action".into()], Some(now + PROBE_TIMEOUT)));
     }
 
     #[test]
     fn while_a_command_is_at_work_the_next_waits_until_its_deadline() {
-        let (mut probe, now) = (Probe::default(), Instant::now());
-        assert_eq!(probe.offer(unsent("1", now), now, now + ALIVE_FOR), Offered::Ping);
+        let (mut probe, opened) = probe();
+        let now = opened + ALIVE_FOR;
+        assert_eq!(probe.offer(unsent("1", now), now), Offered::Ping);
         let later = now + PROBE_TIMEOUT;
         assert_eq!(probe.tend(later, true), (vec![], Some(later + PROBE_TIMEOUT)));
         assert_eq!(probe.tend(now + 3 * SECOND, true), (vec![], Some(now + 4 * SECOND)));

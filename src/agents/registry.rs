@@ -1,7 +1,6 @@
 //! The agents' links, with their sockets: lets the newest in, ends the others, and keeps them alive.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -10,12 +9,14 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use crate::agents::hello::Hello;
 use crate::agents::household::{Household, Unwakeable};
 use crate::agents::link::Link;
-use crate::agents::probe::{Offered, Unsent, is_alive};
+use crate::agents::probe::{Offered, Unsent};
 use crate::agents::roster::{Bounds, Joined, Roster};
 use crate::agents::telling::Telling;
 use crate::commands::{Commands, Why};
 use crate::config::agents::{AgentId, Names};
 use crate::config::credentials::Shown;
+use crate::sync::atomic::Ordering::Relaxed;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::upkeep::clock::Alarm;
 use crate::upkeep::repeats::Repeats;
 
@@ -50,8 +51,9 @@ impl PartialEq for Link {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Ends links that have no more time to close, since too many do.
+fn make_room(too_many: impl IntoIterator<Item = Arc<Link>>) {
+    too_many.into_iter().for_each(|link| link.outbox.cut("too many links are closing"));
 }
 
 /// The links of the agents.
@@ -138,57 +140,36 @@ impl Registry {
         self.lock().roster.is_any_connected()
     }
 
-    /// Sends the commands that wait to go to the agents together.
-    pub fn flush(&self) {
-        let nth = |number| self.lock().roster.all().nth(number).cloned();
-        for link in (0..).map_while(nth) {
-            // A link that is down loses its commands, which is told to each of them elsewhere.
-            let _ = link.outbox.flush();
-        }
-    }
-
     /// Sends a command on `link`, or has it wait until something comes from the agent, behind those that
-    /// wait already.
+    /// wait already. On a link that is over it is told at once that it was not sent.
     pub fn send(&self, link: &Link, command: Unsent, now: Instant) {
-        if is_alive(link.heard(), now) && !link.has_waiting.load(SeqCst) {
-            return self.write(link, command, now);
-        }
-        let mut probe = lock(&link.probe);
         let id = command.id.clone();
-        let offered = probe.offer(command, link.heard(), now);
-        if !matches!(offered, Offered::Send(_)) {
-            log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
+        let offered = lock(&link.probe).offer(command, now);
+        let is_first = match offered {
+            Offered::Send(command) => return self.write(link, command, now),
+            Offered::Over(_) => return self.commands.withdraw(&id, Why::LinkLost, now),
+            Offered::Ping => true,
+            Offered::Waits => false,
+        };
+        log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
+        if is_first {
+            // A link that is down is on its way out, and loses what waits on it.
+            let _ = link.ping(now);
         }
-        match offered {
-            Offered::Send(command) => self.write(link, command, now),
-            Offered::Ping => {
-                // Before the ping: whoever hears its answer must find the command.
-                link.has_waiting.store(true, SeqCst);
-                // A link that is down is on its way out, and loses what waits on it.
-                let _ = link.ping(now);
-                self.alarm.ring();
-            }
-            Offered::Waits => self.alarm.ring(),
-        }
+        self.alarm.ring();
     }
 
     /// Something has come on `link`: what has waited for it goes out.
     pub fn hear(&self, link: &Link, now: Instant) {
-        link.hear(now);
         if link.takes_time() {
             // A link that is down is on its way out.
-            let _ = link.text(self.telling.time()).and_then(|()| link.outbox.flush());
+            let _ = link.text(self.telling.time());
         }
-        if !link.has_waiting.load(SeqCst) {
-            return;
-        }
-        // Under the lock, or a newer command could overtake these.
+        // They are sent under the lock, or a newer command could overtake them.
         let mut probe = lock(&link.probe);
-        for command in probe.hear() {
+        for command in probe.hear(now) {
             self.write(link, command, now);
         }
-        let _ = link.outbox.flush();
-        link.has_waiting.store(false, SeqCst);
     }
 
     fn write(&self, link: &Link, command: Unsent, now: Instant) {
@@ -206,6 +187,8 @@ impl Registry {
         let is_fought_over = state.roster.is_fought_over(agent, now);
         state.household.come(agent, link.from);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
+        // Under the same lock, or it could be gone before it is awaited.
+        let one_too_many = replaced.clone().and_then(|old| state.roster.await_close(old, now));
         drop(state);
         match replaced.is_some() && is_fought_over {
             false => log::info!("Agent{whose} connected from {peer} with key {position} of {of}"),
@@ -213,9 +196,9 @@ impl Registry {
         }
         if let Some(old) = replaced {
             old.close(CloseCode::from(REPLACED), "replaced", REPLACED_WHY);
-            self.await_close(old.clone(), now);
-            self.commands.lose(old.id, now);
+            self.lose(&old, now);
         }
+        make_room(one_too_many);
         if often {
             self.fights.say(format!(
                 "The agent{whose} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
@@ -226,20 +209,19 @@ impl Registry {
         Some(running)
     }
 
-    /// Gives a link that was told to close a moment for it.
-    fn await_close(&self, link: Arc<Link>, now: Instant) {
-        let one_too_many = self.lock().roster.await_close(link, now);
-        if let Some(link) = one_too_many {
-            link.outbox.cut("too many links are closing");
-        }
-        self.alarm.ring();
+    /// Whoever waits for a command on this link is told that it is lost, and who sends one from now on is told so at
+    /// once: first the probe takes none any more, so that each was either registered before all are lost, or
+    /// finds it so.
+    fn lose(&self, link: &Link, now: Instant) {
+        lock(&link.probe).end();
+        self.commands.lose(link.id, now);
     }
 
     /// The link is over: its commands are lost. `why` is for the log, unless the relay knows better.
     pub fn leave(&self, link: &Arc<Link>, why: &str, now: Instant) {
         let was_an_agents = self.lock().roster.leave(link);
         link.outbox.end();
-        self.commands.lose(link.id, now);
+        self.lose(link, now);
         let ended_by_relay = link.outbox.why();
         let (whose, why) = (self.whose(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
         match why == REPLACED_WHY && self.lock().roster.is_fought_over(link.id.agent, now) {
@@ -247,7 +229,8 @@ impl Registry {
             true => log::debug!("Agent{whose} disconnected ({}): {why}", link.peer),
         }
         if was_an_agents && ended_by_relay.is_some() {
-            self.await_close(link.clone(), now);
+            make_room(self.lock().roster.await_close(link.clone(), now));
+            self.alarm.ring();
         }
     }
 
@@ -265,7 +248,7 @@ impl Registry {
         }
         for link in due.silent {
             link.outbox.cut(&format!("nothing came from it for {} s", self.silence.as_secs()));
-            self.commands.lose(link.id, now);
+            self.lose(&link, now);
         }
         for link in due.ping {
             // A link that is down is on its way out.
@@ -277,17 +260,11 @@ impl Registry {
 
     /// Takes back the commands that have waited for a sign of life for too long. Returns when to look again.
     fn tend_probes(&self, now: Instant) -> Option<Instant> {
-        let nth = |number| self.lock().roster.all().nth(number).cloned();
+        let links: Vec<_> = self.lock().roster.all().cloned().collect();
         let mut next = None;
-        for link in (0..).map_while(nth) {
-            if !link.has_waiting.load(SeqCst) {
-                continue;
-            }
+        for link in links.iter().filter(|link| lock(&link.probe).has_waiting()) {
             let is_at_work = self.commands.is_at_work(link.id, now);
-            let mut probe = lock(&link.probe);
-            let (over, again) = probe.tend(now, is_at_work);
-            link.has_waiting.store(probe.has_waiting(), SeqCst);
-            drop(probe);
+            let (over, again) = lock(&link.probe).tend(now, is_at_work);
             let why = if is_at_work { Why::Busy } else { Why::Silent };
             over.iter().for_each(|id| self.commands.withdraw(id, why, now));
             next = next.into_iter().chain(again).min();
@@ -300,12 +277,15 @@ impl Registry {
         let mut state = self.lock();
         state.running = None;
         let links = state.roster.leave_all();
+        let too_many = links.iter().filter_map(|link| state.roster.await_close(link.clone(), now));
+        let too_many: Vec<_> = too_many.collect();
         drop(state);
         for link in links {
             link.close(CloseCode::Away, "going away", "the relay is stopping");
-            self.await_close(link.clone(), now);
-            self.commands.lose(link.id, now);
+            self.lose(&link, now);
         }
+        make_room(too_many);
+        self.alarm.ring();
         let _ = self.readers.recv_timeout(STOP_TIMEOUT);
     }
 
@@ -329,3 +309,11 @@ impl Registry {
         self.lock().roster.sizes()
     }
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+#[path = "../../tests/models/registry.rs"]
+mod tests;
+
+#[cfg(all(test, feature = "shuttle"))]
+#[path = "../../tests/models/registry_schedules.rs"]
+mod schedules;

@@ -8,7 +8,7 @@ pub mod record;
 pub mod table;
 pub mod under_way;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commands::late::{Bounds, Item};
@@ -19,6 +19,7 @@ use crate::commands::table::{Answered, Expired, Table};
 use crate::commands::under_way::{Command, LinkId, New};
 use crate::config::agents::{AgentId, Names};
 use crate::speech::Speech;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::quoted;
 use crate::upkeep::clock::Alarm;
 use crate::upkeep::tally::Tally;
@@ -258,7 +259,7 @@ impl Commands {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table<Box<dyn Waits>, Speech>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 
     /// As [`Table::sizes`].

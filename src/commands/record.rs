@@ -1,12 +1,12 @@
 //! How the last commands ended, without their text, and how many ended how. For whoever looks on: a turn passes by
 //! with an atomic and a lock that is held for nanoseconds.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::commands::outcome::Outcome;
 use crate::config::agents::AgentId;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Commands that are remembered; one more takes the place of the oldest.
 pub const MAX_RECORDED: usize = 200;
@@ -105,7 +105,7 @@ impl Record {
     }
 
     fn lock(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.last)
     }
 }
 

@@ -28,8 +28,6 @@ pub struct Calls {
     pub now: fn() -> Instant,
     /// Wakes the worker that waits for a request, since there is other work.
     pub wake: Box<dyn Fn() + Send + Sync>,
-    /// What a worker has put off while there was more to do, and does before it may wait.
-    pub before_waiting: Box<dyn Fn() + Send + Sync>,
 }
 
 type Queue<T> = (Sender<T>, Receiver<T>);
@@ -129,11 +127,6 @@ impl<R: Request> Connections<R> {
         }
     }
 
-    /// Does what was put off while there was more to do.
-    pub fn before_waiting(&self) {
-        (self.calls.before_waiting)();
-    }
-
     fn incoming(self: &Arc<Self>, request: R, id: ConnectionId) -> Incoming<R> {
         Incoming::new(request, id, self.clone())
     }
@@ -198,7 +191,6 @@ impl<R: Request> Home<R> for Connections<R> {
 
     fn let_others_receive(&self) {
         if RECEIVING.replace(false) {
-            self.before_waiting();
             // There is room: the token that was in it is the one that this thread holds.
             let _ = self.reception.0.try_send(());
         }

@@ -55,7 +55,6 @@ impl Reception {
         if let Some(work) = self.look()? {
             return Ok(Some(work));
         }
-        self.connections.before_waiting();
         let until = Instant::now() + LOOK_ON;
         while Instant::now() < until {
             std::thread::yield_now();

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use super::*;
 
+type Act = Box<dyn FnOnce() + Send>;
+
 /// A socket that takes as much as a test says.
 #[derive(Default)]
 struct MadeUp {
@@ -12,6 +14,10 @@ struct MadeUp {
     taken: Vec<u8>,
     broken: bool,
     shut: bool,
+    /// What had been taken when the connection was ended in order.
+    finished: Option<usize>,
+    /// What another thread does while bytes are being sent, each time one of these.
+    meanwhile: VecDeque<Act>,
     awaited: usize,
     /// Too many other sockets are waited for.
     crowded: bool,
@@ -21,6 +27,8 @@ struct MadeUpWire(Arc<std::sync::Mutex<MadeUp>>);
 
 impl Wire for MadeUpWire {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let meanwhile = self.0.lock().unwrap().meanwhile.pop_front();
+        meanwhile.into_iter().for_each(|act| act());
         let mut socket = self.0.lock().unwrap();
         if socket.broken || socket.shut {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -32,6 +40,11 @@ impl Wire for MadeUpWire {
 
     fn shut(&self) {
         self.0.lock().unwrap().shut = true;
+    }
+
+    fn finish(&self) {
+        let mut socket = self.0.lock().unwrap();
+        socket.finished = Some(socket.taken.len());
     }
 
     fn await_room(&self, _: &Arc<Outbox>) -> bool {
@@ -55,27 +68,88 @@ fn taken(socket: &Arc<std::sync::Mutex<MadeUp>>) -> String {
 }
 
 #[test]
-fn commands_wait_for_the_flush_and_go_together() {
-    let (outbox, socket) = outbox(&[99]);
-    outbox.put(b"one ").unwrap();
-    outbox.put(b"two ").unwrap();
-    assert_eq!(taken(&socket), "");
-    outbox.flush().unwrap();
+fn a_command_leaves_where_it_is_sent_from() {
+    let (outbox, socket) = outbox(&[99, 99]);
+    outbox.send(b"one ").unwrap();
+    assert_eq!(taken(&socket), "one ");
+    outbox.send(b"two ").unwrap();
     assert_eq!(taken(&socket), "one two ");
-    outbox.flush().unwrap();
     assert_eq!(socket.lock().unwrap().awaited, 0, "nothing is left to wait for");
+    assert_eq!(lock(&outbox.state).unsent.capacity(), 0, "an outbox at rest has no memory");
+}
+
+/// Has another thread do each of these while the next bytes are being sent.
+fn meanwhile<const N: usize>(socket: &Arc<std::sync::Mutex<MadeUp>>, acts: [Act; N]) {
+    socket.lock().unwrap().meanwhile = acts.into();
 }
 
 #[test]
-fn a_large_heap_of_commands_does_not_wait_for_the_flush() {
-    let socket = Arc::new(std::sync::Mutex::new(MadeUp::default()));
-    socket.lock().unwrap().room = [usize::MAX; 2].into();
-    let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), MAX_OUTBOX));
-    outbox.open();
-    outbox.put(&vec![b'a'; FLUSH_AT]).unwrap();
-    assert_eq!(taken(&socket).len(), 0);
-    outbox.put(b"a").unwrap();
-    assert_eq!(taken(&socket).len(), FLUSH_AT + 1);
+fn what_comes_while_another_thread_sends_waits_for_nobody_and_goes_behind() {
+    let (outbox, socket) = outbox(&[99, 99]);
+    let other = outbox.clone();
+    let send_two = move || {
+        other.send(b"two ").unwrap();
+        other.send(b"three ").unwrap();
+    };
+    meanwhile(&socket, [Box::new(send_two)]);
+    outbox.send(b"one ").unwrap();
+    assert_eq!(taken(&socket), "one two three ");
+    assert!(socket.lock().unwrap().room.is_empty(), "the two went together");
+}
+
+#[test]
+fn a_command_has_gone_out_although_the_link_breaks_behind_it() {
+    let (outbox, socket) = outbox(&[99]);
+    let (other, wire) = (outbox.clone(), socket.clone());
+    let breaks = move || wire.lock().unwrap().broken = true;
+    meanwhile(&socket, [Box::new(move || other.send(b"two").unwrap()), Box::new(breaks)]);
+    assert_eq!(outbox.send(b"one"), Ok(()));
+    assert_eq!((taken(&socket).as_str(), &*outbox.why().unwrap()), ("one", "its connection broke"));
+}
+
+#[test]
+fn a_part_of_a_command_may_have_arrived() {
+    let (outbox, socket) = outbox(&[2]);
+    socket.lock().unwrap().crowded = true;
+    assert_eq!(outbox.send(b"one"), Ok(()));
+    assert_eq!(outbox.send(b"two"), Err(LinkDown));
+}
+
+#[test]
+fn a_link_that_is_cut_while_something_is_sent_sends_nothing_more() {
+    let (outbox, socket) = outbox(&[99, 99]);
+    let other = outbox.clone();
+    let cut = move || {
+        other.send(b"two").unwrap();
+        other.cut("the reason");
+    };
+    meanwhile(&socket, [Box::new(cut)]);
+    assert_eq!(outbox.send(b"one"), Err(LinkDown));
+    assert_eq!((taken(&socket).as_str(), &*outbox.why().unwrap()), ("", "the reason"));
+}
+
+#[test]
+fn a_connection_ends_behind_all_that_was_sent_before_its_end() {
+    let (outbox, socket) = outbox(&[99, 99]);
+    let other = outbox.clone();
+    let finish = move || {
+        other.send(b"goodbye").unwrap();
+        other.finish();
+    };
+    meanwhile(&socket, [Box::new(finish)]);
+    outbox.send(b"last ").unwrap();
+    assert_eq!(outbox.send(b"more"), Err(LinkDown));
+    assert_eq!((taken(&socket).as_str(), socket.lock().unwrap().finished), ("last goodbye", Some(12)));
+}
+
+#[test]
+fn what_is_being_sent_counts_as_waiting() {
+    let (outbox, socket) = outbox(&[99]);
+    let other = outbox.clone();
+    let send_too_much = move || assert_eq!(other.send(&[b'a'; 98]), Err(LinkDown));
+    meanwhile(&socket, [Box::new(send_too_much)]);
+    assert_eq!(outbox.send(b"one"), Err(LinkDown));
+    assert!(outbox.why().unwrap().contains("too much waited"));
 }
 
 #[test]
@@ -109,7 +183,7 @@ fn too_much_that_waits_ends_the_link() {
     assert_eq!(outbox.send(b"a"), Err(LinkDown));
     assert!(socket.lock().unwrap().shut);
     assert!(outbox.why().unwrap().contains("too much waited"));
-    assert_eq!(outbox.put(b"a"), Err(LinkDown));
+    assert_eq!(outbox.send(b"a"), Err(LinkDown));
 }
 
 #[test]
@@ -131,7 +205,7 @@ fn a_broken_socket_ends_the_link_whoever_finds_it() {
     assert_eq!(second.go_on(), None);
     for outbox in [first, second] {
         assert_eq!(outbox.why().unwrap(), "its connection broke");
-        assert_eq!(outbox.put(b"a"), Err(LinkDown));
+        assert_eq!(outbox.send(b"a"), Err(LinkDown));
     }
 }
 
@@ -140,7 +214,7 @@ fn behind_the_farewell_nothing_is_sent_any_more() {
     let (outbox, socket) = outbox(&[3, 99]);
     outbox.send(b"last ").unwrap();
     outbox.close(b"goodbye", "the reason");
-    assert_eq!((outbox.send(b"more"), outbox.put(b"more")), (Err(LinkDown), Err(LinkDown)));
+    assert_eq!(outbox.send(b"more"), Err(LinkDown));
     outbox.close(b"again", "another reason");
     assert_eq!(outbox.go_on(), Some((9, false)), "the farewell itself still goes");
     assert_eq!(taken(&socket), "last goodbye");
@@ -156,17 +230,4 @@ fn a_link_that_is_over_takes_nothing() {
     assert_eq!(outbox.send(b"a"), Err(LinkDown));
     outbox.close(b"goodbye", "too late");
     assert_eq!((taken(&socket), outbox.why()), (String::new(), None));
-}
-
-#[test]
-fn a_buffer_that_was_large_is_not_kept_and_another_is() {
-    for (size, kept) in [(2 * FLUSH_AT, 2 * FLUSH_AT), (2 * FLUSH_AT + 1, 0)] {
-        let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(Arc::default())), MAX_OUTBOX));
-        outbox.open();
-        outbox.send(&vec![b'a'; size]).unwrap();
-        let mut state = outbox.lock();
-        assert_eq!(state.unsent.capacity(), size);
-        state.take(size);
-        assert_eq!(state.unsent.capacity(), kept);
-    }
 }

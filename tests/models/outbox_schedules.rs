@@ -1,4 +1,4 @@
-//! The outbox under shuttle: threads that send, close, cut and go on, in 10,000 schedules. Run by
+//! The outbox under shuttle: threads that send, close, cut, finish and go on, in thousands of schedules. Run by
 //! `cargo test --features shuttle --lib schedules`.
 
 use std::collections::VecDeque;
@@ -76,26 +76,28 @@ fn is_sound(taken: &[u8], everything_must_be_there: bool) {
     assert!(messages.iter().all(|message| message.starts_with(['a', 'b'])), "torn: {text}");
 }
 
-fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
-    let room = VecDeque::from([1, 0, 4, 2]);
+/// An outbox, and the socket under it.
+fn outbox(room: &[usize]) -> (Arc<Outbox>, Arc<Lock<MadeUp>>) {
+    let room = room.iter().copied().collect();
     let socket = Arc::new(Lock::new(MadeUp { room, taken: Vec::new(), shut: false, waits: 0 }));
-    let outbox = Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), 100));
-    let send = |name: &'static str, put: bool| {
-        let outbox = outbox.clone();
-        thread::spawn(move || {
-            for number in 0..2 {
-                let message = format!("{name}{number}.");
-                let sent = match put {
-                    true => outbox.put(message.as_bytes()).and_then(|()| outbox.flush()),
-                    false => outbox.send(message.as_bytes()),
-                };
-                if sent.is_err() {
-                    return;
-                }
-            }
+    (Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), 100)), socket)
+}
+
+/// A thread that sends two messages. Returns each with whether it was accepted.
+fn sender(outbox: &Arc<Outbox>, name: &'static str) -> thread::JoinHandle<[(String, bool); 2]> {
+    let outbox = outbox.clone();
+    thread::spawn(move || {
+        [0, 1].map(|number| {
+            let message = format!("{name}{number}.");
+            let is_accepted = outbox.send(message.as_bytes()).is_ok();
+            (message, is_accepted)
         })
-    };
-    let senders = [send("a", true), send("b", false)];
+    })
+}
+
+fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
+    let (outbox, socket) = outbox(&[1, 0, 4, 2]);
+    let senders = ["a", "b"].map(|name| sender(&outbox, name));
     let slow = {
         let (outbox, socket) = (outbox.clone(), socket.clone());
         thread::spawn(move || {
@@ -110,13 +112,21 @@ fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
         let outbox = outbox.clone();
         thread::spawn(move || end(&outbox))
     });
-    senders.into_iter().chain([slow]).chain(end).for_each(|thread| thread.join().unwrap());
+    let messages = senders.map(|sender| sender.join().unwrap()).concat();
+    [slow].into_iter().chain(end).for_each(|thread| thread.join().unwrap());
     // All is quiet, and the socket takes everything.
     for _ in 0..6 {
         go_on(&outbox, &socket);
     }
     let socket = socket.lock().unwrap();
     is_sound(&socket.taken, !socket.shut);
+    let taken = String::from_utf8_lossy(&socket.taken);
+    for (message, is_accepted) in messages {
+        assert!(
+            is_accepted || !taken.contains(&message[..2]),
+            "{message} was refused, and sent: {taken}"
+        );
+    }
     if ends.is_none() {
         assert_eq!(socket.taken.len(), 4 * "a0.".len(), "something is lost");
     }
@@ -138,4 +148,21 @@ fn a_farewell_is_the_last_word_whenever_it_comes() {
 #[test]
 fn a_link_may_be_cut_at_any_moment() {
     shuttle::check_random(|| schedule(Some(|outbox| outbox.cut("the end"))), SCHEDULES / 4);
+}
+
+#[test]
+fn a_connection_ends_behind_all_that_was_accepted() {
+    let schedule = || {
+        let (outbox, socket) = outbox(&[]);
+        outbox.open();
+        let senders = ["a", "b"].map(|name| sender(&outbox, name));
+        outbox.finish();
+        let messages = senders.map(|sender| sender.join().unwrap()).concat();
+        let taken = String::from_utf8(socket.lock().unwrap().taken.clone()).unwrap();
+        for (message, is_accepted) in messages {
+            assert_eq!(taken.contains(&message), is_accepted, "{message}: {taken}");
+        }
+        assert!(socket.lock().unwrap().shut);
+    };
+    shuttle::check_random(schedule, SCHEDULES / 4);
 }

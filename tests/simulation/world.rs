@@ -282,9 +282,6 @@ impl World {
             }
             self.serve(Work::Request(incoming));
         }
-        if self.chance.one_in(2) {
-            self.engine.connections.before_waiting();
-        }
     }
 
     /// A worker takes what was handed over.
@@ -293,7 +290,6 @@ impl World {
         if let Some(work) = self.engine.connections.ready() {
             self.serve(work);
         }
-        self.engine.connections.before_waiting();
     }
 
     fn serve(&mut self, work: Work<MadeUp>) {
@@ -461,7 +457,6 @@ impl World {
             let Some(work) = self.engine.connections.ready() else { break };
             self.serve(work);
         }
-        self.engine.connections.before_waiting();
         // What was served may have woken the clock.
         self.clock();
         let step = match self.chance.below(20) {
