@@ -58,6 +58,7 @@ struct Working {
 
 #[derive(Debug)]
 struct Kept<A> {
+    number: u64,
     id: String,
     owner: Owner,
     until: Instant,
@@ -66,9 +67,26 @@ struct Kept<A> {
 
 #[derive(Debug)]
 struct Lost {
+    number: u64,
     owner: Owner,
     until: Instant,
     loss: Loss,
+}
+
+/// What was taken out to be told to one person, and must be put back.
+#[derive(Debug)]
+pub struct Taken<A> {
+    answers: Vec<Kept<A>>,
+    losses: Vec<Lost>,
+}
+
+impl<A> Taken<A> {
+    /// Returns what there is to tell: the answers, the oldest first, and behind them the losses.
+    pub fn items(&self) -> Vec<Item<'_, A>> {
+        let answers = self.answers.iter().map(|kept| Item::Answer(kept.owner.agent, &kept.answer));
+        let losses = self.losses.iter().map(|lost| Item::Loss(lost.owner.agent, lost.loss));
+        answers.chain(losses).collect()
+    }
 }
 
 /// The commands at work, the answers, and the losses; in each table the newest stands last.
@@ -79,6 +97,8 @@ pub struct Late<A> {
     answers: Vec<Kept<A>>,
     /// At most one of a kind for each owner: five commands that a link took along are one thing to tell.
     losses: Vec<Lost>,
+    /// How many answers and losses there have been: their numbers tell in which order they came.
+    numbers: u64,
     /// How many answers came late, since the start.
     pub came: u64,
     /// How many late answers were told, since the start.
@@ -89,17 +109,17 @@ impl<A> Late<A> {
     /// Nothing is kept yet.
     pub fn new(bounds: Bounds) -> Self {
         let (working, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
-        Self { bounds, working, answers, losses, came: 0, told: 0 }
+        Self { bounds, working, answers, losses, numbers: 0, came: 0, told: 0 }
     }
 
     /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
     /// command gives way, and its person will be told.
     pub fn work_on(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
-        if let Some(place) = oldest_to_give_way(&self.working, |w| w.owner == owner, &self.bounds) {
+        let until = now + self.bounds.remembered;
+        self.working.push(Working { id, link, owner: owner.clone(), begun, until });
+        if let Some(place) = one_too_many(&self.working, |w| w.owner == owner, &self.bounds) {
             self.give_up(place, Loss::NoAnswer, now);
         }
-        let until = now + self.bounds.remembered;
-        self.working.push(Working { id, link, owner, begun, until });
     }
 
     /// The agent answered a command at work on `link`. Returns which PC it is about, and when its turn had come in.
@@ -117,14 +137,21 @@ impl<A> Late<A> {
         let place = self.working.iter().position(is_it).ok_or(())?;
         let Working { id, owner, begun, .. } = self.working.remove(place);
         self.came += 1;
-        if let Some(place) = oldest_to_give_way(&self.answers, |a| a.owner == owner, &self.bounds) {
+        let (number, until, agent) = (self.next_number(), now + self.bounds.remembered, owner.agent);
+        self.keep(Kept { number, id, owner, until, answer }, now);
+        Ok((agent, begun))
+    }
+
+    /// Keeps an answer where it stood, or at the end if it is new. When there is no room, the oldest one gives way, and
+    /// its person will be told.
+    fn keep(&mut self, kept: Kept<A>, now: Instant) {
+        let owner = kept.owner.clone();
+        let place = self.answers.partition_point(|other| other.number < kept.number);
+        self.answers.insert(place, kept);
+        if let Some(place) = one_too_many(&self.answers, |a| a.owner == owner, &self.bounds) {
             let oldest = self.answers.remove(place);
             self.lose_for(oldest.owner, Loss::Answer, now);
         }
-        let until = now + self.bounds.remembered;
-        let agent = owner.agent;
-        self.answers.push(Kept { id, owner, until, answer });
-        Ok((agent, begun))
     }
 
     /// The link is over: what was at work on it will have no answer.
@@ -147,38 +174,30 @@ impl<A> Late<A> {
         working.chain(answers).chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
-    /// Offers `tell` what is kept for the person, or of it what became of the one command `only`: the
-    /// answers, the oldest first, and behind them the losses. As many as `tell` returns are forgotten: it
-    /// has told them. It is not called when there is nothing to tell.
-    pub fn offer(
-        &mut self,
-        person: &Person,
-        only: Option<&str>,
-        now: Instant,
-        tell: &mut dyn FnMut(&[Item<'_, A>]) -> usize,
-    ) {
+    /// Takes out what is kept for the person, or of it what became of the one command `only`, so that no other turn
+    /// of the person tells the same. It must be put back by [`Late::put_back`].
+    pub fn take(&mut self, person: &Person, only: Option<&str>, now: Instant) -> Taken<A> {
         if self.answers.is_empty() && self.losses.is_empty() {
-            return;
+            return Taken { answers: Vec::new(), losses: Vec::new() };
         }
         self.tend(now);
         let is_meant =
-            |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
-        let answers = self.answers.iter().filter(|kept| is_meant(kept));
-        let mut items: Vec<_> =
-            answers.map(|kept| Item::Answer(kept.owner.agent, &kept.answer)).collect();
-        let answers = items.len();
+            |kept: &mut Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
+        let answers: Vec<_> = self.answers.extract_if(.., is_meant).collect();
         // A loss has no id: whoever waits for one command hears of it when there is nothing else.
-        if only.is_none_or(|id| answers == 0 && self.at_work(person, Some(id)).is_none()) {
-            let losses = self.losses.iter().filter(|lost| lost.owner.person == *person);
-            items.extend(losses.map(|lost| Item::Loss(lost.owner.agent, lost.loss)));
-        }
-        if items.is_empty() {
-            return;
-        }
-        let count = tell(&items);
-        self.told += count.min(answers) as u64;
-        forget(&mut self.answers, count.min(answers), is_meant);
-        forget(&mut self.losses, count.saturating_sub(answers), |lost| lost.owner.person == *person);
+        let takes_losses =
+            only.is_none_or(|id| answers.is_empty() && self.at_work(person, Some(id)).is_none());
+        let is_theirs = |lost: &mut Lost| takes_losses && lost.owner.person == *person;
+        Taken { answers, losses: self.losses.extract_if(.., is_theirs).collect() }
+    }
+
+    /// So many of the items that were taken out have been told. The others are kept on, each where it stood and until
+    /// when it was kept before; what came meanwhile may have taken the room of the oldest.
+    pub fn put_back(&mut self, taken: Taken<A>, told: usize, now: Instant) {
+        let answers = taken.answers.len().min(told);
+        self.told += answers as u64;
+        taken.answers.into_iter().skip(answers).for_each(|kept| self.keep(kept, now));
+        taken.losses.into_iter().skip(told - answers).for_each(|lost| self.add_loss(lost));
     }
 
     /// Returns when the oldest command at work for the person came in, or the one command `only`, and which PC
@@ -213,15 +232,26 @@ impl<A> Late<A> {
     }
 
     fn lose_for(&mut self, owner: Owner, loss: Loss, now: Instant) {
-        let until = now + self.bounds.remembered;
-        if let Some(known) = self.losses.iter_mut().find(|l| l.owner == owner && l.loss == loss) {
-            known.until = until;
+        let (number, until) = (self.next_number(), now + self.bounds.remembered);
+        self.add_loss(Lost { number, owner, until, loss });
+    }
+
+    fn add_loss(&mut self, lost: Lost) {
+        let is_known = |known: &&mut Lost| known.owner == lost.owner && known.loss == lost.loss;
+        if let Some(known) = self.losses.iter_mut().find(is_known) {
+            known.until = known.until.max(lost.until);
             return;
         }
-        if self.losses.len() >= self.bounds.in_all {
+        let place = self.losses.partition_point(|other| other.number < lost.number);
+        self.losses.insert(place, lost);
+        if self.losses.len() > self.bounds.in_all {
             self.losses.remove(0);
         }
-        self.losses.push(Lost { owner, until, loss });
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// How many commands are at work, and how many answers and losses are kept.
@@ -231,27 +261,14 @@ impl<A> Late<A> {
     }
 }
 
-/// Returns which entry must give way before one more may be added for the person whose entries `is_theirs`
+/// Returns which entry must give way, the oldest, after one more was added for the owner whose entries `is_theirs`
 /// knows; none while there is room.
-fn oldest_to_give_way<T>(
-    entries: &[T],
-    is_theirs: impl Fn(&T) -> bool,
-    bounds: &Bounds,
-) -> Option<usize> {
-    if entries.iter().filter(|entry| is_theirs(entry)).count() >= bounds.each {
+fn one_too_many<T>(entries: &[T], is_theirs: impl Fn(&T) -> bool, bounds: &Bounds) -> Option<usize> {
+    if entries.iter().filter(|entry| is_theirs(entry)).count() > bounds.each {
         entries.iter().position(is_theirs)
     } else {
-        (entries.len() >= bounds.in_all).then_some(0)
+        (entries.len() > bounds.in_all).then_some(0)
     }
-}
-
-/// Removes the first `count` entries that `is_meant` knows.
-fn forget<T>(entries: &mut Vec<T>, mut count: usize, is_meant: impl Fn(&T) -> bool) {
-    entries.retain(|entry| {
-        let goes = count > 0 && is_meant(entry);
-        count -= usize::from(goes);
-        !goes
-    });
 }
 
 #[cfg(test)]
@@ -289,11 +306,9 @@ mod tests {
             Item::Answer(_, answer) => answer.to_string(),
             Item::Loss(_, loss) => format!("{loss:?}"),
         };
-        let mut heard = Vec::new();
-        late.offer(person, None, now, &mut |items| {
-            heard = items.iter().map(words).collect();
-            items.len()
-        });
+        let taken = late.take(person, None, now);
+        let heard: Vec<_> = taken.items().iter().map(words).collect();
+        late.put_back(taken, heard.len(), now);
         heard
     }
 
@@ -320,11 +335,50 @@ mod tests {
         for answer in ["1", "2", "3"] {
             keep(&mut late, me(), answer, now);
         }
-        late.offer(&me(), None, now, &mut |items| {
-            assert_eq!(items.len(), 3);
-            2
-        });
+        let taken = late.take(&me(), None, now);
+        assert_eq!(taken.items().len(), 3);
+        late.put_back(taken, 2, now);
         assert_eq!((late.told, heard(&mut late, &me(), now)), (2, vec!["3".to_owned()]));
+    }
+
+    #[test]
+    fn what_one_turn_is_telling_no_other_tells() {
+        let (mut late, now) = late();
+        keep(&mut late, me(), "1", now);
+        keep(&mut late, me(), "2", now);
+        let taken = late.take(&me(), None, now);
+        assert!(heard(&mut late, &me(), now).is_empty());
+        keep(&mut late, me(), "3", now);
+        assert_eq!(heard(&mut late, &me(), now), ["3"]);
+        late.put_back(taken, 1, now);
+        assert_eq!((heard(&mut late, &me(), now), late.told), (vec!["2".to_owned()], 3));
+    }
+
+    #[test]
+    fn what_is_put_back_stands_where_it_stood_and_is_kept_no_longer() {
+        let (mut late, now) = late();
+        keep(&mut late, me(), "1", now);
+        keep(&mut late, other(1), "other", now);
+        let taken = late.take(&me(), None, now);
+        let later = now + Duration::from_secs(1);
+        keep(&mut late, me(), "2", later);
+        late.put_back(taken, 0, later);
+        let ids: Vec<_> = late.answers.iter().map(|kept| kept.id.as_str()).collect();
+        assert_eq!(ids, ["1", "other", "2"]);
+        assert_eq!(heard(&mut late, &me(), now + BOUNDS.remembered), ["2"]);
+    }
+
+    #[test]
+    fn what_finds_its_room_taken_when_it_is_put_back_is_told_as_lost() {
+        let (mut late, now) = late();
+        keep(&mut late, me(), "1", now);
+        keep(&mut late, me(), "2", now);
+        let taken = late.take(&me(), None, now);
+        for answer in ["3", "4"] {
+            keep(&mut late, me(), answer, now);
+        }
+        late.put_back(taken, 0, now);
+        assert_eq!(heard(&mut late, &me(), now), ["2", "3", "4", "Answer"]);
     }
 
     #[test]
@@ -334,23 +388,21 @@ mod tests {
         keep(&mut late, me(), "2", now);
         work(&mut late, me(), "3", now + Duration::from_secs(1));
         let one = |late: &mut Late<&'static str>, id| {
-            let mut heard = None;
-            late.offer(&me(), Some(id), now, &mut |items| {
-                heard = Some(format!("{items:?}"));
-                items.len()
-            });
+            let taken = late.take(&me(), Some(id), now);
+            let heard = format!("{:?}", taken.items());
+            late.put_back(taken, 1, now);
             heard
         };
-        assert_eq!(one(&mut late, "2").unwrap(), "[Answer(AgentId(0), \"2\")]");
-        assert_eq!(one(&mut late, "2"), None);
-        assert_eq!(one(&mut late, "3"), None);
+        assert_eq!(one(&mut late, "2"), "[Answer(AgentId(0), \"2\")]");
+        assert_eq!(one(&mut late, "2"), "[]");
+        assert_eq!(one(&mut late, "3"), "[]");
         assert_eq!(
             late.at_work(&me(), Some("3")),
             Some((now + Duration::from_secs(1), AgentId::DEFAULT))
         );
         assert_eq!(late.at_work(&me(), Some("1")), None);
         late.lose(LINK, now);
-        assert_eq!(one(&mut late, "3").unwrap(), "[Loss(AgentId(0), Link)]");
+        assert_eq!(one(&mut late, "3"), "[Loss(AgentId(0), Link)]");
         assert_eq!(heard(&mut late, &me(), now), ["1"]);
     }
 
@@ -361,7 +413,7 @@ mod tests {
         late.lose(LINK, now);
         let mine = Owner { person: me(), agent: AgentId::DEFAULT };
         late.work_on("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
-        late.offer(&me(), Some("at work"), now, &mut |items| panic!("{items:?}"));
+        assert_eq!(late.take(&me(), Some("at work"), now).items(), []);
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
     }
 
@@ -412,11 +464,8 @@ mod tests {
         }
         assert_eq!(late.at_work(&me(), None), Some((now, AgentId(1))));
         late.lose(slow, now);
-        let mut told = Vec::new();
-        late.offer(&me(), None, now, &mut |items| {
-            told = items.iter().map(|item| format!("{item:?}")).collect();
-            items.len()
-        });
+        let taken = late.take(&me(), None, now);
+        let told: Vec<_> = taken.items().iter().map(|item| format!("{item:?}")).collect();
         let answers = ["1", "2", "3"].map(|answer| format!("Answer(AgentId(0), {answer:?})"));
         let losses = ["NoAnswer", "Link"].map(|loss| format!("Loss(AgentId(1), {loss})"));
         assert_eq!(told, [answers.to_vec(), losses.to_vec()].concat());

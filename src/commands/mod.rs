@@ -186,7 +186,9 @@ impl Commands {
         next
     }
 
-    /// As [`late::Late::offer`].
+    /// Offers `tell` what is kept for the person, or of it what became of the one command `only`: the answers, the
+    /// oldest first, and behind them the losses. As many as `tell` returns are forgotten: it has told them. It is not
+    /// called when there is nothing to tell. No lock is held meanwhile, and no other turn is offered the same.
     pub fn offer(
         &self,
         person: &Person,
@@ -194,7 +196,19 @@ impl Commands {
         now: Instant,
         tell: &mut dyn FnMut(&[Item<'_, Speech>]) -> usize,
     ) {
-        self.lock().late.offer(person, only, now, tell);
+        let taken = self.lock().late.take(person, only, now);
+        let items = taken.items();
+        if items.is_empty() {
+            return;
+        }
+        let told = tell(&items);
+        let is_all_told = told == items.len();
+        drop(items);
+        self.lock().late.put_back(taken, told, now);
+        if !is_all_told {
+            // The clock may have looked while they were out.
+            self.alarm.ring();
+        }
     }
 
     /// As [`late::Late::has_kept`].
@@ -268,6 +282,10 @@ impl Commands {
         self.lock().sizes()
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+#[path = "../../tests/models/commands_schedules.rs"]
+mod schedules;
 
 #[cfg(test)]
 mod tests {
@@ -405,6 +423,23 @@ mod tests {
         });
         assert!(matches!(&heard[..], [answer] if answer.contains("done")), "{heard:?}");
         assert_eq!(world.commands.sizes(), [0; 4]);
+    }
+
+    #[test]
+    fn commands_go_on_while_a_turn_is_told_something() {
+        let world = world();
+        let (id, later) = world.be_late();
+        world.commands.answer(LINK, &id, "done".into(), later);
+        assert!(world.rung.try_recv().is_ok());
+        world.commands.offer(&Person::Ask, None, later, &mut |_| {
+            let id = world.begin().unwrap();
+            world.commands.answer(LINK, &id, "not sent".into(), later);
+            world.commands.offer(&Person::Ask, None, later, &mut |items| panic!("{items:?}"));
+            world.commands.tend(later);
+            0
+        });
+        assert!(world.rung.try_recv().is_ok(), "the clock has not seen what was put back");
+        assert!(world.commands.has_kept(&Person::Ask));
     }
 
     #[test]

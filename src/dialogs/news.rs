@@ -11,17 +11,16 @@ use crate::tts;
 /// Puts as many items as fit whole into one reply, with a word about those that must wait. One item at
 /// least is told. Of several PCs each says its name, as `names` has it. Returns how many, and what to say.
 pub fn tell(items: &[Item<'_, Speech>], names: &Names) -> (usize, Speech) {
-    let parts = parts(items, names);
-    for count in (1..=parts.len()).rev() {
-        let rest = (count < parts.len()).then(|| Cow::Owned(phrases::MORE_KEPT.into()));
-        let all: Vec<_> = parts[..count].iter().cloned().chain(rest).collect();
-        if fit(&all) {
-            return (count, join(&all));
-        }
+    let mut parts = parts(items, names);
+    if how_many_fit(&parts, None) == parts.len() {
+        return (parts.len(), join(&parts));
     }
-    // It leaves no room for the word about the others.
-    let first = parts.get(..1).unwrap_or_default();
-    (first.len(), join(first))
+    let rest = Speech::new(phrases::MORE_KEPT);
+    let count = how_many_fit(&parts, Some(&rest));
+    parts.truncate(count.max(1));
+    // One that fills the reply leaves no room for the word about the others.
+    parts.extend((count > 0).then_some(Cow::Owned(rest)));
+    (count.max(1), join(&parts))
 }
 
 /// Puts as many items as fit whole before `agent`'s answer to another command. Returns how many, which may be
@@ -31,16 +30,16 @@ pub fn tell_before(
     (agent, own): (AgentId, &Speech),
     names: &Names,
 ) -> (usize, Speech) {
-    let parts = parts(items, names);
+    let mut parts = parts(items, names);
     let last = named(agent, own, names);
-    for count in (1..=parts.len()).rev() {
-        let all: Vec<_> = parts[..count].iter().chain([&last]).cloned().collect();
-        if fit(&all) {
-            let both = join(&all).with_buttons(own.buttons().to_vec());
-            return (count, both.with_end_of(own));
-        }
+    let count = how_many_fit(&parts, Some(&last));
+    if count == 0 {
+        return (0, own.clone());
     }
-    (0, own.clone())
+    parts.truncate(count);
+    parts.push(last);
+    let both = join(&parts).with_buttons(own.buttons().to_vec());
+    (count, both.with_end_of(own))
 }
 
 fn parts<'a>(items: &[Item<'a, Speech>], names: &Names) -> Vec<Cow<'a, Speech>> {
@@ -66,11 +65,16 @@ fn named<'a>(agent: AgentId, speech: &'a Speech, names: &Names) -> Cow<'a, Speec
     }
 }
 
-fn fit(parts: &[Cow<'_, Speech>]) -> bool {
-    let breaks = parts.len().saturating_sub(1);
-    let length = |of: fn(&Speech) -> usize| parts.iter().map(|part| of(part)).sum::<usize>() + breaks;
-    length(|part| part.text().chars().count()) <= MAX_TEXT
-        && length(|part| tts::length(part.spoken())) <= MAX_TEXT
+/// Returns how many of these fit whole into one reply, with `last` behind them if there is one.
+fn how_many_fit(parts: &[Cow<'_, Speech>], last: Option<&Speech>) -> usize {
+    // Each with a break behind it, of which the last one has none.
+    let lengths = |part: &Speech| [part.text().chars().count() + 1, tts::length(part.spoken()) + 1];
+    let mut all = last.map_or([0; 2], lengths);
+    let fits = |part: &&Cow<'_, Speech>| {
+        all.iter_mut().zip(lengths(part)).for_each(|(all, more)| *all += more);
+        all.iter().all(|length| *length <= MAX_TEXT + 1)
+    };
+    parts.iter().take_while(fits).count()
 }
 
 fn join(parts: &[Cow<'_, Speech>]) -> Speech {

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::commands::late::Item;
-use crate::commands::late::Loss;
+use crate::commands::late::{Loss, Taken};
 use crate::commands::person::Person;
 use crate::config::agents::AgentId;
 use crate::seen::{Seen, hold, must_happen};
@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LINKS: u64 = 3;
 
 /// A run in which one of these never happens shows nothing about it.
-const MUST_HAPPEN: [&str; 26] = [
+const MUST_HAPPEN: [&str; 29] = [
     "begun",
     "one too many",
     "the clock is woken",
@@ -44,6 +44,9 @@ const MUST_HAPPEN: [&str; 26] = [
     "gave way to a newer one",
     "a loss gave way",
     "some of it was told",
+    "came while something was being told",
+    "put back before what came meanwhile",
+    "found its room taken",
     "a loss of one command was told",
 ];
 
@@ -68,12 +71,13 @@ struct Which {
 enum Operation {
     Begin { link: u64, agent: u8, person: usize, seconds: u64, is_sent: bool },
     Send(Which),
-    Take(Which),
+    TakeBack(Which),
     Withdraw(Which),
     Answer { which: Which, other_link: Option<u64> },
     Lose { link: u64 },
     Tend,
-    Offer { person: usize, only: Option<Which>, told: Index },
+    Take { person: usize, only: Option<Which> },
+    PutBack { which: Index, told: Index },
     Close,
     Wait { seconds: u64 },
 }
@@ -87,7 +91,7 @@ fn which() -> impl Strategy<Value = Which> {
 
 /// Bounds so small that each is reached all the time, and what is done within them.
 fn histories() -> impl Strategy<Value = (usize, Bounds, bool, Vec<Operation>)> {
-    use Operation::{Answer, Begin, Close, Lose, Offer, Send, Take, Tend, Wait, Withdraw};
+    use Operation::{Answer, Begin, Close, Lose, PutBack, Send, Take, TakeBack, Tend, Wait, Withdraw};
     let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
         Bounds { in_all, each, remembered }
@@ -98,14 +102,15 @@ fn histories() -> impl Strategy<Value = (usize, Bounds, bool, Vec<Operation>)> {
             |(link, agent, person, seconds, is_sent)| Begin { link, agent, person, seconds, is_sent }
         ),
         6 => which().prop_map(Send),
-        2 => which().prop_map(Take),
+        2 => which().prop_map(TakeBack),
         2 => which().prop_map(Withdraw),
         10 => (which(), prop::option::weighted(0.2, 0..LINKS))
             .prop_map(|(which, other_link)| Answer { which, other_link }),
         2 => (0..LINKS).prop_map(|link| Lose { link }),
         10 => Just(Tend),
-        6 => (1..people().len(), prop::option::weighted(0.4, which()), any::<Index>())
-            .prop_map(|(person, only, told)| Offer { person, only, told }),
+        6 => (1..people().len(), prop::option::weighted(0.2, which()))
+            .prop_map(|(person, only)| Take { person, only }),
+        3 => (any::<Index>(), any::<Index>()).prop_map(|(which, told)| PutBack { which, told }),
         8 => (0..5u64).prop_map(|seconds| Wait { seconds }),
     ];
     // Nothing becomes late any more once the relay is stopping, so it stops near the end, if at all.
@@ -128,6 +133,8 @@ enum State {
     AtWork,
     /// It was answered after that.
     Kept,
+    /// Its answer is being told.
+    Out,
     /// As at work, but its answer will be dropped.
     Unheard,
     Over,
@@ -149,11 +156,13 @@ struct Record {
     answer: usize,
 }
 
+#[derive(Clone)]
 struct Lost {
     person: Person,
     agent: AgentId,
     loss: Loss,
     until: Instant,
+    place: usize,
 }
 
 struct Model {
@@ -193,12 +202,12 @@ impl Model {
         (record.person.as_ref(), record.agent)
     }
 
-    /// One more, this one, is about to be in this state; when there is no room, one gives way.
+    /// One more, this one, is in this state; when there is no room, one gives way.
     fn make_room(&mut self, state: State, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
         let all = self.all(&[state]);
         let is_theirs = |other: &&usize| self.owner(**other) == self.owner(number);
         let theirs: Vec<_> = all.iter().filter(is_theirs).copied().collect();
-        let gives_way = match (theirs.len() >= self.bounds.each, all.len() >= self.bounds.in_all) {
+        let gives_way = match (theirs.len() > self.bounds.each, all.len() > self.bounds.in_all) {
             (true, _) => theirs[0],
             (false, true) => all[0],
             (false, false) => return,
@@ -213,13 +222,19 @@ impl Model {
         let agent = self.records[number].agent;
         self.change(number, State::Over, now);
         let until = now + self.bounds.remembered;
+        let place = self.changes;
+        self.lose(Lost { person, agent, loss, until, place }, seen);
+    }
+
+    fn lose(&mut self, lost: Lost, seen: &mut Seen) {
         for known in &mut self.losses {
-            if known.person == person && known.agent == agent && known.loss == loss {
-                known.until = until;
+            if known.person == lost.person && known.agent == lost.agent && known.loss == lost.loss {
+                known.until = known.until.max(lost.until);
                 return;
             }
         }
-        self.losses.push(Lost { person, agent, loss, until });
+        self.losses.push(lost);
+        self.losses.sort_by_key(|lost| lost.place);
         if self.losses.len() > self.bounds.in_all {
             self.losses.remove(0);
             note(seen, "a loss gave way");
@@ -261,8 +276,8 @@ impl Model {
             let goes_on = fate == "expired, and goes on";
             match person.filter(|_| goes_on) {
                 Some(_) => {
-                    self.make_room(State::AtWork, number, Loss::NoAnswer, now, seen);
                     self.change(number, State::AtWork, now + self.bounds.remembered);
+                    self.make_room(State::AtWork, number, Loss::NoAnswer, now, seen);
                 }
                 None if fate == "expired, and none is kept" => self.change(number, State::Unheard, now),
                 None => self.change(number, State::Over, now),
@@ -275,8 +290,9 @@ impl Model {
 
     /// When the first of all these is over by itself.
     fn next(&self) -> Option<Instant> {
-        let records =
-            self.records.iter().filter(|record| !matches!(record.state, State::Unheard | State::Over));
+        let is_watched =
+            |record: &&Record| !matches!(record.state, State::Unheard | State::Out | State::Over);
+        let records = self.records.iter().filter(is_watched);
         let records = records.map(|record| record.until);
         records.chain(self.losses.iter().map(|lost| lost.until)).min()
     }
@@ -313,7 +329,16 @@ struct Both<'a> {
     /// How often each of those who wait was told an end.
     ends: Vec<usize>,
     answers: usize,
+    /// What turns are telling.
+    out: Vec<Out>,
     seen: &'a mut Seen,
+}
+
+/// What a turn is telling: as the table gave it out, and as the model knows it.
+struct Out {
+    taken: Taken<usize>,
+    answers: Vec<usize>,
+    losses: Vec<Lost>,
 }
 
 impl<'a> Both<'a> {
@@ -323,7 +348,7 @@ impl<'a> Both<'a> {
         let model = Model { most, bounds, keeps, records, losses, closing, changes, came, told };
         let table = Table::new("p".into(), most, bounds, keeps);
         let (now, ends) = (Instant::now(), Vec::new());
-        Self { table, model, now, alarm: None, ends, answers: 0, seen }
+        Self { table, model, now, alarm: None, ends, answers: 0, out: Vec::new(), seen }
     }
 
     /// Returns the id of one of the commands, and its number in the model.
@@ -362,7 +387,7 @@ impl<'a> Both<'a> {
                 let Some((number, _)) = self.pick(which) else { return };
                 self.send(number);
             }
-            Operation::Take(which) => {
+            Operation::TakeBack(which) => {
                 let Some((number, id)) = self.pick(which) else { return };
                 let taken = self.table.under_way.take(&id);
                 assert_eq!(taken.is_some(), self.model.under_way().contains(&number));
@@ -391,10 +416,16 @@ impl<'a> Both<'a> {
             }
             Operation::Lose { link } => self.lose(link_of(*link)),
             Operation::Tend => self.tend(),
-            Operation::Offer { person, only, told } => {
+            Operation::Take { person, only } => {
                 let person = people()[*person].clone().expect("the first alone is nobody");
                 let only = only.as_ref().and_then(|which| self.pick(which)).map(|(_, id)| id);
-                self.offer(&person, only.as_deref(), told);
+                self.take(&person, only.as_deref());
+            }
+            Operation::PutBack { which, told } => {
+                if !self.out.is_empty() {
+                    let place = which.index(self.out.len());
+                    self.put_back(place, &|count| told.index(count + 1));
+                }
             }
             Operation::Close => {
                 self.table.close();
@@ -475,8 +506,11 @@ impl<'a> Both<'a> {
                 assert_eq!((agent, since), turn);
                 assert!(record.person.is_some(), "nobody's is not at work");
                 self.model.records[number].answer = self.answers;
-                self.model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
                 self.model.change(number, State::Kept, self.now + self.model.bounds.remembered);
+                self.model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
+                if !self.out.is_empty() {
+                    note(self.seen, "came while something was being told");
+                }
                 self.model.came += 1;
                 note(self.seen, "answered late");
             }
@@ -486,7 +520,9 @@ impl<'a> Both<'a> {
                 note(self.seen, "answered late, dropped");
             }
             (Answered::Nobody, State::Unsent) => note(self.seen, "answered before it was sent"),
-            (Answered::Nobody, State::Kept | State::Over) => note(self.seen, "answered for nobody"),
+            (Answered::Nobody, State::Kept | State::Out | State::Over) => {
+                note(self.seen, "answered for nobody")
+            }
             (Answered::Nobody, _) if !is_own_link => note(self.seen, "answered on another link"),
             (answered, state) => panic!("{answered:?} for {id}, which is {state:?}, on {link:?}"),
         }
@@ -532,7 +568,8 @@ impl<'a> Both<'a> {
         self.alarm = next;
     }
 
-    fn offer(&mut self, person: &Person, only: Option<&str>, told: &Index) {
+    /// A turn is about to tell a person something.
+    fn take(&mut self, person: &Person, only: Option<&str>) {
         let model = &mut self.model;
         // While nothing at all is kept nothing is looked at, not even what has been at work for too long.
         if model.sizes()[2..] != [0, 0] {
@@ -547,41 +584,54 @@ impl<'a> Both<'a> {
             None => true,
             Some(id) => answers.is_empty() && model.at_work(person, Some(id)).is_none(),
         };
-        let losses = model.losses.iter().filter(|lost| lost.person == *person && may_share_a_loss);
-        let losses: Vec<_> = losses.map(|lost| (lost.agent, lost.loss)).collect();
+        let mut losses = model.losses.clone();
+        losses.retain(|lost| lost.person == *person && may_share_a_loss);
+        model.losses.retain(|lost| !(lost.person == *person && may_share_a_loss));
         let expected: Vec<_> = answers
             .iter()
             .map(|&number| Item::Answer(model.records[number].agent, &model.records[number].answer))
-            .chain(losses.iter().map(|(agent, loss)| Item::Loss(*agent, *loss)))
+            .chain(losses.iter().map(|lost| Item::Loss(lost.agent, lost.loss)))
             .collect();
-        let count = told.index(expected.len() + 1);
-        let mut is_asked = false;
-        self.table.late.offer(person, only, self.now, &mut |items| {
-            assert_eq!(items, expected);
-            is_asked = true;
-            count
-        });
-        assert_eq!(is_asked, !expected.is_empty());
-        if only.is_some() && !losses.is_empty() && count > 0 {
+        let taken = self.table.late.take(person, only, self.now);
+        assert_eq!(taken.items(), expected);
+        if expected.is_empty() {
+            return;
+        }
+        if only.is_some() && !losses.is_empty() {
             note(self.seen, "a loss of one command was told");
         }
-        if (1..expected.len()).contains(&count) {
+        answers.iter().for_each(|&number| model.records[number].state = State::Out);
+        self.out.push(Out { taken, answers, losses });
+    }
+
+    /// The turn has told some of it. The clock looks at what it has put back.
+    fn put_back(&mut self, place: usize, how_many: &dyn Fn(usize) -> usize) {
+        let Out { taken, answers, losses } = self.out.remove(place);
+        let count = answers.len() + losses.len();
+        let told = how_many(count);
+        if (1..count).contains(&told) {
             note(self.seen, "some of it was told");
         }
-        for place in 0..count {
-            match answers.get(place) {
-                Some(&number) => {
-                    model.change(number, State::Over, self.now);
-                    model.told += 1;
-                }
-                None => {
-                    let told = losses[place - answers.len()];
-                    let is_told =
-                        |lost: &Lost| lost.person == *person && (lost.agent, lost.loss) == told;
-                    model.losses.retain(|lost| !is_told(lost));
-                }
+        self.table.late.put_back(taken, told, self.now);
+        let model = &mut self.model;
+        for (place, number) in answers.iter().copied().enumerate() {
+            if place < told {
+                model.change(number, State::Over, self.now);
+                model.told += 1;
+                continue;
+            }
+            model.records[number].state = State::Kept;
+            if model.all(&[State::Kept]).last() != Some(&number) {
+                note(self.seen, "put back before what came meanwhile");
+            }
+            model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
+            if model.records[number].state == State::Over {
+                note(self.seen, "found its room taken");
             }
         }
+        let untold = losses.into_iter().skip(told.saturating_sub(answers.len()));
+        untold.for_each(|lost| model.lose(lost, self.seen));
+        self.tend();
     }
 
     /// What must hold after each step.
@@ -615,6 +665,9 @@ impl<'a> Both<'a> {
 
     /// Nothing happens any more but that time passes.
     fn come_to_rest(&mut self) {
+        while !self.out.is_empty() {
+            self.put_back(0, &|_| 0);
+        }
         for _ in 0..3 {
             self.now += 60 * SECOND;
             self.tend();
@@ -628,7 +681,7 @@ impl<'a> Both<'a> {
 
 #[test]
 fn whatever_happens_the_table_does_what_a_flat_list_of_all_commands_would() {
-    let seen = hold(128, &histories(), |(most, bounds, keeps, operations), seen| {
+    let seen = hold(512, &histories(), |(most, bounds, keeps, operations), seen| {
         let mut both = Both::new(most, bounds, keeps, seen);
         operations.iter().for_each(|operation| both.perform(operation));
         both.come_to_rest();

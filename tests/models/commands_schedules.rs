@@ -1,0 +1,68 @@
+//! The commands under shuttle: two turns of one person that are told what is kept, while more comes, in thousands of
+//! schedules. Run by `cargo test --features shuttle --lib schedules`.
+
+use shuttle::thread::spawn;
+
+use super::*;
+use crate::upkeep::clock::alarm;
+
+const SCHEDULES: usize = 4_000;
+
+const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
+
+struct Nobody;
+
+impl Waits for Nobody {
+    fn tell(self: Box<Self>, _: Ended, _: Option<Told<'_>>, _: &Commands, _: Instant) {}
+}
+
+/// A command that misses its turn. Returns its id.
+fn be_late(commands: &Commands, now: Instant) -> String {
+    let waiting: Box<dyn Waits> = Box::new(Nobody);
+    let (agent, person) = (LINK.agent, Some(Person::Ask));
+    let new = New { agent, link: LINK, begun: now, deadline: now, person, waiting };
+    let id = commands.begin(new).unwrap();
+    commands.send(&id, now, || Ok::<(), ()>(()));
+    commands.tend(now);
+    id
+}
+
+/// One turn, which has room for so many items. Returns those that it has told.
+fn turn(commands: &Commands, room: usize, now: Instant) -> Vec<String> {
+    let mut told = Vec::new();
+    commands.offer(&Person::Ask, None, now, &mut |items| {
+        shuttle::thread::yield_now();
+        told = items.iter().take(room).map(|item| format!("{item:?}")).collect();
+        told.len()
+    });
+    told
+}
+
+#[test]
+fn each_late_answer_is_told_once_whoever_asks_meanwhile() {
+    let schedule = || {
+        let (alarm, _) = alarm();
+        let lines = Arc::new(Tally::new("commands", log::Level::Trace, alarm.clone()));
+        let commands = Arc::new(Commands::new("p".into(), Names::default(), lines, alarm, true));
+        let now = Instant::now();
+        let ids: Vec<_> = (0..4).map(|_| be_late(&commands, now)).collect();
+        let answer = |commands: &Commands, number: usize| {
+            commands.answer(LINK, &ids[number], Speech::new(&format!("answer {number}")), now);
+        };
+        (0..2).for_each(|number| answer(&commands, number));
+        let turns = [1, 2].map(|room| {
+            let commands = commands.clone();
+            spawn(move || turn(&commands, room, now))
+        });
+        answer(&commands, 2);
+        commands.lose(LINK, now);
+        let mut told = turns.map(|turn| turn.join().unwrap()).concat();
+        told.extend(turn(&commands, usize::MAX, now));
+        assert_eq!(told.len(), 4, "three answers and the loss of the fourth: {told:?}");
+        for what in ["answer 0", "answer 1", "answer 2", "Loss"] {
+            assert_eq!(told.iter().filter(|item| item.contains(what)).count(), 1, "{what}: {told:?}");
+        }
+        assert_eq!(commands.sizes(), [0; 4]);
+    };
+    shuttle::check_random(schedule, SCHEDULES);
+}
