@@ -19,7 +19,8 @@
 //! **When a command leaves.** Where it is written: whoever finds nobody sending on the link sends there and
 //! then, without a lock (`agents::outbox`). What other threads have for the agent meanwhile is put behind it, and goes
 //! in the next packet of the thread that is sending; so nobody waits for another's send, and commands that come
-//! together go together.
+//! together go together. To put them off until a worker had nothing else to do gave up to a tenth more turns a
+//! second at 8 clients, for an arrow from `http` to `agents` that no signature showed.
 //!
 //! **When a link is over.** First its probe takes no command any more, then all that were registered for it
 //! are told (`Registry::lose`). So a command for a link that leaves at the same moment is told by one of the two,

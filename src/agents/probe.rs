@@ -35,7 +35,7 @@ pub enum Offered {
     /// It waits together with those before it.
     Waits,
     /// It can't be sent: the line is over.
-    Over(Unsent),
+    Over,
 }
 
 /// What is known of one line.
@@ -58,7 +58,7 @@ impl Probe {
     /// A command is to be sent.
     pub fn offer(&mut self, command: Unsent, now: Instant) -> Offered {
         if self.is_over {
-            return Offered::Over(command);
+            return Offered::Over;
         }
         let is_first = self.waiting.is_empty();
         if is_first && now < self.heard + ALIVE_FOR {
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(probe.offer(unsent("1", now), now + ALIVE_FOR), Offered::Ping);
         probe.end();
         for now in [now, now + ALIVE_FOR] {
-            assert_eq!(probe.offer(unsent("2", now), now), Offered::Over(unsent("2", now)));
+            assert_eq!(probe.offer(unsent("2", now), now), Offered::Over);
         }
         assert!(probe.hear(now).is_empty());
     }

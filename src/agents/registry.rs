@@ -147,7 +147,7 @@ impl Registry {
         let offered = lock(&link.probe).offer(command, now);
         let is_first = match offered {
             Offered::Send(command) => return self.write(link, command, now),
-            Offered::Over(_) => return self.commands.withdraw(&id, Why::LinkLost, now),
+            Offered::Over => return self.commands.withdraw(&id, Why::LinkLost, now),
             Offered::Ping => true,
             Offered::Waits => false,
         };
