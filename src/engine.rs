@@ -14,13 +14,10 @@ use crate::config::Config;
 use crate::config::secret::random_bytes;
 use crate::dialogs::access::Access;
 use crate::dialogs::webhook::{self, Webhook};
-use crate::http::connections::{Calls, Connections};
 use crate::http::owed::Owed;
 use crate::http::presses::Presses;
-use crate::http::request::Request;
-use crate::http::sweep::{Kick, Sweeper};
+use crate::http::workers::{Wake, Workers};
 use crate::net::slow::Waiter;
-use crate::net::sockets::Sockets;
 use crate::upkeep::clock::alarm;
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::tally::Tally;
@@ -28,24 +25,17 @@ use crate::upkeep::way::Way;
 
 /// What the relay stands in.
 pub struct Outside {
-    /// What time it is.
-    pub now: fn() -> Instant,
-    /// The connections that there are.
-    pub sockets: Box<dyn Sockets>,
+    /// When the relay starts.
+    pub now: Instant,
     /// Takes what must wait for a socket.
     pub waiter: Waiter,
     /// Wakes a worker that waits for a request, since there is other work.
-    pub wake: Box<dyn Fn() + Send + Sync>,
-    /// Frees a connection that has no thread.
-    pub kick: Kick,
-    /// How many descriptors may be open.
-    pub max_descriptors: usize,
+    pub wake: Wake,
 }
 
 /// The relay's parts.
-pub struct Engine<R: Request> {
-    pub connections: Arc<Connections<R>>,
-    pub sweeper: Arc<Sweeper<R>>,
+pub struct Engine {
+    pub workers: Arc<Workers>,
     pub access: Arc<Access>,
     pub webhook: Webhook,
     pub commands: Arc<Commands>,
@@ -72,11 +62,12 @@ pub struct Engine<R: Request> {
     /// Takes what is to be said of tiny_http's failures.
     pub failed: Arc<Repeats>,
     turned_away: Arc<Repeats>,
-    no_request: Arc<Repeats>,
+    /// Takes what is to be said of connections that bring something else than HTTP.
+    pub no_request: Arc<Repeats>,
     lines: Arc<Tally>,
 }
 
-impl<R: Request> Engine<R> {
+impl Engine {
     /// Puts the parts together. Returns also what tells that [`Engine::tend`] should be called.
     ///
     /// # Errors
@@ -103,20 +94,12 @@ impl<R: Request> Engine<R> {
             alarm.clone(),
         );
         let registry = Arc::new(registry);
-        let calls = Calls { now: outside.now, wake: outside.wake };
         let no_request = repeats("connections without a request");
-        let connections = Connections::new(outside.sockets, outside.waiter, calls, no_request.clone());
-        let connections = Arc::new(connections);
-        let sweeper = Arc::new(Sweeper::new(
-            connections.clone(),
-            outside.kick,
-            outside.max_descriptors,
-            alarm.clone(),
-            (outside.now)(),
-        ));
+        let Outside { now, waiter, wake } = outside;
+        let workers = Arc::new(Workers::new(wake, waiter));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
-        let way = Arc::new(Way::new((outside.now)()));
+        let way = Arc::new(Way::new(now));
         let presses = Arc::new(Presses::new(alarm.clone()));
         let parts = webhook::Parts {
             access: access.clone(),
@@ -137,8 +120,7 @@ impl<R: Request> Engine<R> {
         let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let engine = Self {
-            connections,
-            sweeper,
+            workers,
             access,
             webhook,
             commands,
@@ -166,7 +148,6 @@ impl<R: Request> Engine<R> {
         let due = [
             self.commands.tend(now),
             self.registry.tend(now),
-            self.sweeper.tend(now),
             self.lines.tend(now),
             self.rejected.tend(now),
             self.fights.tend(now),

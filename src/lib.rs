@@ -134,6 +134,7 @@ pub mod wire {
     pub use crate::agents::message::{Answer, command};
     pub use crate::dialogs::reply::json as reply;
     pub use crate::dialogs::turn::{Turn, TurnError};
+    pub use crate::http::head::{Head, MAX_BODY, MAX_HEAD, Reading, is_worth_reading, read};
     pub use crate::speech::{
         Button, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_BUTTON_URL, MAX_TEXT, Speech,
     };

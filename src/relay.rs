@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
@@ -13,9 +13,8 @@ use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
 use crate::engine::{Engine, Outside};
-use crate::http::kicks::kick;
-use crate::http::lingering::LINGER;
-use crate::net::sockets::Accepted;
+use crate::http::gate::Gate;
+use crate::http::receive::LINGER;
 use crate::net::{listener, slow};
 use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
@@ -23,7 +22,7 @@ use crate::smart_home::devices::{self, Device};
 use crate::smart_home::perform::ACTION_TIMEOUT;
 use crate::smart_home::{Parts, SmartHome};
 use crate::system::refused;
-use crate::unchecked::heap;
+use crate::unchecked::{door, heap};
 use crate::upkeep::clock;
 use crate::upkeep::ends::{Ends, start_vital};
 use crate::upkeep::log::count_panics_of_tiny_http;
@@ -76,7 +75,7 @@ pub struct Relay {
     reachable: SocketAddr,
     listener: TcpListener,
     routes: Arc<Routes>,
-    engine: Arc<Engine<tiny_http::Request>>,
+    engine: Arc<Engine>,
     reply_timeout: Duration,
     /// Closed to end the watchdog.
     watched: Sender<()>,
@@ -102,26 +101,23 @@ impl Relay {
 
         let (waiter, inbox) = slow::channel(slow::MAX_SLOW)?;
         start_vital(ends, "slow", move || slow::run(&inbox))?;
+        let tiny = Arc::new(OnceLock::<Arc<tiny_http::Server>>::new());
+        let wake = {
+            let tiny = tiny.clone();
+            Box::new(move || tiny.get().into_iter().for_each(|tiny| tiny.unblock()))
+        };
+        let (engine, rung) = Engine::new(config, Outside { now: Instant::now(), waiter, wake })?;
+        let engine = Arc::new(engine);
         let accepting = listener
             .try_clone()
             .map_err(|error| refused("a second descriptor of the listening socket (fcntl)", &error))?;
-        let tiny = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
+        // Before tiny_http accepts anything.
+        let gate = Arc::new(Gate::new(&accepting, max_descriptors, engine.no_request.clone()));
+        door::set(Box::new(gate.clone()));
+        let server = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
             refused("what the HTTP server needs to start", &io::Error::other(error))
         })?;
-        let tiny = Arc::new(tiny);
-        let outside = Outside {
-            now: Instant::now,
-            sockets: Box::new(Accepted::on(bound.port())),
-            waiter,
-            wake: {
-                let tiny = tiny.clone();
-                Box::new(move || tiny.unblock())
-            },
-            kick: Box::new(move || Ok(kick(reachable)?)),
-            max_descriptors,
-        };
-        let (engine, rung) = Engine::new(config, outside)?;
-        let engine = Arc::new(engine);
+        let server = tiny.get_or_init(|| Arc::new(server)).clone();
         count_panics_of_tiny_http(engine.failed.clone());
         start_vital(ends, "clock", {
             let engine = engine.clone();
@@ -135,18 +131,14 @@ impl Relay {
         let limits = watchdog::Limits::of(max_descriptors);
         let owner_page = OwnerPage::new(engine.clone(), config.clone(), limits);
         let credentials = config.credentials.clone();
-        let routes = Routes::new(engine.clone(), tiny, credentials, smart_home, owner_page);
+        let routes = Routes::new(engine.clone(), server, gate, credentials, smart_home, owner_page);
         let routes = Arc::new(routes);
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
         start_vital(ends, "watchdog", {
-            let engine = engine.clone();
-            let look = move || look(reachable, &engine.sweeper);
+            let look = move || look(reachable);
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;
-        if !listener::tells_of_connections(&listener) {
-            log::warn!("This system does not tell TCP_INFO: idle connections are not limited");
-        }
         log::info!("Relay started on {address}");
         doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
         let reply_timeout = config.reply_timeout;
@@ -171,11 +163,7 @@ impl Relay {
 }
 
 /// Returns what answers Smart Home, with these devices; none when it is off.
-fn smart_home(
-    config: &Config,
-    devices: Vec<Device>,
-    engine: &Engine<tiny_http::Request>,
-) -> Option<SmartHome> {
+fn smart_home(config: &Config, devices: Vec<Device>, engine: &Engine) -> Option<SmartHome> {
     let secret = config.smart_home.secret.as_ref()?;
     let parts = Parts {
         registry: engine.registry.clone(),

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
-use tiny_http::Method;
-
 use crate::agents::handshake::Handshake;
 use crate::agents::joining::{INVITE_PATH, JOIN_PATH, Joining};
 use crate::config::credentials::{Credentials, WEBHOOK_PATH};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
-use crate::http::lingering::refuse;
-use crate::http::reception::{Incoming, Reception, Work};
-use crate::http::request::Request;
-use crate::http::sweep::Sweeper;
-use crate::http::{body, head, target};
+use crate::http::gate::Gate;
+use crate::http::incoming::Incoming;
+use crate::http::reception::Reception;
+use crate::http::target;
+use crate::http::workers::Work;
 use crate::owner_page::greeting::{self, is_browser};
 use crate::owner_page::{self, OwnerPage};
 use crate::smart_home::{self, SmartHome};
@@ -37,7 +35,7 @@ const HEALTH: &str = "/health";
 pub struct Routes {
     /// Whether the relay is stopping, so that the end of accepting is no surprise.
     pub stopping: AtomicBool,
-    engine: Arc<Engine<tiny_http::Request>>,
+    engine: Arc<Engine>,
     reception: Reception,
     handshake: Handshake,
     joining: Joining,
@@ -61,11 +59,8 @@ pub fn start(routes: &Arc<Routes>, ends: &Ends) -> io::Result<()> {
 ///
 /// # Errors
 /// It does not answer, or not as it should.
-pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Result<(), String> {
+pub fn look(address: SocketAddr) -> Result<(), String> {
     let client = Client::connect(address, LOOK_TIMEOUT).map_err(|error| error.to_string())?;
-    if let Some(own) = client.local_addr() {
-        sweeper.set_own_port(own.port());
-    }
     match client.get(HEALTH) {
         Ok(response) if response.status == 200 => Ok(()),
         Ok(response) => Err(format!("{HEALTH} answers {}", response.status)),
@@ -74,16 +69,17 @@ pub fn look(address: SocketAddr, sweeper: &Sweeper<tiny_http::Request>) -> Resul
 }
 
 impl Routes {
-    /// Serves what `tiny` accepts. Agents show one of their keys in `credentials`; Smart Home is off without
+    /// Serves what `server` hears through `gate`. Agents show one of their keys in `credentials`; Smart Home is off without
     /// `smart_home`.
     pub fn new(
-        engine: Arc<Engine<tiny_http::Request>>,
-        tiny: Arc<tiny_http::Server>,
+        engine: Arc<Engine>,
+        server: Arc<tiny_http::Server>,
+        gate: Arc<Gate>,
         credentials: Credentials,
         smart_home: Option<SmartHome>,
         owner_page: OwnerPage,
     ) -> Self {
-        let reception = Reception::new(tiny, engine.connections.clone(), engine.sweeper.clone());
+        let reception = Reception::new(server, gate, engine.workers.clone());
         let joining = Joining::new(&credentials, engine.presses.clone(), engine.rejected.clone());
         let handshake = Handshake::new(
             credentials,
@@ -109,54 +105,46 @@ impl Routes {
                     self.reception.let_others_receive();
                     return Ok(());
                 }
-                Err(error) => return Err(format!("no connection can be accepted any more: {error}")),
+                Err(error) => return Err(format!("no request can be received any more: {error}")),
             }
         }
     }
 
     fn serve(&self, work: Work) {
         match work {
-            Work::Request(incoming) => match head::check(incoming.request()) {
-                Ok(head) => {
-                    if let Some((incoming, body)) = body::read(incoming, head) {
-                        self.route(incoming, &body);
-                    }
-                }
-                Err(refusal) => refuse(incoming, refusal),
-            },
-            Work::Body(incoming, body) => self.route(incoming, &body),
+            Work::Request(incoming, body) => self.route(incoming, &body),
             Work::Answer(incoming, answer) => incoming.answer(answer),
             Work::Dropped(incoming) => {
                 let message = "the relay failed on this request; see its log";
-                refuse(incoming, Answer::error(500, message));
+                incoming.answer_last(Answer::error(500, message));
             }
         }
     }
 
     fn route(&self, incoming: Incoming, body: &[u8]) {
-        let request = incoming.request();
+        let (method, is_read) = (incoming.method(), incoming.is_read());
         // What has no path was refused.
-        let path = target::path(request.method().as_str(), request.url()).unwrap_or_default();
-        match (path, request.method()) {
-            (HEALTH, Method::Get | Method::Head) => incoming.answer(self.health()),
-            ("/ws", Method::Get) => self.handshake.serve(incoming),
+        let path = target::path(method, incoming.target()).unwrap_or_default();
+        match (path, method) {
+            (HEALTH, "GET" | "HEAD") => incoming.answer(self.health()),
+            ("/ws", "GET") => self.handshake.serve(incoming),
             (HEALTH, _) => incoming.answer(Answer::wrong_method("GET, HEAD")),
             ("/ws", _) => incoming.answer(Answer::wrong_method("GET")),
-            (JOIN_PATH, Method::Post) => self.joining.join(incoming, body, Instant::now()),
-            (INVITE_PATH, Method::Post) => self.joining.invite(incoming, Instant::now()),
+            (JOIN_PATH, "POST") => self.joining.join(incoming, body, Instant::now()),
+            (INVITE_PATH, "POST") => self.joining.invite(incoming, Instant::now()),
             (JOIN_PATH | INVITE_PATH, _) => incoming.answer(Answer::wrong_method("POST")),
             (path, method) if self.engine.access.is_webhook(path) => match method {
-                Method::Post => {
+                "POST" => {
                     // A test's fault must be one of this request's own.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
                     self.engine.webhook.serve(incoming, body, Instant::now());
                 }
-                Method::Get | Method::Head if is_browser(request) => {
+                _ if is_read && is_browser(&incoming) => {
                     incoming.answer(greeting::webhook());
                 }
                 _ => incoming.answer(Answer::wrong_method("POST")),
             },
-            ("/", Method::Get | Method::Head) if is_browser(request) => {
+            ("/", _) if is_read && is_browser(&incoming) => {
                 incoming.answer(greeting::root());
             }
             (path, _) => {
@@ -175,7 +163,7 @@ impl Routes {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
                     self.engine.access.tell_of_wrong_address(&origin);
                 }
-                if incoming.request().has_token("Upgrade", "websocket") {
+                if incoming.has_token("Upgrade", "websocket") {
                     self.handshake.tell_of_wrong_path(&incoming);
                 }
                 incoming.answer(Answer::error(404, "there is nothing here"));

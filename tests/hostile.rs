@@ -107,20 +107,69 @@ fn half_a_body_is_408_in_the_end_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn when_too_many_bodies_are_waited_for_the_first_are_given_up() {
+fn half_bodies_by_the_hundred_have_their_time_and_delay_nobody() {
     let relay = Relay::start(&[]);
     let mut halves: Vec<_> = (0..300).map(|_| relay.http()).collect();
     for half in &mut halves {
-        half.send("POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: 2000\r\n\r\n{");
+        half.send("POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: 60000\r\n\r\n{");
         assert_eq!(relay.get("/health").status, 200);
     }
-    for half in &mut halves[..300 - 256] {
+    for half in &mut halves {
         assert_eq!(half.response().status, 408);
+        assert!(half.ends());
     }
-    let last = &halves[299].stream;
-    last.set_nonblocking(true).unwrap();
-    let nothing_yet = last.peek(&mut [0]).unwrap_err();
-    assert_eq!(nothing_yet.kind(), ErrorKind::WouldBlock, "the last one still has its time");
+}
+
+#[test]
+fn when_all_buffers_together_are_full_the_longest_waiting_of_theirs_is_cut() {
+    let served = Served::start();
+    let mut halves: Vec<_> = (0..240).map(|_| served.relay.http()).collect();
+    let body = " ".repeat(60_000);
+    for half in &mut halves {
+        // It may be cut while it sends.
+        let head = "POST /alice/webhook HTTP/1.1\r\nHost: r\r\nContent-Length: 65536\r\n\r\n";
+        let _ = half
+            .stream
+            .write_all(head.as_bytes())
+            .and_then(|()| half.stream.write_all(body.as_bytes()));
+    }
+    // 12 MiB are 209 of them.
+    for half in &mut halves[..25] {
+        is_cut(&mut half.stream);
+    }
+    served.check();
+    let last = halves.last_mut().unwrap();
+    last.send(" ".repeat(65536 - 60_000));
+    assert_eq!(last.response().status, 400, "the newest was cut");
+    let peak = served.relay.figure("VmHWM");
+    assert!(peak < 40 * 1024, "{peak} kB at the peak");
+}
+
+#[test]
+fn who_pipelines_and_reads_the_answers_costs_no_memory() {
+    for connections in [1, 8, 64] {
+        let served = Served::start();
+        let address = served.relay.address();
+        let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let floods: Vec<_> = (0..connections)
+            .map(|_| {
+                let is_over = is_over.clone();
+                std::thread::spawn(move || {
+                    let mut http = Http::connect(address);
+                    let requests = "GET /x HTTP/1.1\r\nHost: r\r\n\r\n".repeat(100);
+                    while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                        http.send(&requests);
+                        (0..100).for_each(|_| assert_eq!(http.response().status, 404));
+                    }
+                })
+            })
+            .collect();
+        (0..20).for_each(|_| served.check());
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        floods.into_iter().for_each(|flood| flood.join().expect("each request has its answer"));
+        let peak = served.relay.figure("VmHWM");
+        assert!(peak < 20 * 1024, "{peak} kB at the peak with {connections}");
+    }
 }
 
 #[test]

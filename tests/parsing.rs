@@ -55,6 +55,35 @@ fn nearly(keys: &'static [&'static str]) -> impl Strategy<Value = String> {
     })
 }
 
+/// Lines of which a head may be made, sound and not.
+const HEAD_LINES: &[&str] = &[
+    "GET /health HTTP/1.1\r\n",
+    "POST /alice/webhook?a=b HTTP/1.0\r\n",
+    "HEAD http://relay:80/ HTTP/1.1\r\n",
+    "PRI * HTTP/2.0\r\n",
+    "GET / HTTP/1.1 more\r\n",
+    "Host: relay\r\n",
+    "Host: a b\r\n",
+    "Content-Length: 2\r\n",
+    "Content-Length: +2\r\n",
+    "Content-Length: 99999999999999999999\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Expect: 100-continue\r\n",
+    "Expect: something\r\n",
+    "Connection: keep-alive, Upgrade\r\n",
+    "Connection: close\r\n",
+    "Relay-Connection: 1\r\n",
+    "X-Name: Иван\r\n",
+    "X: \ta \t b \t\r\n",
+    " folded: yes\r\n",
+    "a\n",
+    "X : y\r\n",
+    "\r\n",
+    "\r\n\r\n",
+    "\n",
+    "{}",
+];
+
 const TURN_KEYS: &[&str] = &[
     "session",
     "request",
@@ -184,6 +213,19 @@ proptest! {
     }
 
     #[test]
+    fn what_comes_on_a_connection_is_read_the_same_in_one_piece_and_in_many(
+        lines in vec(proptest::sample::select(HEAD_LINES), 0..8),
+        junk in vec(any::<u8>(), 0..4),
+        place in any::<proptest::sample::Index>(),
+    ) {
+        let mut bytes = lines.concat().into_bytes();
+        parsing::head(&bytes);
+        let place = place.index(bytes.len() + 1);
+        bytes.splice(place..place, junk);
+        parsing::head(&bytes);
+    }
+
+    #[test]
     fn a_listen_address_is_read_as_it_is_written(host in any::<Option<std::net::IpAddr>>(), port in any::<u16>()) {
         let listen = ListenAddr { host, port };
         prop_assert_eq!(listen.to_string().parse::<ListenAddr>(), Ok(listen));
@@ -205,6 +247,11 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let inputs: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
     assert!(inputs.len() >= 10, "only {} files", inputs.len());
     inputs
+}
+
+#[test]
+fn the_corpus_of_heads_holds() {
+    corpus("head").iter().for_each(|bytes| parsing::head(bytes));
 }
 
 #[test]

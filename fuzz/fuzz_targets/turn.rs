@@ -6,7 +6,7 @@
 #![no_main]
 
 #[path = "../../tests/support/parsing.rs"]
-#[allow(dead_code, reason = "each target needs its own half")]
+#[allow(dead_code, reason = "each target needs its own part")]
 mod parsing;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| parsing::turn(input));

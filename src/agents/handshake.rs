@@ -20,9 +20,7 @@ use crate::commands::Commands;
 use crate::commands::under_way::LinkId;
 use crate::config::credentials::{Credentials, Shown};
 use crate::http::answer::Answer;
-use crate::http::head;
-use crate::http::reception::Incoming;
-use crate::http::request::Request;
+use crate::http::incoming::Incoming;
 use crate::text::origin;
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::way::{Upgrade, Way};
@@ -88,19 +86,12 @@ impl Handshake {
             // RFC 9110, 15.5.2.
             return Err((Answer::error(401, why).with("WWW-Authenticate", "Bearer"), why));
         };
-        let request = incoming.request();
-        if !request.has_token("Upgrade", "websocket") || !request.has_token("Connection", "upgrade") {
+        if !incoming.has_token("Upgrade", "websocket") || !incoming.has_token("Connection", "upgrade") {
             self.way.upgrade(Upgrade::Lost);
             let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
                        \"Websockets Support\" for this proxy host; nginx, Apache and lighttpd need a line \
                        for WebSockets";
             return Err((upgrade_required(why), why));
-        }
-        if head::reader(request) != head::Reader::Connection {
-            // T19: tiny_http has not kept the connection for it.
-            let why = "the first of several Connection fields does not say \"upgrade\", and no other can be \
-                       used; let whatever stands between agent and relay send one Connection field";
-            return Err((Answer::error(400, why), why));
         }
         if incoming.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
             let why = "the WebSocket version must be 13";
@@ -122,15 +113,15 @@ impl Handshake {
         });
         bearer
             .and_then(|key| self.credentials.agent(key.as_bytes()))
-            .or_else(|| self.credentials.agent(&key_in_query(incoming.request().url())?))
+            .or_else(|| self.credentials.agent(&key_in_query(incoming.target())?))
     }
 
     fn upgrade(&self, incoming: Incoming, shown: Shown, accept: &str) {
         self.way.upgrade(Upgrade::Came);
         let peer = origin(incoming.peer(), incoming.claimed());
         let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
-        let Some(socket) = incoming.socket() else { return incoming.cut() };
-        let wire = Box::new(SocketWire::new(socket, incoming.home().waiter().clone()));
+        let Some(socket) = incoming.socket().map(Arc::new) else { return incoming.cut() };
+        let wire = Box::new(SocketWire::new(socket.clone(), incoming.waiter().clone()));
         let id = LinkId::new(shown.agent, self.links.fetch_add(1, Relaxed));
         let format = format_of(&incoming);
         let mut link = Link::new(id, peer, wire, format, Instant::now());
@@ -147,8 +138,7 @@ impl Handshake {
         let Some(running) = self.registry.join(link.clone(), shown, Instant::now()) else {
             return incoming.answer(Answer::error(503, "the relay is stopping"));
         };
-        let switch = |request: tiny_http::Request| request.upgrade("websocket", switching);
-        let Some(stream) = incoming.upgrade(switch) else { return };
+        let Some(stream) = incoming.upgrade("websocket", switching, socket) else { return };
         // Before anything is read: what the agent sends first may be a Close, and its confirmation must
         // find the link open.
         link.outbox.open();
@@ -184,10 +174,7 @@ pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
 /// Returns what the agent's commands shall look like: it offers the second format as a subprotocol (RFC 6455, 4.1), by its
 /// exact name.
 fn format_of(incoming: &Incoming) -> Format {
-    let fields = incoming.request().headers().iter();
-    let lines = fields.filter(|header| header.field.equiv("Sec-WebSocket-Protocol"));
-    let mut offered = lines.flat_map(|header| header.value.as_str().split(','));
-    match offered.any(|name| name.trim() == second::PROTOCOL) {
+    match incoming.list("Sec-WebSocket-Protocol").any(|name| name == second::PROTOCOL) {
         true => Format::Second,
         false => Format::First,
     }

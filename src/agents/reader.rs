@@ -18,7 +18,6 @@ use crate::agents::registry::Registry;
 use crate::agents::telling::Format;
 use crate::commands::Commands;
 use crate::config::names::AgentId;
-use crate::http::request::read_on;
 use crate::text::quoted;
 use crate::upkeep::ends::{fault, start_thread};
 use crate::upkeep::repeats::Repeats;
@@ -192,7 +191,7 @@ impl Reader {
     }
 }
 
-/// The connection as tungstenite sees it: read from tiny_http's stream, written through the link.
+/// The connection as tungstenite sees it: read from its stream, written through the link.
 struct Line<S> {
     stream: S,
     link: Arc<Link>,
@@ -201,8 +200,7 @@ struct Line<S> {
 
 impl<S: Read> Read for Line<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // tungstenite would take an interruption for the end of the link.
-        let taken = read_on(&mut self.stream, buffer)?;
+        let taken = self.stream.read(buffer)?;
         if taken > 0 {
             self.registry.hear(&self.link, Instant::now());
         }

@@ -25,8 +25,8 @@ pub struct SocketWire {
 
 impl SocketWire {
     /// Sends over `socket`; `waiter` waits for it.
-    pub fn new(socket: TcpStream, waiter: Waiter) -> Self {
-        Self { socket: Arc::new(socket), waiter }
+    pub fn new(socket: Arc<TcpStream>, waiter: Waiter) -> Self {
+        Self { socket, waiter }
     }
 }
 

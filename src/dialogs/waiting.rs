@@ -8,13 +8,12 @@ use crate::config::agents::{AgentId, Names};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::{news, phrases};
 use crate::http::incoming::Incoming;
-use crate::http::request::Request;
 use crate::speech::{Button, Speech};
 
 /// A turn whose reply is still owed.
-pub struct WaitingTurn<R: Request> {
+pub struct WaitingTurn {
     /// The request that it came with.
-    pub incoming: Incoming<R>,
+    pub incoming: Incoming,
     /// The protocol's version, to be echoed.
     pub version: String,
     /// What the PCs are called.
@@ -25,7 +24,7 @@ pub struct WaitingTurn<R: Request> {
     pub is_one_phrase: bool,
 }
 
-impl<R: Request> Waits for WaitingTurn<R> {
+impl Waits for WaitingTurn {
     /// An answer goes out from the agent's own thread. All else is told by threads that others wait for,
     /// so a worker does it for them. `ask` waits for its own answer alone, and is told which command's.
     fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant) {

@@ -27,7 +27,6 @@ use crate::dialogs::{news, phrases, wake, words};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::http::owed::Owed;
-use crate::http::request::Request;
 use crate::speech::Speech;
 use crate::text::cut;
 use crate::upkeep::way::Way;
@@ -107,7 +106,7 @@ impl Webhook {
     }
 
     /// Answers one request, which came in `now`, or leaves it waiting for the agent.
-    pub fn serve<R: Request>(&self, incoming: Incoming<R>, body: &[u8], now: Instant) {
+    pub fn serve(&self, incoming: Incoming, body: &[u8], now: Instant) {
         self.way.request(|| incoming.is_forwarded());
         let turn = match Turn::parse(body) {
             Ok(turn) => turn,
@@ -115,7 +114,7 @@ impl Webhook {
                 return incoming.answer(Answer::error(400, &cut(&error.to_string(), MAX_PROBLEM)));
             }
         };
-        let say = |incoming: Incoming<R>, speech, outcome| {
+        let say = |incoming: Incoming, speech, outcome| {
             self.commands.record.count(outcome);
             incoming.answer(reply(&speech, &turn.version, outcome));
         };
@@ -141,9 +140,9 @@ impl Webhook {
     }
 
     /// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
-    pub fn hear<R: Request>(&self, mut incoming: Incoming<R>, spoken: Spoken<'_>, now: Instant) {
+    pub fn hear(&self, mut incoming: Incoming, spoken: Spoken<'_>, now: Instant) {
         let Spoken { version, command, is_first, person, turn } = spoken;
-        let say = |incoming: Incoming<R>, speech, outcome| {
+        let say = |incoming: Incoming, speech, outcome| {
             self.commands.record.count(outcome);
             incoming.answer(reply(&speech, version, outcome));
         };
@@ -177,7 +176,7 @@ impl Webhook {
             say(incoming, self.help(), Outcome::OwnWords);
         } else {
             let agent = named.unwrap_or(AgentId::DEFAULT);
-            let refuse = |incoming: Incoming<R>, agent, words, outcome| {
+            let refuse = |incoming: Incoming, agent, words, outcome| {
                 self.commands.record.ended(agent, outcome, now, now);
                 incoming.answer(reply(&finish(words), version, outcome));
             };

@@ -12,13 +12,12 @@ use crate::object::{object_of, quoted};
 const JSON: &str = "application/json";
 
 /// What becomes of a connection when a request of it has been answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The client asked for its end, and tiny_http ends it.
+    /// It ends.
     Closes,
-    /// The client asked for its end, and nobody ends it but the relay.
-    MustBeCut,
     /// It goes on.
+    #[default]
     Stays,
     /// It goes on, and the client, of HTTP/1.0, has to be told so.
     StaysIfTold,
@@ -83,7 +82,7 @@ impl Answer {
         // `Upgrade` must be named in `Connection` (RFC 9110, 7.8).
         let upgrade = self.fields.iter().any(|(name, _)| *name == "Upgrade").then_some("upgrade");
         let ending = match ending {
-            Ending::Closes | Ending::MustBeCut => Some("close"),
+            Ending::Closes => Some("close"),
             Ending::StaysIfTold => Some("keep-alive"),
             Ending::Stays => None,
         };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::http::request::read_on;
+use crate::net::sockets::receive;
 
 /// Bytes of a response that the relay's own HTTP client takes.
 pub const MAX_RESPONSE: usize = 64 * 1024;
@@ -77,11 +77,6 @@ impl Client {
         Ok(Self { stream, address, deadline })
     }
 
-    /// Returns this end of the connection.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.stream.local_addr().ok()
-    }
-
     /// Asks for `target` and takes the response.
     ///
     /// # Errors
@@ -120,7 +115,7 @@ impl Client {
                 return Ok(response);
             }
             self.stream.set_read_timeout(Some(left(self.deadline))).map_err(ClientError::Broken)?;
-            match read_on(&mut self.stream, &mut buffer) {
+            match receive(&self.stream, &mut buffer) {
                 Ok(0) => return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into())),
                 Ok(taken) => received.extend_from_slice(&buffer[..taken]),
                 Err(error) => return Err(ClientError::Broken(error)),

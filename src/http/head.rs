@@ -1,10 +1,17 @@
-//! Whether a request's head is sound: what tiny_http lets through (T5, T7, T8, T14) and RFC 9112
-//! doesn't.
+//! Reading a request's head as RFC 9112 asks: bytes in, [`Reading`] out. Plain data.
+//!
+//! What is sound is written anew for tiny_http, so that the library can't take it for anything else (T5, T8, T14, T16 to
+//! T20).
 
-use tiny_http::{HTTPVersion, Request};
+use std::borrow::Cow;
 
-use crate::http::answer::{Answer, Ending};
+use httparse::{EMPTY_HEADER, Error, Header, Status};
+
+use crate::http::answer::Ending;
 use crate::http::target;
+
+/// Bytes of one head. nginx takes at most 32 KiB of a client, and adds its own fields.
+pub const MAX_HEAD: usize = 40 * 1024;
 
 /// Bytes of one request body. A turn is 0.9 to 1.6 KB (docs/facts/alice.md); this is forty times that.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -15,172 +22,351 @@ pub const MAX_HEADERS: usize = 100;
 /// Bytes of one request target.
 pub const MAX_TARGET: usize = 8 * 1024;
 
-/// How tiny_http will read a request's body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// There is none, or tiny_http has it in memory already: reading never waits.
-    InMemory,
-    /// From the socket, up to its length. Until it is read to its end or let go, tiny_http takes nothing
-    /// further from the connection.
-    Socket,
-    /// The whole connection is taken for the body, whatever the length says (T7). Reading past the length
-    /// would wait for the client.
-    Connection,
+/// What the bytes of a connection are, as far as they have come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// They begin with a whole, sound head.
+    Request(Head),
+    /// They can't be served. Where the request ends is in doubt, so the connection must end.
+    Refusal(Refusal),
+    /// The head is not all there yet.
+    More,
 }
 
-/// What a sound head says about its request.
-#[derive(Debug, Clone, Copy)]
+/// A sound head.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Head {
+    /// Bytes that it takes, empty lines before it among them.
+    pub size: usize,
+    /// The request line and the fields as tiny_http hears them, each line with its end. What is about the body is left
+    /// out: tiny_http never sees one.
+    pub text: Vec<u8>,
     /// Bytes of the body, at most [`MAX_BODY`].
     pub length: usize,
-    /// Where tiny_http takes the body from.
-    pub reader: Reader,
+    /// What becomes of the connection after the answer (RFC 9112, 9.3). tiny_http comes to the same.
+    pub ending: Ending,
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1).
+    pub expects: bool,
 }
 
-/// Returns how tiny_http 0.12 will read the body of `request`, sound or not: the same choice as in its
-/// own `new_request`.
-pub fn reader(request: &Request) -> Reader {
-    let has = |name: &'static str| request.headers().iter().any(|h| h.field.equiv(name));
-    if connection(request).is_some_and(|value| value.contains("upgrade")) {
-        Reader::Connection
-    } else if has("Transfer-Encoding")
-        || request.body_length().is_some_and(|n| n > 1024 || (n > 0 && has("Expect")))
-    {
-        Reader::Socket
-    } else {
-        Reader::InMemory
-    }
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: u16,
+    /// What is wrong, and the cure.
+    pub why: Cow<'static, str>,
+    /// Whether the answer has no body, since the method is HEAD.
+    pub is_head: bool,
+    /// Whether it is HTTP at all that has come.
+    pub is_http: bool,
+    /// Bytes of head and body that the client is sending, if that is known.
+    pub size: u64,
 }
 
-/// Returns the first `Connection` field, in lower case; tiny_http looks at no other (T19).
-fn connection(request: &Request) -> Option<String> {
-    let field = request.headers().iter().find(|h| h.field.equiv("Connection"))?;
-    Some(field.value.as_str().to_ascii_lowercase())
+/// Whether bytes that came behind the first `seen` can have completed a head, so that [`read`] should look again. A head
+/// that comes in many pieces is looked at each time that it has doubled, and at its end.
+pub fn is_worth_reading(bytes: &[u8], seen: usize) -> bool {
+    let new = &bytes[seen.saturating_sub(3)..];
+    let ends = |end: &[u8]| new.windows(end.len()).any(|window| window == end);
+    bytes.len() >= 2 * seen || bytes.len() > MAX_HEAD || ends(b"\n\r\n") || ends(b"\n\n")
 }
 
-/// Whether a list holds this token, in whichever of the field's lines (RFC 9110, 5.3).
-pub fn has_token(request: &Request, name: &'static str, token: &str) -> bool {
-    let lines = request.headers().iter().filter(|header| header.field.equiv(name));
-    let mut parts = lines.flat_map(|header| header.value.as_str().split(','));
-    parts.any(|part| part.trim().eq_ignore_ascii_case(token))
-}
-
-/// Returns how many bytes the request has taken on the wire, written as clients write it: one space behind
-/// the colon of a field, none at its end.
-pub fn size(request: &Request) -> u64 {
-    // Two spaces, the version, and two ends of lines.
-    let mut bytes = "  HTTP/1.1\r\n\r\n".len() + request.method().as_str().len() + request.url().len();
-    for header in request.headers() {
-        bytes += header.field.as_str().len() + ": \r\n".len() + header.value.as_str().len();
-    }
-    (bytes as u64).saturating_add(request.body_length().unwrap_or(0) as u64)
-}
-
-/// Checks a head.
-///
-/// # Errors
-/// The refusal to answer with. Where the request ends is in doubt then, so the connection must be
-/// closed.
-pub fn check(request: &Request) -> Result<Head, Answer> {
-    if request.url().len() > MAX_TARGET {
-        return Err(Answer::error(414, "the request target is too long"));
-    }
-    let method = request.method().as_str();
-    if method.is_empty() || !method.bytes().all(is_token) {
-        return Err(Answer::error(400, "the method is malformed"));
-    }
-    if target::path(method, request.url()).is_none() {
-        return Err(Answer::error(400, "the request target is malformed"));
-    }
-    if request.headers().len() > MAX_HEADERS {
-        return Err(Answer::error(431, "too many header fields"));
-    }
-    let mut length = None;
-    let mut hosts = 0;
-    for header in request.headers() {
-        let name = header.field.as_str().as_str();
-        // A bare CR or LF would be the end of a line to others than tiny_http (RFC 9112, 2.2).
-        if name.is_empty()
-            || !name.bytes().all(is_token)
-            || header.value.as_str().bytes().any(|b| b != b'\t' && b.is_ascii_control())
-        {
-            return Err(Answer::error(400, "a header field is malformed"));
+/// Reads the head that `bytes` begin with.
+pub fn read(bytes: &[u8]) -> Reading {
+    // RFC 9112, 2.2: empty lines before a request are passed over.
+    let empty = bytes.chunks_exact(2).take_while(|line| line == b"\r\n").count() * 2;
+    let rest = &bytes[empty..];
+    let mut fields = [EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut fields);
+    let parsed = request.parse(rest);
+    let result = match parsed {
+        Ok(Status::Partial) if bytes.len() <= MAX_HEAD => return Reading::More,
+        Ok(Status::Partial) if request.path.is_none() => refuse(414, "the request target is too long"),
+        Ok(Status::Complete(size)) if size <= MAX_HEAD => check(&request, rest, size),
+        Ok(_) => refuse(431, "the head is too long"),
+        Err(Error::TooManyHeaders) => refuse(431, "too many header fields"),
+        // RFC 9110, 15.6.6.
+        Err(Error::Version) => refuse(505, "use HTTP/1.1"),
+        Err(Error::HeaderName | Error::HeaderValue) => refuse(400, "a header field is malformed"),
+        Err(_) => refuse(400, "this is no HTTP request"),
+    };
+    match result {
+        Ok(head) => Reading::Request(Head { size: head.size + empty, ..head }),
+        Err(refusal) => {
+            let is_head = request.method == Some("HEAD");
+            let is_http =
+                !matches!(parsed, Err(Error::Version | Error::Token | Error::NewLine | Error::Status));
+            Reading::Refusal(Refusal { is_head, is_http, ..refusal })
         }
-        if header.field.equiv("Host") {
-            hosts += 1;
-            if !target::is_host(header.value.as_str()) {
-                return Err(Answer::error(400, "Host is no host"));
+    }
+}
+
+fn refuse<T>(status: u16, why: impl Into<Cow<'static, str>>) -> Result<T, Refusal> {
+    Err(Refusal { status, why: why.into(), is_head: false, is_http: true, size: 0 })
+}
+
+/// Checks a head that has the form of one, and takes `size` of `bytes`.
+fn check(request: &httparse::Request<'_, '_>, bytes: &[u8], size: usize) -> Result<Head, Refusal> {
+    if !has_sound_lines(&bytes[..size]) {
+        return refuse(
+            400,
+            "a line of the head ends in something else than CRLF, or holds a control character",
+        );
+    }
+    let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    if target.len() > MAX_TARGET {
+        return refuse(414, "the request target is too long");
+    }
+    if target::path(method, target).is_none() {
+        return refuse(400, "the request target is malformed");
+    }
+    let is_old = request.version == Some(0);
+    let version = if is_old { " HTTP/1.0\r\n" } else { " HTTP/1.1\r\n" };
+    let mut text = Vec::with_capacity(size);
+    text.extend([method, " ", target, version].map(str::as_bytes).concat());
+    let (mut hosts, mut length, mut expects) = (0, None, false);
+    let (mut closes, mut stays, mut upgrades) = (false, false, false);
+    for Header { name, value } in request.headers.iter() {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("Transfer-Encoding") {
+            return refuse(411, "send the body with a Content-Length, not a Transfer-Encoding");
+        } else if is("Content-Length") {
+            let Some(number) = plain_number(value) else {
+                return refuse(400, "Content-Length is not a plain number");
+            };
+            if length.replace(number).is_some() {
+                return refuse(400, "Content-Length is there twice");
             }
-        }
-        if header.field.equiv("Transfer-Encoding") {
-            let message = "send the body with a Content-Length, not a Transfer-Encoding";
-            return Err(Answer::error(411, message));
-        }
-        if header.field.equiv("Content-Length")
-            && length.replace(plain_number(header.value.as_str())).is_some()
-        {
-            return Err(Answer::error(400, "Content-Length is there twice"));
+        } else if is("Expect") {
+            if !value.eq_ignore_ascii_case(b"100-continue") {
+                return refuse(417, "nothing but 100-continue can be expected");
+            }
+            expects = !is_old;
+        } else if is("Connection") {
+            for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                closes |= token.eq_ignore_ascii_case(b"close");
+                stays |= token.eq_ignore_ascii_case(b"keep-alive");
+                // RFC 9110, 7.8: HTTP/1.0 can't be upgraded.
+                upgrades |= token.eq_ignore_ascii_case(b"upgrade") && !is_old;
+            }
+        } else if !is(NUMBER_FIELD) {
+            if is("Host") {
+                hosts += 1;
+                if !std::str::from_utf8(value).is_ok_and(target::is_host) {
+                    return refuse(400, "Host is no host");
+                }
+            }
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(b": ");
+            // RFC 9110, 5.5: a byte above 0x7F means nothing in particular. tiny_http takes none (T16).
+            text.extend(value.iter().map(|byte| if byte.is_ascii() { *byte } else { b'?' }));
+            text.extend_from_slice(b"\r\n");
         }
     }
     // RFC 9112, 3.2. HTTP/1.0 knows no such field.
-    if hosts > 1 || (hosts == 0 && *request.http_version() >= HTTPVersion(1, 1)) {
-        return Err(Answer::error(400, "a request needs one Host field"));
+    if hosts > 1 || (hosts == 0 && !is_old) {
+        return refuse(400, "a request needs one Host field");
     }
-    let length = match length {
-        None => 0,
-        Some(None) => return Err(Answer::error(400, "Content-Length is not a plain number")),
-        Some(Some(length)) if length > MAX_BODY as u64 => {
-            let message = format!("the body is longer than {MAX_BODY} bytes");
-            return Err(Answer::error(413, &message));
-        }
-        Some(Some(length)) => length as usize,
+    let length = length.unwrap_or(0);
+    if length > MAX_BODY as u64 {
+        let size = if expects { 0 } else { length.saturating_add(size as u64) };
+        let why = format!("the body is longer than {MAX_BODY} bytes").into();
+        return Err(Refusal { status: 413, why, is_head: false, is_http: true, size });
+    }
+    let ending = match is_old {
+        _ if closes || upgrades => Ending::Closes,
+        true if stays => Ending::StaysIfTold,
+        true => Ending::Closes,
+        false => Ending::Stays,
     };
-    Ok(Head { length, reader: reader(request) })
+    let option = match ending {
+        _ if upgrades => "Connection: upgrade\r\n",
+        Ending::Closes => "Connection: close\r\n",
+        Ending::StaysIfTold => "Connection: keep-alive\r\n",
+        Ending::Stays => "",
+    };
+    text.extend_from_slice(option.as_bytes());
+    Ok(Head { size, text, length: length as usize, ending, expects })
 }
 
-/// Returns what becomes of the connection after this request (RFC 9112, 9.3): the `Connection` lines are one
-/// list, though tiny_http looks at the first alone (T19).
-pub fn ending(request: &Request) -> Ending {
-    let version = request.http_version();
-    let is_ended_by_tiny_http = match connection(request) {
-        Some(value) if value.contains("close") || value.contains("upgrade") => true,
-        Some(value) => *version == HTTPVersion(1, 0) && !value.contains("keep-alive"),
-        None => *version == HTTPVersion(1, 0),
-    };
-    let is_old = *version < HTTPVersion(1, 1);
-    if is_ended_by_tiny_http {
-        Ending::Closes
-    } else if has_token(request, "Connection", "close") || *version < HTTPVersion(1, 0) {
-        Ending::MustBeCut
-    } else if is_old {
-        Ending::StaysIfTold
-    } else {
-        Ending::Stays
-    }
+/// The field of tiny_http's head that has the number of its connection. Nobody else's counts.
+pub const NUMBER_FIELD: &str = "Relay-Connection";
+
+/// Whether CR and LF are together wherever they are, and no other control character is there but a tab (RFC 9112, 2.2;
+/// RFC 9110, 5.5).
+fn has_sound_lines(head: &[u8]) -> bool {
+    let mut before = 0;
+    head.iter().all(|&byte| {
+        let follows_cr = std::mem::replace(&mut before, byte) == b'\r';
+        match byte {
+            b'\n' => follows_cr,
+            b'\r' | b'\t' => !follows_cr,
+            _ => !follows_cr && !byte.is_ascii_control(),
+        }
+    })
 }
 
 /// Returns the number that `digits` writes; [`u64::MAX`] for one that is larger still.
-fn plain_number(digits: &str) -> Option<u64> {
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits.parse().unwrap_or(u64::MAX))
-}
-
-/// Whether a token may hold this byte (RFC 9110, 5.6.2).
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+fn plain_number(digits: &[u8]) -> Option<u64> {
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| {
+        std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn request(bytes: &str) -> Head {
+        match read(bytes.as_bytes()) {
+            Reading::Request(head) => head,
+            other => panic!("{bytes:?}: {other:?}"),
+        }
+    }
+
+    fn refusal(bytes: &[u8]) -> Refusal {
+        match read(bytes) {
+            Reading::Refusal(refusal) => refusal,
+            other => panic!("{:?}: {other:?}", String::from_utf8_lossy(bytes)),
+        }
+    }
+
+    /// A head with these fields besides a Host.
+    fn with(fields: &str) -> String {
+        format!("GET /health HTTP/1.1\r\nHost: relay\r\n{fields}\r\n")
+    }
+
+    #[test]
+    fn tiny_http_hears_what_was_understood_and_nothing_of_the_body() {
+        let said = "\r\nPOST /x?y HTTP/1.1\r\nHOST:relay\r\nContent-Length:  2 \r\nX:\t a\tb \r\n\
+                    Relay-Connection: 7\r\nExpect: 100-Continue\r\nConnection: x, Close\r\n\r\n{}";
+        let Head { size, text, length, ending, expects } = request(said);
+        assert_eq!(&said[size..], "{}");
+        assert_eq!((length, ending, expects), (2, Ending::Closes, true));
+        let heard = "POST /x?y HTTP/1.1\r\nHOST: relay\r\nX: a\tb\r\nConnection: close\r\n";
+        assert_eq!(String::from_utf8(text).unwrap(), heard);
+    }
+
+    #[test]
+    fn a_byte_above_0x7f_means_nothing_but_spoils_nothing() {
+        let head = request(&with("X-Name: Иван\r\n"));
+        assert!(String::from_utf8(head.text).unwrap().ends_with("\r\nX-Name: ????????\r\n"));
+        assert_eq!(refusal("GET /привет HTTP/1.1\r\nHost: x\r\n\r\n".as_bytes()).status, 400);
+        assert_eq!(refusal(with("Host: дом\r\n").as_bytes()).status, 400);
+    }
+
+    #[test]
+    fn what_becomes_of_the_connection_is_in_all_its_connection_lines() {
+        for (version, fields, ending, heard) in [
+            ("1.1", "", Ending::Stays, ""),
+            ("1.1", "Connection: enclosed\r\n", Ending::Stays, ""),
+            ("1.1", "Connection: keep-alive\r\nConnection: CLOSE\r\n", Ending::Closes, "close"),
+            ("1.1", "Connection: keep-alive\r\nConnection: Upgrade\r\n", Ending::Closes, "upgrade"),
+            ("1.0", "", Ending::Closes, "close"),
+            ("1.0", "Connection: x,Keep-Alive\r\n", Ending::StaysIfTold, "keep-alive"),
+            ("1.0", "Connection: keep-alive, close\r\n", Ending::Closes, "close"),
+            ("1.0", "Connection: upgrade\r\n", Ending::Closes, "close"),
+        ] {
+            let head = request(&format!("GET / HTTP/{version}\r\nHost: x\r\n{fields}\r\n"));
+            let text = String::from_utf8(head.text).unwrap();
+            let told = text.split_once("Connection: ").map_or("", |(_, told)| told.trim_end());
+            assert_eq!((head.ending, told), (ending, heard), "{version} {fields}");
+        }
+    }
+
     #[test]
     fn only_plain_digits_are_a_length() {
-        assert_eq!(plain_number("0"), Some(0));
-        assert_eq!(plain_number("00012"), Some(12));
-        assert_eq!(plain_number("99999999999999999999999"), Some(u64::MAX));
-        for text in ["", "+2", "-1", "abc", "1 ", "0x10", "1,1", "٣"] {
-            assert_eq!(plain_number(text), None, "{text}");
+        for (text, length) in [("0", 0), ("00012", 12), ("65536", MAX_BODY)] {
+            assert_eq!(request(&with(&format!("Content-Length: {text}\r\n"))).length, length);
         }
+        for text in ["", "+2", "-1", "abc", "0x10", "1,1", "1 1", "٣"] {
+            let refused = refusal(with(&format!("Content-Length: {text}\r\n")).as_bytes());
+            assert_eq!((refused.status, &*refused.why), (400, "Content-Length is not a plain number"));
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_read_unless_its_client_waits() {
+        for (fields, size) in [
+            ("Content-Length: 65537\r\n", 65537),
+            ("Content-Length: 99999999999999999999\r\n", u64::MAX),
+        ] {
+            let head = with(fields);
+            let refused = refusal(head.as_bytes());
+            let size = size.saturating_add(head.len() as u64);
+            assert_eq!((refused.status, refused.size), (413, size), "{fields}");
+            let refused = refusal(with(&format!("Expect: 100-continue\r\n{fields}")).as_bytes());
+            assert_eq!((refused.status, refused.size), (413, 0), "{fields}");
+        }
+    }
+
+    #[test]
+    fn what_rfc_9112_forbids_is_refused() {
+        for (bytes, status) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\n Host: x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\nHost: x\n\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\nA: b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\nA: b\0\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n", 400),
+            ("GET / HTTP/1.1 and more\r\nHost: x\r\n\r\n", 400),
+            ("GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            ("GET /\r\n\r\n", 400),
+            ("G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            ("GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 411),
+            ("GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", 417),
+            ("GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        ] {
+            assert_eq!(refusal(bytes.as_bytes()).status, status, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_is_told_apart_from_http_that_is_wrong() {
+        assert!(!refusal(b"\x16\x03\x01\x02\0").is_http);
+        assert!(!refusal(b"PRI * HTTP/2.0\r\n\r\n").is_http);
+        assert!(refusal(with("A : b\r\n").as_bytes()).is_http);
+        assert!(refusal(with("Content-Length: x\r\n").as_bytes()).is_http);
+    }
+
+    #[test]
+    fn a_head_has_its_limits_to_the_byte() {
+        let target =
+            |bytes: usize| format!("HEAD /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(bytes - 1));
+        request(&target(MAX_TARGET));
+        let refused = refusal(target(MAX_TARGET + 1).as_bytes());
+        assert_eq!((refused.status, refused.is_head), (414, true));
+        request(&with(&"A: b\r\n".repeat(MAX_HEADERS - 1)));
+        assert_eq!(refusal(with(&"A: b\r\n".repeat(MAX_HEADERS)).as_bytes()).status, 431);
+        let field = |bytes: usize| format!("A: {}\r\n", "b".repeat(bytes));
+        let rest = MAX_HEAD - with(&field(0)).len();
+        request(&with(&field(rest)));
+        assert_eq!(refusal(with(&field(rest + 1)).as_bytes()).status, 431);
+        let endless = "a".repeat(MAX_HEAD + 1);
+        assert_eq!(refusal(format!("GET /{endless}").as_bytes()).status, 414);
+        assert_eq!(refusal(format!("GET / HTTP/1.1\r\nA: {endless}").as_bytes()).status, 431);
+    }
+
+    #[test]
+    fn a_head_in_single_bytes_is_looked_at_seldom_and_at_its_end() {
+        let bytes = with(&"A: b\r\n".repeat(90));
+        let (mut seen, mut looks) = (0, 0);
+        for length in 1..bytes.len() {
+            let bytes = &bytes.as_bytes()[..length];
+            if is_worth_reading(bytes, seen) {
+                assert_eq!(read(bytes), Reading::More);
+                (seen, looks) = (length, looks + 1);
+            }
+        }
+        assert!(looks < 12, "{looks}");
+        assert!(is_worth_reading(bytes.as_bytes(), seen));
     }
 }

@@ -1,82 +1,69 @@
-//! One request whose turn has come, and the ways it can end. It always ends: one that is dropped, by a
+//! One request whose turn has come, and what the relay asks of it. It always ends: one that is dropped, by a
 //! bug, is answered 500.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::http::answer::{Answer, Ending};
-use crate::http::order::ConnectionId;
-use crate::http::request::Request;
+use crate::http::answer::Answer;
+use crate::http::request::{Request, Upgraded};
+use crate::http::workers::{Work, Workers};
 use crate::net::slow::Waiter;
 
-/// What a worker is given to do.
-pub enum Work<R: Request> {
-    /// A request whose turn has come.
-    Request(Incoming<R>),
-    /// A request whose body came slowly and is complete now.
-    Body(Incoming<R>, Vec<u8>),
-    /// An answer that a thread without time to spare has decided on.
-    Answer(Incoming<R>, Answer),
-    /// A request that a bug has dropped.
-    Dropped(Incoming<R>),
-}
-
-/// Where requests come from, as far as one of them needs it.
-pub trait Home<R: Request>: Send + Sync {
-    /// The request of this connection that was being served is done with.
-    fn finish(self: Arc<Self>, id: ConnectionId);
-    /// From now on nothing that comes from this connection counts.
-    fn condemn(&self, id: ConnectionId);
-    /// Ends the connection at once. Nothing that still comes from it counts.
-    fn cut(&self, id: ConnectionId);
-    /// The connection has become one of another protocol.
-    fn upgraded(&self, id: ConnectionId);
-    /// Returns a duplicate of the connection's socket.
-    fn socket(&self, id: ConnectionId) -> Option<TcpStream>;
-    /// Gives work to the next free worker. When too much waits, the connection is cut instead.
-    fn hand_over(&self, work: Work<R>);
-    /// This thread may have to wait: another receives meanwhile.
-    fn let_others_receive(&self);
-    /// Returns what takes whatever must wait for a socket.
-    fn waiter(&self) -> &Waiter;
-}
-
 /// A request at its turn: all before it on its connection have been answered.
-pub struct Incoming<R: Request> {
+pub struct Incoming {
     /// Taken by whatever ends it.
-    request: Option<R>,
-    id: ConnectionId,
-    home: Arc<dyn Home<R>>,
+    request: Option<Box<dyn Request>>,
+    workers: Arc<Workers>,
     /// Held until the answer is out, so that the end of the program can wait for it.
     owed: Option<Sender<()>>,
 }
 
-impl<R: Request> Incoming<R> {
-    /// Only `home` knows when a request's turn has come.
-    pub fn new(request: R, id: ConnectionId, home: Arc<dyn Home<R>>) -> Self {
-        Self { request: Some(request), id, home, owed: None }
+impl Incoming {
+    /// A request that one of `workers` serves.
+    pub fn new(request: Box<dyn Request>, workers: Arc<Workers>) -> Self {
+        Self { request: Some(request), workers, owed: None }
+    }
+
+    fn request(&self) -> &dyn Request {
+        self.request.as_deref().expect("only what consumes an Incoming takes its request")
     }
 
     /// Returns who is connected; behind a proxy, the proxy.
     pub fn peer(&self) -> SocketAddr {
-        self.id.peer()
+        self.request().peer()
     }
 
-    /// Returns the request itself.
-    pub fn request(&self) -> &R {
-        self.request.as_ref().expect("only what consumes an Incoming takes its request")
+    /// Returns the method.
+    pub fn method(&self) -> &str {
+        self.request().method()
     }
 
-    /// Returns the same, to read its body.
-    pub fn request_mut(&mut self) -> &mut R {
-        self.request.as_mut().expect("only what consumes an Incoming takes its request")
+    /// Whether it asks for something without changing anything: GET or HEAD.
+    pub fn is_read(&self) -> bool {
+        ["GET", "HEAD"].contains(&self.method())
+    }
+
+    /// Returns the request target.
+    pub fn target(&self) -> &str {
+        self.request().target()
     }
 
     /// Returns the first header field of this name.
     pub fn field(&self, name: &'static str) -> Option<&str> {
-        self.request().field(name)
+        self.request().fields(name).first().copied()
+    }
+
+    /// Whether a field that is a list holds this token, in any of its lines and in any case (RFC 9110, 5.3).
+    pub fn has_token(&self, name: &'static str, token: &str) -> bool {
+        self.list(name).any(|part| part.eq_ignore_ascii_case(token))
+    }
+
+    /// Returns what a field that is a list holds.
+    pub fn list(&self, name: &'static str) -> impl Iterator<Item = &str> {
+        self.request().fields(name).into_iter().flat_map(|line| line.split(',')).map(str::trim)
     }
 
     /// Returns who the proxy says is behind it: by `X-Real-IP`, or by the end of `X-Forwarded-For`, where those that
@@ -86,8 +73,8 @@ impl<R: Request> Incoming<R> {
         match self.field("X-Real-IP") {
             Some(address) => Some(address),
             None => {
-                let list = self.request().last_field("X-Forwarded-For");
-                list.and_then(|list| list.rsplit(',').next()).map(str::trim)
+                let lines = self.request().fields("X-Forwarded-For");
+                lines.last().and_then(|list| list.rsplit(',').next()).map(str::trim)
             }
         }
     }
@@ -110,7 +97,12 @@ impl<R: Request> Incoming<R> {
 
     /// Returns a duplicate of the connection's socket.
     pub fn socket(&self) -> Option<TcpStream> {
-        self.home.socket(self.id)
+        self.request().socket()
+    }
+
+    /// Returns what waits for slow sockets.
+    pub fn waiter(&self) -> &Waiter {
+        &self.workers.waiter
     }
 
     /// Keeps `owed` until the answer is out.
@@ -118,65 +110,49 @@ impl<R: Request> Incoming<R> {
         self.owed = Some(owed);
     }
 
-    /// Returns where it came from.
-    pub fn home(&self) -> &Arc<dyn Home<R>> {
-        &self.home
+    /// Answers.
+    pub fn answer(self, answer: Answer) {
+        self.end(|request| request.answer(answer));
     }
 
-    /// Answers a request whose body has been read. A client that doesn't take the answer within
-    /// [`crate::net::listener::SEND_TIMEOUT`] is cut.
-    pub fn answer(mut self, answer: Answer) {
-        let Some(request) = self.request.take() else { return };
-        self.home.let_others_receive();
-        let ending = request.ending();
-        let bytes = answer.into_bytes(ending, request.is_head());
-        request.answer(&bytes, &|| self.home.cut(self.id));
-        if ending == Ending::MustBeCut {
-            self.home.cut(self.id);
-        }
-        self.home.clone().finish(self.id);
+    /// Answers, and ends the connection.
+    pub fn answer_last(self, answer: Answer) {
+        self.end(|request| request.answer_last(answer));
     }
 
     /// Has a worker answer, for threads that others wait for.
     pub fn answer_by_worker(self, answer: Answer) {
-        let home = self.home.clone();
-        home.hand_over(Work::Answer(self, answer));
+        let workers = self.workers.clone();
+        workers.hand_over(Work::Answer(self, answer));
     }
 
     /// Ends the connection without an answer.
     pub fn cut(self) {
-        self.home.cut(self.id);
-        self.let_go(0);
+        self.end(|request| request.cut());
     }
 
-    /// From now on nothing else that comes from this connection counts.
-    pub fn condemn(&self) {
-        self.home.condemn(self.id);
+    /// Turns the connection, of which `socket` is a duplicate, into one of another protocol.
+    pub fn upgrade(
+        self,
+        protocol: &str,
+        response: tiny_http::Response<io::Empty>,
+        socket: Arc<TcpStream>,
+    ) -> Option<Upgraded> {
+        self.end(|request| request.upgrade(protocol, response, socket))
     }
 
-    /// Lets go of the request of a connection that was shut, of whose body so much has been read.
-    pub fn let_go(mut self, read: usize) {
-        if let Some(request) = self.request.take() {
-            request.let_go(read);
-            self.home.clone().finish(self.id);
-        }
-    }
-
-    /// Has `switch` turn the connection into one of another protocol. Returns what that makes.
-    pub fn upgrade<T>(mut self, switch: impl FnOnce(R) -> T) -> Option<T> {
-        self.home.let_others_receive();
-        let switched = switch(self.request.take()?);
-        self.home.upgraded(self.id);
-        self.home.clone().finish(self.id);
-        Some(switched)
+    /// Ends the request by what may have to wait for the client.
+    fn end<T>(mut self, end: impl FnOnce(Box<dyn Request>) -> T) -> Option<T> {
+        self.workers.let_others_receive();
+        self.request.take().map(end)
     }
 }
 
-impl<R: Request> Drop for Incoming<R> {
+impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            let rescued = Self::new(request, self.id, self.home.clone());
-            self.home.hand_over(Work::Dropped(rescued));
+            let rescued = Self::new(request, self.workers.clone());
+            self.workers.hand_over(Work::Dropped(rescued));
         }
     }
 }

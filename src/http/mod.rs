@@ -1,25 +1,21 @@
-//! Everything that stands around tiny_http: the order of requests and the bounds that the library leaves
-//! open (docs/facts/tiny_http.md), and the answers.
+//! HTTP: what tiny_http hears, requests and their answers.
 //!
-//! One request's way: tiny_http -> [`reception`] -> [`order`] (its turn) -> [`head`] (is it sound?) ->
-//! [`body`] (all of it, without waiting on a thread) -> whoever serves it -> [`answer`] -> [`order`] (the
-//! next one).
+//! One request's way: the kernel -> [`receive`] ([`head`]: is it sound?) -> [`gate`] ([`connection`]: is it its turn?) ->
+//! tiny_http -> [`reception`] -> whoever serves it -> [`request`] -> the kernel.
 
 pub mod answer;
-pub mod body;
 pub mod client;
-pub mod connections;
+pub mod connection;
 pub mod form;
+pub mod gate;
+pub mod guarded;
 pub mod head;
 pub mod incoming;
-pub mod kicks;
-pub mod lingering;
-pub mod order;
 pub mod owed;
 pub mod page;
-pub mod patience;
 pub mod presses;
+pub mod receive;
 pub mod reception;
 pub mod request;
-pub mod sweep;
 pub mod target;
+pub mod workers;

@@ -1,20 +1,13 @@
 //! Receiving: one worker at a time takes requests from tiny_http, and the others what was handed over.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http::connections::{Connections, Received};
-use crate::http::incoming::{self, Home};
-use crate::http::order::MAX_PIPELINED;
-use crate::http::sweep::Sweeper;
-
-/// A request of tiny_http's at its turn.
-pub type Incoming = incoming::Incoming<tiny_http::Request>;
-
-/// What a worker of tiny_http's requests is given to do.
-pub type Work = incoming::Work<tiny_http::Request>;
+use crate::http::gate::{Gate, number_in};
+use crate::http::incoming::Incoming;
+use crate::http::request::Heard;
+use crate::http::workers::{Work, Workers};
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the
@@ -25,54 +18,46 @@ pub const LOOK_ON: Duration = Duration::from_micros(150);
 /// Where workers get their work from.
 pub struct Reception {
     server: Arc<tiny_http::Server>,
-    connections: Arc<Connections<tiny_http::Request>>,
-    sweeper: Arc<Sweeper<tiny_http::Request>>,
-    /// Whose requests have come one after another, and how many.
-    streak: Mutex<(Option<SocketAddr>, usize)>,
+    gate: Arc<Gate>,
+    workers: Arc<Workers>,
 }
 
 impl Reception {
-    /// Receives what `server` accepts. `sweeper` is told of new connections.
-    pub fn new(
-        server: Arc<tiny_http::Server>,
-        connections: Arc<Connections<tiny_http::Request>>,
-        sweeper: Arc<Sweeper<tiny_http::Request>>,
-    ) -> Self {
-        Self { server, connections, sweeper, streak: Mutex::default() }
+    /// Receives what `server` hears through `gate`, and what `workers` are handed.
+    pub fn new(server: Arc<tiny_http::Server>, gate: Arc<Gate>, workers: Arc<Workers>) -> Self {
+        Self { server, gate, workers }
     }
 
-    /// Waits for something to do. Returns none when what came must wait for its turn.
+    /// Waits for something to do. Returns none when what came does not count.
     ///
-    /// One worker at a time receives, since two could take two requests of one connection and find
-    /// their turns in the wrong order. It goes on receiving until it calls
-    /// [`Reception::let_others_receive`], which it must before it does anything that may wait: so no
-    /// other thread need be woken for a command that just goes to the agent.
+    /// One worker at a time receives, so that one command needs no other thread to be woken than its own agent's. It goes
+    /// on receiving until it calls [`Reception::let_others_receive`], which it must before it does anything that may wait.
     ///
     /// # Errors
-    /// tiny_http accepts no connections any more (T3).
+    /// tiny_http accepts no connections any more (T3), or has heard something that passed the gate by.
     pub fn next(&self) -> io::Result<Option<Work>> {
-        self.connections.receive();
-        if let Some(work) = self.look()? {
-            return Ok(Some(work));
-        }
+        self.workers.receive();
         let until = Instant::now() + LOOK_ON;
-        while Instant::now() < until {
-            std::thread::yield_now();
+        loop {
             if let Some(work) = self.look()? {
                 return Ok(Some(work));
             }
+            if Instant::now() >= until {
+                break;
+            }
+            std::thread::yield_now();
         }
         match self.server.recv() {
             Ok(request) => self.take(request),
             // What `unblock` makes has no code of the system's.
-            Err(error) if error.raw_os_error().is_none() => Ok(self.connections.ready()),
+            Err(error) if error.raw_os_error().is_none() => Ok(self.workers.ready()),
             Err(error) => Err(error),
         }
     }
 
     /// This thread may have to wait: another receives meanwhile.
     pub fn let_others_receive(&self) {
-        self.connections.let_others_receive();
+        self.workers.let_others_receive();
     }
 
     /// Returns something to do, if it is there already.
@@ -83,43 +68,17 @@ impl Reception {
             return Ok(Some(work));
         }
         // What is handed over comes with a wake-up, which `try_recv` may have swallowed.
-        Ok(self.connections.ready())
+        Ok(self.workers.ready())
     }
 
-    /// Takes a request. When many have come of one connection and of no other, what tiny_http has parsed
-    /// behind it is taken first: its queue has no bound, and a client that sends without reading is told
-    /// from one that waits for its answers by that alone.
     fn take(&self, request: tiny_http::Request) -> io::Result<Option<Work>> {
-        let peer = request.remote_addr().copied();
-        let streak = {
-            let mut streak = self.streak.lock().unwrap_or_else(PoisonError::into_inner);
-            *streak = (peer, if streak.0 == peer { streak.1 + 1 } else { 0 });
-            streak.1
-        };
-        let work = self.admit(request);
-        if streak > MAX_PIPELINED && work.is_some() {
-            for _ in 0..=MAX_PIPELINED {
-                let Some(behind) = self.server.try_recv()? else { break };
-                if let Some(work) = self.admit(behind) {
-                    self.connections.hand_over(work);
-                }
-            }
-        }
-        Ok(work)
-    }
-
-    fn admit(&self, request: tiny_http::Request) -> Option<Work> {
-        let peer: SocketAddr = *request.remote_addr()?;
-        let now = Instant::now();
-        let Received::Ready(incoming, is_first) = self.connections.admit(peer, request, now) else {
-            return None;
-        };
-        if is_first {
-            self.sweeper.notice(peer, now);
-            if self.connections.is_crowded() {
-                self.connections.sweep(now, usize::MAX);
-            }
-        }
-        Some(Work::Request(incoming))
+        let number = number_in(&request).ok_or_else(|| {
+            io::Error::other(
+                "tiny_http has read past the gate: this build of Rust calls other functions for it",
+            )
+        })?;
+        let Some((line, body)) = self.gate.take(number) else { return Ok(None) };
+        let heard = Heard::new(request, self.gate.clone(), line);
+        Ok(heard.map(|heard| Work::Request(Incoming::new(Box::new(heard), self.workers.clone()), body)))
     }
 }

@@ -1,134 +1,139 @@
-//! What an order of requests needs of one. tiny_http's are real; the simulation makes its own up.
+//! One request and the ways to end it: tiny_http's are real; the simulation makes its own up.
 
-use std::io::{self, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::io::{self, Cursor, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Instant;
 
-use crate::http::answer::Ending;
-use crate::http::head::{self, Reader};
-use crate::upkeep::log::quietly;
+use tiny_http::ReadWrite;
 
-/// Bytes of an unread body that tiny_http may make room for when its request is let go of (T4).
-pub const MAX_UNREAD: usize = 1024 * 1024;
+use crate::http::answer::Answer;
+use crate::http::gate::Gate;
+use crate::http::guarded::Guarded;
+use crate::net::sockets::receive;
 
-/// One request. It must be answered, or let go of.
-pub trait Request: Send + 'static {
-    /// Returns the first header field of this name.
-    fn field(&self, name: &'static str) -> Option<&str>;
-    /// Returns the last header field of this name.
-    fn last_field(&self, name: &'static str) -> Option<&str>;
-    /// Whether a field that is a list holds this token, in any of its lines and in any case.
-    fn has_token(&self, name: &'static str, token: &str) -> bool;
-    /// Returns how many bytes it has taken on the wire, as far as that can be told.
-    fn size(&self) -> u64;
-    /// Whether its answer has no body.
-    fn is_head(&self) -> bool;
-    /// Returns what becomes of its connection after the answer.
-    fn ending(&self) -> Ending;
-    /// Writes the answer. When that fails, `cut` is called before anything else is tried on the
-    /// connection.
-    fn answer(self, bytes: &[u8], cut: &dyn Fn());
-    /// Frees what it holds, without an answer; so many bytes of its body have been read.
-    fn let_go(self, read: usize);
+/// One request at its turn: all before it on its connection have been answered. It must be ended.
+pub trait Request: Send {
+    /// Returns who is connected; behind a proxy, the proxy.
+    fn peer(&self) -> SocketAddr;
+    /// Returns the method.
+    fn method(&self) -> &str;
+    /// Returns the request target.
+    fn target(&self) -> &str;
+    /// Returns the values of a header field, one for each line of it.
+    fn fields(&self, name: &'static str) -> Vec<&str>;
+    /// Answers. A client that doesn't take the answer within [`crate::net::listener::SEND_TIMEOUT`] is cut.
+    fn answer(self: Box<Self>, answer: Answer);
+    /// Answers, and ends the connection behind the answer.
+    fn answer_last(self: Box<Self>, answer: Answer);
+    /// Ends the connection without an answer.
+    fn cut(self: Box<Self>);
+    /// Returns a duplicate of the connection's socket.
+    fn socket(&self) -> Option<TcpStream>;
+    /// Answers 101 with `response`, and turns the connection into one of another protocol, which `socket` is of.
+    fn upgrade(
+        self: Box<Self>,
+        protocol: &str,
+        response: tiny_http::Response<io::Empty>,
+        socket: Arc<TcpStream>,
+    ) -> Upgraded;
 }
 
-impl Request for tiny_http::Request {
-    fn field(&self, name: &'static str) -> Option<&str> {
-        let header = self.headers().iter().find(|header| header.field.equiv(name))?;
-        Some(header.value.as_str())
+/// A request that tiny_http has heard.
+pub struct Heard {
+    request: tiny_http::Request,
+    peer: SocketAddr,
+    gate: Arc<Gate>,
+    line: Arc<Guarded>,
+}
+
+impl Heard {
+    /// The request under way on `line`.
+    pub fn new(request: tiny_http::Request, gate: Arc<Gate>, line: Arc<Guarded>) -> Option<Self> {
+        let peer = *request.remote_addr()?;
+        Some(Self { request, peer, gate, line })
+    }
+}
+
+impl Request for Heard {
+    fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
-    fn last_field(&self, name: &'static str) -> Option<&str> {
-        let header = self.headers().iter().rfind(|header| header.field.equiv(name))?;
-        Some(header.value.as_str())
+    fn method(&self) -> &str {
+        self.request.method().as_str()
     }
 
-    fn has_token(&self, name: &'static str, token: &str) -> bool {
-        head::has_token(self, name, token)
+    fn target(&self) -> &str {
+        self.request.url()
     }
 
-    fn size(&self) -> u64 {
-        head::size(self)
+    fn fields(&self, name: &'static str) -> Vec<&str> {
+        let lines = self.request.headers().iter().filter(|header| header.field.equiv(name));
+        lines.map(|header| header.value.as_str()).collect()
     }
 
-    fn is_head(&self) -> bool {
-        *self.method() == tiny_http::Method::Head
-    }
-
-    fn ending(&self) -> Ending {
-        head::ending(self)
-    }
-
-    fn answer(self, bytes: &[u8], cut: &dyn Fn()) {
-        let mut writer = self.into_writer();
-        let written: io::Result<()> = writer.write_all(bytes).and_then(|()| writer.flush());
-        if written.is_err() {
+    fn answer(self: Box<Self>, answer: Answer) {
+        let ending = self.line.lock().ending();
+        let bytes = answer.into_bytes(ending, self.method() == "HEAD");
+        let goes_on = self.line.answer(Instant::now());
+        let Self { request, gate, line, .. } = *self;
+        let mut writer = request.into_writer();
+        if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() {
             // Before the writer goes, or its buffer would wait for this client once more.
-            cut();
+            gate.cut(&line);
+        }
+        drop(writer);
+        match goes_on {
+            true => line.answered(),
+            false => gate.finish(&line),
         }
     }
 
-    /// tiny_http makes room for all that is left of a body in order to read it to its end (T4). What is
-    /// too much of it would fill the memory or abort the process, so such a request is leaked; but a
-    /// length that no `Vec` may have makes tiny_http panic, which frees everything.
-    fn let_go(self, read: usize) {
-        let announced = match head::reader(&self) {
-            Reader::Socket => self.body_length().unwrap_or(0),
-            Reader::InMemory | Reader::Connection => 0,
-        };
-        let left = announced - read.min(announced);
-        if left <= MAX_UNREAD || isize::try_from(left).is_err() {
-            quietly(|| {
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
-            });
-        } else {
-            let leaked = LEAKED.fetch_add(1, Relaxed) + 1;
-            log::warn!("a request announced {announced} bytes and can't be let go of; {leaked} so far");
-            std::mem::forget(self);
-        }
+    fn answer_last(self: Box<Self>, answer: Answer) {
+        self.line.lock().end_after_answer();
+        self.answer(answer);
     }
-}
 
-/// Requests that could not be let go of. Each holds a thread and two descriptors of tiny_http's for good,
-/// so the watchdog's limits end the process before they add up.
-static LEAKED: AtomicU64 = AtomicU64::new(0);
+    fn cut(self: Box<Self>) {
+        self.gate.cut(&self.line);
+        // What tiny_http would answer by itself finds no connection.
+        drop(self.request);
+        self.gate.finish(&self.line);
+    }
 
-/// Reads on when a signal has interrupted a read.
-///
-/// # Errors
-/// As `read`, but never `Interrupted`.
-pub fn read_on(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match reader.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
+    fn socket(&self) -> Option<TcpStream> {
+        self.line.socket()
+    }
+
+    fn upgrade(
+        self: Box<Self>,
+        protocol: &str,
+        response: tiny_http::Response<io::Empty>,
+        socket: Arc<TcpStream>,
+    ) -> Upgraded {
+        // The listener's timeout is for requests. An error means that the connection is over already.
+        let _ = socket.set_read_timeout(None);
+        let early = Cursor::new(self.gate.upgraded(&self.line));
+        Upgraded { early, socket, _stream: self.request.upgrade(protocol, response) }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A connection of another protocol, to be read. Dropping it ends the connection.
+pub struct Upgraded {
+    early: Cursor<Vec<u8>>,
+    socket: Arc<TcpStream>,
+    /// tiny_http's, which shuts the socket when it goes. It can be given neither timeouts nor to two threads (T1).
+    _stream: Box<dyn ReadWrite + Send>,
+}
 
-    /// Is interrupted before each byte.
-    struct Interrupted(bool);
-
-    impl Read for Interrupted {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.0 = !self.0;
-            if self.0 {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            buffer[0] = b'x';
-            Ok(1)
+impl Read for Upgraded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let early = self.early.read(buffer)?;
+        if early > 0 || buffer.is_empty() {
+            return Ok(early);
         }
-    }
-
-    #[test]
-    fn a_read_that_was_interrupted_is_tried_again() {
-        let mut reader = Interrupted(false);
-        for _ in 0..3 {
-            assert_eq!(read_on(&mut reader, &mut [0; 2]).unwrap(), 1);
-        }
+        self.early = Cursor::default();
+        receive(&self.socket, buffer)
     }
 }

@@ -2,18 +2,20 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::config::listen::ListenAddr;
-use crate::unchecked::descriptor;
 
 /// How long one response may wait for its client to take it, before that connection is cut. A reply
 /// fits any socket's buffer, so only a client that reads nothing at all comes to feel it (T13).
 pub const SEND_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How long the kernel waits for bytes of a connection before whoever reads it looks at the time. Accepting wakes as
+/// often.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own limit.
 const BACKLOG: i32 = 4096;
@@ -51,10 +53,10 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    // Both are inherited by accepted connections on Linux (T10, T13). A receive timeout would be too,
-    // but it would also end tiny_http's accept loop (T3).
+    // All three are inherited by accepted connections on Linux (T10, T13).
     sockopt::set_tcp_nodelay(&socket, true)?;
     sockopt::set_socket_timeout(&socket, Timeout::Send, Some(SEND_TIMEOUT))?;
+    sockopt::set_socket_timeout(&socket, Timeout::Recv, Some(RECEIVE_TIMEOUT))?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
@@ -68,12 +70,6 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     } else {
         address
     }
-}
-
-/// Whether the kernel tells what a connection has received. Some sandboxes don't, and what is not told can't be
-/// limited.
-pub fn tells_of_connections(listener: &TcpListener) -> bool {
-    descriptor::received(listener.as_fd()).is_some()
 }
 
 /// Stops listening: new connections are refused from now on, those there are stay.

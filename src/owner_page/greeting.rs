@@ -1,12 +1,12 @@
 //! What a browser is shown where people try the relay's address first.
 
 use crate::http::answer::Answer;
+use crate::http::incoming::Incoming;
 use crate::http::page::page;
-use crate::http::request::Request;
 
 /// Whether a person asks: programs don't ask for HTML.
-pub fn is_browser(request: &impl Request) -> bool {
-    request.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+pub fn is_browser(incoming: &Incoming) -> bool {
+    incoming.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
 
 /// Returns the page at `/`.

@@ -12,8 +12,6 @@ pub mod visit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tiny_http::Method;
-
 use crate::config::Config;
 use crate::config::secret::{Secret, random_bytes};
 use crate::dialogs::webhook::Spoken;
@@ -21,8 +19,8 @@ use crate::dialogs::words;
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
+use crate::http::incoming::Incoming;
 use crate::http::presses::Press;
-use crate::http::reception::Incoming;
 use crate::object::Fields;
 use crate::owner_page::state::{OfPerson, State};
 use crate::owner_page::visit::{COOKIE_LIFE, Visit};
@@ -46,7 +44,7 @@ pub const MAX_SAID: usize = 1024;
 
 /// What serves the owner's page.
 pub struct OwnerPage {
-    engine: Arc<Engine<tiny_http::Request>>,
+    engine: Arc<Engine>,
     config: Config,
     limits: Limits,
     /// When the relay was started, in milliseconds of Unix time.
@@ -70,7 +68,7 @@ impl Door {
 impl OwnerPage {
     /// Shows what is going on in this `engine`, which has this `config` and these `limits`, to whom the config lets
     /// in. Called when the relay starts.
-    pub fn new(engine: Arc<Engine<tiny_http::Request>>, config: Config, limits: Limits) -> Self {
+    pub fn new(engine: Arc<Engine>, config: Config, limits: Limits) -> Self {
         let door = config.credentials.owner_secret().as_ref().map(Door::new);
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let started = u64::try_from(started).unwrap_or_default();
@@ -80,8 +78,8 @@ impl OwnerPage {
     /// Answers a request for `path`, which came in `now` with this body. Returns it when there is nothing at
     /// its path.
     pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
-        let method = incoming.request().method().clone();
-        let is_read = matches!(method, Method::Get | Method::Head);
+        let method = incoming.method().to_owned();
+        let is_read = incoming.is_read();
         let Some(below) = path.strip_prefix(PATH) else { return Some(incoming) };
         self.engine.way.request(|| incoming.is_forwarded());
         let Some(door) = &self.door else {
@@ -91,7 +89,7 @@ impl OwnerPage {
             }
             return Some(incoming);
         };
-        let is_post = method == Method::Post;
+        let is_post = method == "POST";
         match below {
             "" if is_read => self.show(door, incoming, now),
             "/enter" if is_post => self.enter(door, incoming, body, now),
@@ -119,7 +117,7 @@ impl OwnerPage {
                 let values = values::values(&self.config, &domain);
                 page::page(&self.state(now), &values, &domain, &visit.page_token(&door.seals))
             }
-            None if incoming.request().url().ends_with("?entered") => login::ask(login::NOT_KEPT),
+            None if incoming.target().ends_with("?entered") => login::ask(login::NOT_KEPT),
             None => login::ask(""),
         };
         incoming.answer(page);

@@ -164,7 +164,7 @@ pub fn word(outcome: Outcome) -> &'static str {
 impl State {
     /// Gathers it `now`. The relay was started at `started`, in milliseconds of Unix time.
     pub fn gather(
-        engine: &Engine<tiny_http::Request>,
+        engine: &Engine,
         config: &Config,
         limits: Limits,
         started: u64,
@@ -230,7 +230,7 @@ impl State {
 
 impl OfPerson {
     /// Returns what becomes of this person's late answers.
-    pub fn gather(engine: &Engine<tiny_http::Request>, person: &Person, now: Instant) -> Self {
+    pub fn gather(engine: &Engine, person: &Person, now: Instant) -> Self {
         let at_work = engine.commands.at_work(person, None);
         Self {
             kept: engine.commands.kept(person, now),
@@ -239,12 +239,7 @@ impl OfPerson {
     }
 }
 
-fn parts(
-    engine: &Engine<tiny_http::Request>,
-    config: &Config,
-    limits: &[Limit],
-    now: Instant,
-) -> Vec<Part> {
+fn parts(engine: &Engine, config: &Config, limits: &[Limit], now: Instant) -> Vec<Part> {
     let since = |at: Instant| now.saturating_duration_since(at);
     let plain = |part, name: &str, light, says: String, seconds| Part {
         part,
@@ -354,7 +349,7 @@ fn open(config: &Config, told: Option<&Ids>) -> Vec<Open> {
     open
 }
 
-fn used(engine: &Engine<tiny_http::Request>, most: Limits) -> Vec<Limit> {
+fn used(engine: &Engine, most: Limits) -> Vec<Limit> {
     let commands = Limit {
         limit: "commands",
         name: "команды в работе",

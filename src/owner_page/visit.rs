@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::commands::person::Person;
 use crate::http::incoming::Incoming;
-use crate::http::request::Request;
 use crate::proofs::seal::{Kind, Seals};
 
 /// Seconds that a cookie of the owner's page is good for: 90 days.
@@ -19,7 +18,7 @@ pub struct Visit {
 
 impl Visit {
     /// Returns who has sent a request, if it carries a good cookie.
-    pub fn of<R: Request>(incoming: &Incoming<R>, seals: &Seals, now: u64) -> Option<Self> {
+    pub fn of(incoming: &Incoming, seals: &Seals, now: u64) -> Option<Self> {
         let kind = kind(incoming);
         let shown = values(incoming.field("Cookie")?, name(kind));
         let mut good = shown.filter_map(|text| seals.check(kind, text, now));
@@ -44,7 +43,7 @@ impl Visit {
 
 /// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
 /// relay's own machine.
-pub fn kind<R: Request>(incoming: &Incoming<R>) -> Kind {
+pub fn kind(incoming: &Incoming) -> Kind {
     if incoming.is_at_home() { Kind::HomeCookie } else { Kind::Cookie }
 }
 

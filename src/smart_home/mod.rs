@@ -12,8 +12,6 @@ pub mod perform;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tiny_http::Method;
-
 use crate::agents::link::Link;
 use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
@@ -27,9 +25,9 @@ use crate::config::secret::{Secret, random_bytes};
 use crate::dialogs::wake;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
+use crate::http::incoming::Incoming;
 use crate::http::owed::Owed;
 use crate::http::presses::{Press, Presses};
-use crate::http::reception::Incoming;
 use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, client_secret};
@@ -112,17 +110,17 @@ impl SmartHome {
     /// Answers a request for `path`, which came in `now` with this body, or leaves it waiting for the agent.
     /// Returns it when there is nothing at its path.
     pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
-        let method = incoming.request().method().clone();
-        let is_read = matches!(method, Method::Get | Method::Head);
+        let method = incoming.method().to_owned();
+        let is_read = incoming.is_read();
         let below = path.strip_prefix(PATH).unwrap_or_default();
         let of_owner =
             below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
             "/authorize" if is_read => self.show_page(incoming),
-            "/authorize" if method == Method::Post => self.authorize(incoming, body, now),
+            "/authorize" if method == "POST" => self.authorize(incoming, body, now),
             "/authorize" => incoming.answer(Answer::wrong_method("GET, HEAD, POST")),
-            "/token" if method == Method::Post => self.tokens(incoming, body),
-            "/pair" if method == Method::Post => self.pair(incoming, now),
+            "/token" if method == "POST" => self.tokens(incoming, body),
+            "/pair" if method == "POST" => self.pair(incoming, now),
             "/token" | "/pair" => incoming.answer(Answer::wrong_method("POST")),
             "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
             _ => {
@@ -140,7 +138,7 @@ impl SmartHome {
         &self,
         incoming: Incoming,
         path: &str,
-        method: &Method,
+        method: &str,
         body: &[u8],
         now: Instant,
     ) -> Option<Incoming> {
@@ -154,13 +152,12 @@ impl SmartHome {
             return None;
         }
         let allowed = match path {
-            "/user/devices" => Method::Get,
-            "/user/unlink" | "/user/devices/query" | "/user/devices/action" => Method::Post,
-            "" | "/" => Method::Get,
+            "/user/devices" => "GET",
+            "/user/unlink" | "/user/devices/query" | "/user/devices/action" => "POST",
+            "" | "/" => "GET",
             _ => return Some(incoming),
         };
-        if *method != allowed {
-            let allowed = if allowed == Method::Get { "GET" } else { "POST" };
+        if method != allowed {
             incoming.answer(Answer::wrong_method(allowed));
             return None;
         }
@@ -186,7 +183,7 @@ impl SmartHome {
     }
 
     fn show_page(&self, incoming: Incoming) {
-        let query = incoming.request().url().split_once('?').map_or("", |(_, query)| query);
+        let query = incoming.target().split_once('?').map_or("", |(_, query)| query);
         let page = match linking::check(Form(query)) {
             Ok(state) => page::ask(&state, false),
             Err(wrong) => page::refuse(wrong),

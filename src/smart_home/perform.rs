@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use crate::commands::{Commands, Ended, Told, Waits};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
-use crate::http::request::Request;
 use crate::object::quoted;
 use crate::smart_home::actions::code;
 use crate::upkeep::tally::Tally;
@@ -96,27 +95,27 @@ fn add_result(json: &mut String, result: Result) {
 }
 
 /// An action whose answer is owed.
-pub struct Action<R: Request> {
+pub struct Action {
     /// What is echoed and logged.
     pub request_id: String,
     begun: Instant,
     lines: Arc<Tally>,
-    state: Mutex<State<R>>,
+    state: Mutex<State>,
 }
 
-struct State<R: Request> {
+struct State {
     /// Taken by whatever ends it.
-    incoming: Option<Incoming<R>>,
+    incoming: Option<Incoming>,
     report: Report,
     /// What has not ended yet.
     left: usize,
 }
 
-impl<R: Request> Action<R> {
+impl Action {
     /// An action that came in `begun`. It is answered once `commands` have ended, and [`Action::begun`] was
     /// called; `lines` takes how.
     pub fn new(
-        incoming: Incoming<R>,
+        incoming: Incoming,
         request_id: String,
         report: Report,
         commands: usize,
@@ -165,16 +164,16 @@ pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
 }
 
 /// One command of an action.
-pub struct Slot<R: Request> {
+pub struct Slot {
     /// The action.
-    pub action: Arc<Action<R>>,
+    pub action: Arc<Action>,
     /// The capability's number.
     pub place: usize,
     /// Whether it switches the PC off, which may well end the link.
     pub is_off: bool,
 }
 
-impl<R: Request> Waits for Slot<R> {
+impl Waits for Slot {
     /// Nothing is kept for anybody: a command of Smart Home is nobody's.
     fn tell(self: Box<Self>, ended: Ended, _: Option<Told<'_>>, _: &Commands, now: Instant) {
         let result = match &ended {

@@ -3,4 +3,5 @@
 #![allow(unsafe_code)]
 
 pub mod descriptor;
+pub mod door;
 pub mod heap;

@@ -135,17 +135,6 @@ fn print(out: &SimpleLogger, line: &Line, dropped: &AtomicU64) {
     }
 }
 
-thread_local! {
-    static QUIET: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// Runs `known`, whose panics are expected and not worth a line.
-pub fn quietly(known: impl FnOnce()) {
-    QUIET.set(true);
-    known();
-    QUIET.set(false);
-}
-
 /// Counts the panics of tiny_http's own threads, which the outside can cause (T15).
 static IN_TINY_HTTP: OnceLock<Arc<Repeats>> = OnceLock::new();
 
@@ -164,7 +153,6 @@ fn report_panics() {
         let words = panic.payload_as_str().unwrap_or("?");
         match thread.name() {
             Some("log") => {}
-            _ if QUIET.get() => {}
             Some(name) => log::error!("a bug in thread {name} at {place}: {words}"),
             None => {
                 let line = format!("tiny_http has failed on a connection at {place}: {words}");

@@ -1,18 +1,16 @@
 //! Made-up clients: their connections, their turns, and what they may hear.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::answer::Ending;
-use crate::http::request::Request;
-use crate::net::sockets::{Live, Received, Socket, Sockets};
-
-/// Bytes of one turn, with its head.
-const TURN_BYTES: u64 = 1000;
+use crate::http::answer::{Answer, Ending};
+use crate::http::connection::{self, Delivery, Next};
+use crate::http::request::{Request, Upgraded};
 
 /// Who says something. A person is an account.
 pub type Person = u32;
@@ -30,19 +28,18 @@ pub struct Turn {
     pub dropped: bool,
 }
 
-/// One connection, as the kernel sees it.
+/// One connection.
 #[derive(Debug)]
 pub struct Connection {
     pub peer: SocketAddr,
-    pub inode: u64,
+    pub number: u64,
     /// Ended by the client.
     pub gone: bool,
     /// Ended by the relay.
     pub shut: bool,
-    bytes: u64,
-    last: Instant,
-    unread: u64,
-    /// Turns that tiny_http has not handed over yet.
+    /// Whose turn it is.
+    state: connection::Connection,
+    /// Turns that the relay has not read yet.
     pub sent: VecDeque<u64>,
     /// Turns that wait for a reply, in order.
     pub open: VecDeque<u64>,
@@ -61,8 +58,7 @@ pub struct Net {
     pub now: Instant,
     pub connections: BTreeMap<u64, Connection>,
     pub turns: BTreeMap<u64, Turn>,
-    pub kicks: u64,
-    next_inode: u64,
+    next_connection: u64,
     next_turn: u64,
     /// Which late answers were told, and to which turn.
     told: BTreeMap<u64, u64>,
@@ -76,13 +72,12 @@ pub struct SharedNet(Arc<Mutex<Net>>);
 impl SharedNet {
     pub fn new(now: Instant, reply_timeout: Duration) -> Self {
         let (connections, turns, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (next_inode, next_turn, kicks) = (1, 1, 0);
+        let (next_connection, next_turn) = (1, 1);
         Self(Arc::new(Mutex::new(Net {
             now,
             connections,
             turns,
-            kicks,
-            next_inode,
+            next_connection,
             next_turn,
             told,
             reply_timeout,
@@ -102,55 +97,53 @@ impl Net {
         if let Some(old) = self.connections.values_mut().find(|c| c.peer == peer && !c.gone) {
             old.gone = true;
         }
-        let inode = self.next_inode;
-        self.next_inode += 1;
-        let (sent, open) = (VecDeque::new(), VecDeque::new());
-        let (gone, shut, bytes, unread, last) = (false, false, 0, 0, self.now);
-        let connection = Connection { peer, inode, gone, shut, bytes, last, unread, sent, open };
-        self.connections.insert(inode, connection);
-        inode
+        let number = self.next_connection;
+        self.next_connection += 1;
+        let (sent, open, state) =
+            (VecDeque::new(), VecDeque::new(), connection::Connection::new(self.now));
+        let connection = Connection { peer, number, gone: false, shut: false, state, sent, open };
+        self.connections.insert(number, connection);
+        number
     }
 
     /// A person says something over a connection; the turn's number.
-    pub fn say(&mut self, inode: u64, person: Person, command: bool) -> u64 {
+    pub fn say(&mut self, connection: u64, person: Person, command: bool) -> u64 {
         let number = self.next_turn;
         self.next_turn += 1;
         let turn = Turn { person, command, served: None, reply: None, dropped: false };
         self.turns.insert(number, turn);
-        self.bring(inode, TURN_BYTES);
-        let connection = self.connections.get_mut(&inode).expect("it is there");
+        let connection = self.connections.get_mut(&connection).expect("it is there");
         connection.sent.push_back(number);
         connection.open.push_back(number);
         number
     }
 
-    /// Bytes come that are no whole request.
-    pub fn bring(&mut self, inode: u64, bytes: u64) {
-        let now = self.now;
-        let connection = self.connections.get_mut(&inode).expect("it is there");
-        connection.bytes += bytes;
-        connection.last = now;
+    /// Returns the connections from which the relay reads a turn next.
+    pub fn to_be_read(&self) -> Vec<u64> {
+        let sent = self.connections.values().filter(|c| !c.sent.is_empty());
+        sent.filter(|c| c.state.next() == Next::Read).map(|c| c.number).collect()
     }
 
-    /// tiny_http leaves a connection without a thread, or gives it one.
-    pub fn strand(&mut self, inode: u64, unread: u64) {
-        if let Some(connection) = self.connections.get_mut(&inode) {
-            connection.unread = unread;
-        }
+    /// A whole turn has come to the relay. Returns who has sent it, and its number.
+    pub fn read(&mut self, connection: u64) -> (SocketAddr, u64) {
+        let connection = self.connections.get_mut(&connection).expect("it is there");
+        let (head, body, behind, ending) = Default::default();
+        connection.state.deliver(Delivery { head, body, behind, ending });
+        (connection.peer, connection.sent.pop_front().expect("it has sent something"))
     }
 
     /// A connection that neither side has ended.
-    pub fn is_open(&self, inode: u64) -> bool {
-        self.connections.get(&inode).is_some_and(|c| !c.gone && !c.shut)
+    pub fn is_open(&self, connection: u64) -> bool {
+        self.connections.get(&connection).is_some_and(|c| !c.gone && !c.shut)
     }
 
-    fn reply(&mut self, inode: u64, number: u64, bytes: &[u8]) {
+    fn reply(&mut self, connection: u64, number: u64, bytes: &[u8]) {
         let text = std::str::from_utf8(bytes).expect("a reply is text");
         let (head, body) = text.split_once("\r\n\r\n").expect("a reply has a head");
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         let reply: Value = serde_json::from_str(body).expect("a reply is JSON");
         let said = reply["response"]["text"].as_str().expect("a reply has a text").to_owned();
-        let connection = self.connections.get_mut(&inode).expect("it is there");
+        let connection = self.connections.get_mut(&connection).expect("it is there");
         assert_eq!(
             connection.open.pop_front(),
             Some(number),
@@ -192,82 +185,73 @@ impl Net {
 /// A turn on its way through the relay.
 pub struct MadeUp {
     pub net: SharedNet,
-    pub inode: u64,
+    pub peer: SocketAddr,
+    pub connection: u64,
     pub number: u64,
 }
 
-impl Request for MadeUp {
-    fn field(&self, _: &'static str) -> Option<&str> {
-        None
-    }
-
-    fn last_field(&self, _: &'static str) -> Option<&str> {
-        None
-    }
-
-    fn has_token(&self, _: &'static str, _: &str) -> bool {
-        false
-    }
-
-    fn size(&self) -> u64 {
-        TURN_BYTES
-    }
-
-    fn is_head(&self) -> bool {
-        false
-    }
-
-    fn ending(&self) -> Ending {
-        Ending::Stays
-    }
-
-    fn answer(self, bytes: &[u8], cut: &dyn Fn()) {
-        if self.net.lock().is_open(self.inode) {
-            return self.net.lock().reply(self.inode, self.number, bytes);
-        }
-        // What is written to a connection that is over goes nowhere.
-        self.net.lock().turns.get_mut(&self.number).expect("it was said").dropped = true;
-        cut();
-    }
-
-    fn let_go(self, _: usize) {
+impl MadeUp {
+    /// Nobody hears the answer.
+    fn drop_turn(&self) {
         let mut net = self.net.lock();
-        assert!(!net.is_open(self.inode), "turn {} is let go of while its client waits", self.number);
         net.turns.get_mut(&self.number).expect("it was said").dropped = true;
+        let now = net.now;
+        if let Some(connection) = net.connections.get_mut(&self.connection) {
+            connection.state.finish(now);
+        }
     }
 }
 
-impl Sockets for SharedNet {
-    fn live(&self) -> Option<Vec<Live>> {
-        let net = self.lock();
-        let open = net.connections.values().filter(|c| !c.gone && !c.shut);
-        Some(
-            open.map(|c| {
-                let last = net.now.saturating_duration_since(c.last);
-                let received = Some(Received { bytes: c.bytes, last, unread: c.unread });
-                Live { peer: c.peer, socket: Socket { descriptor: 3, inode: c.inode }, received }
-            })
-            .collect(),
-        )
+impl Request for MadeUp {
+    fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
-    fn find(&self, peer: SocketAddr, _: Option<Socket>) -> Option<Socket> {
-        let net = self.lock();
-        let found = net.connections.values().find(|c| c.peer == peer && !c.gone && !c.shut)?;
-        Some(Socket { descriptor: 3, inode: found.inode })
+    fn method(&self) -> &str {
+        "POST"
     }
 
-    fn duplicate(&self, _: SocketAddr, _: Option<Socket>) -> Option<TcpStream> {
+    fn target(&self) -> &str {
+        "/alice/webhook"
+    }
+
+    fn fields(&self, _: &'static str) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn answer(self: Box<Self>, answer: Answer) {
+        if !self.net.lock().is_open(self.connection) {
+            return self.drop_turn();
+        }
+        let mut net = self.net.lock();
+        let now = net.now;
+        let state = &mut net.connections.get_mut(&self.connection).expect("it is open").state;
+        assert!(state.answer(now), "nothing ends it");
+        state.answered();
+        net.reply(self.connection, self.number, &answer.into_bytes(Ending::Stays, false));
+    }
+
+    fn answer_last(self: Box<Self>, answer: Answer) {
+        panic!("nothing in this world is refused: {answer:?}");
+    }
+
+    fn cut(self: Box<Self>) {
+        if let Some(connection) = self.net.lock().connections.get_mut(&self.connection) {
+            connection.shut = true;
+        }
+        self.drop_turn();
+    }
+
+    fn socket(&self) -> Option<TcpStream> {
         None
     }
 
-    fn shut(&self, peer: SocketAddr, socket: Option<Socket>) {
-        let mut net = self.lock();
-        let is_it = |c: &&mut Connection| {
-            c.peer == peer && !c.gone && socket.is_none_or(|socket| socket.inode == c.inode)
-        };
-        if let Some(connection) = net.connections.values_mut().find(is_it) {
-            connection.shut = true;
-        }
+    fn upgrade(
+        self: Box<Self>,
+        _: &str,
+        _: tiny_http::Response<io::Empty>,
+        _: Arc<TcpStream>,
+    ) -> Upgraded {
+        panic!("no agent comes by HTTP in this world");
     }
 }

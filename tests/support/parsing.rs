@@ -2,8 +2,8 @@
 //! targets, so that both hold the relay to the same.
 
 use home_alice_relay::wire::{
-    Answer, Hello, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_MACS, MAX_TEXT, MAX_VERSION, Turn,
-    command, reply,
+    Answer, Head, Hello, MAX_BODY, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_HEAD, MAX_MACS, MAX_TEXT,
+    MAX_VERSION, Reading, Turn, command, is_worth_reading, read, reply,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -64,6 +64,53 @@ pub fn answer(message: &[u8]) {
     assert_eq!(hello, None, "it is one or the other");
     let told = read_back(&reply(&answer.speech, "1.0"));
     assert_eq!(told.response.text, answer.speech.text());
+}
+
+/// Bytes that came on a connection.
+pub fn head(bytes: &[u8]) {
+    let whole = read(bytes);
+    // In however small pieces they come, they are read as the same thing.
+    let mut seen = 0;
+    let mut in_pieces = Reading::More;
+    for length in 1..=bytes.len() {
+        if in_pieces == Reading::More && is_worth_reading(&bytes[..length], seen) {
+            in_pieces = read(&bytes[..length]);
+            seen = length;
+        }
+    }
+    match (&whole, &in_pieces) {
+        (Reading::Request(whole), Reading::Request(in_pieces)) => assert_eq!(whole, in_pieces),
+        // What is wrong may be seen before its end has come, and more may be wrong then.
+        (Reading::Refusal(_), Reading::Refusal(_)) | (Reading::More, Reading::More) => {}
+        // The end of a line that came last is looked at with the next byte.
+        (Reading::Refusal(_), Reading::More) => {}
+        pair => panic!("{pair:?}"),
+    }
+    let Reading::Request(Head { size, text, length, .. }) = whole else { return };
+    assert!(size <= bytes.len() && size <= MAX_HEAD && length <= MAX_BODY);
+    // tiny_http hears what stands there: ASCII, whole lines, the same method, target and fields, and nothing of a body.
+    assert!(text.is_ascii() && text.ends_with(b"\r\n"));
+    let mut fields = ([httparse::EMPTY_HEADER; 101], [httparse::EMPTY_HEADER; 101]);
+    let mut said = httparse::Request::new(&mut fields.0);
+    let mut heard = httparse::Request::new(&mut fields.1);
+    assert!(said.parse(bytes).expect("it is a request").is_complete());
+    let text = [&text[..], b"\r\n"].concat();
+    assert_eq!(heard.parse(&text), Ok(httparse::Status::Complete(text.len())));
+    assert_eq!((said.method, said.path, said.version), (heard.method, heard.path, heard.version));
+    let hidden = ["content-length", "expect", "connection", "relay-connection"];
+    let kept = |field: &&httparse::Header<'_>| {
+        !hidden.iter().any(|name| field.name.eq_ignore_ascii_case(name))
+    };
+    let ascii = |value: &[u8]| value.iter().map(|b| if b.is_ascii() { *b } else { b'?' }).collect();
+    let said: Vec<(&str, Vec<u8>)> =
+        said.headers.iter().filter(kept).map(|field| (field.name, ascii(field.value))).collect();
+    let heard: Vec<(&str, Vec<u8>)> = heard
+        .headers
+        .iter()
+        .filter(|field| !field.name.eq_ignore_ascii_case("connection"))
+        .map(|field| (field.name, field.value.to_vec()))
+        .collect();
+    assert_eq!(said, heard);
 }
 
 /// Reads a reply back, and holds it to the protocol's limits.

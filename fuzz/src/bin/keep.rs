@@ -1,20 +1,21 @@
 //! Keeps, of what a fuzz target has found, the smallest input for every outcome of the parser, as test data:
 //!
 //! ```text
-//! cargo run --manifest-path fuzz/Cargo.toml --bin keep -- turn|agent
+//! cargo run --manifest-path fuzz/Cargo.toml --bin keep -- turn|agent|head
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use home_alice_relay::wire::{Answer, Hello, Turn};
+use home_alice_relay::wire::{Answer, Head, Hello, Reading, Turn, read};
 
 fn main() -> std::io::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_default();
     let outcome = match target.as_str() {
         "turn" => of_turn,
         "agent" => of_answer,
-        _ => panic!("say turn or agent"),
+        "head" => of_head,
+        _ => panic!("say turn, agent or head"),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let kept = root.join("../tests/corpus").join(&target);
@@ -71,5 +72,16 @@ fn of_answer(input: &[u8]) -> String {
             }
             None => words(&error),
         },
+    }
+}
+
+/// What a connection's bytes are read as.
+fn of_head(input: &[u8]) -> String {
+    match read(input) {
+        Reading::Request(Head { length, ending, expects, .. }) => {
+            format!("{ending:?} {expects} {}", length > 0)
+        }
+        Reading::Refusal(refusal) => format!("{} {} {}", refusal.status, refusal.why, refusal.is_head),
+        Reading::More => "more".into(),
     }
 }

@@ -1,0 +1,381 @@
+//! The gate: tiny_http hears one whole, sound request of a connection at a time, and nothing else, ever.
+//!
+//! tiny_http accepts and reads by itself, hides its sockets, and reads ahead into a queue without a bound
+//! (docs/facts/tiny_http.md). So the gate stands at the two calls by which it does that, [`crate::unchecked::door`].
+//! A request carries the number of its connection in a field that the gate has written into its head.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, Thread, park_timeout};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, getpeername};
+
+use crate::http::connection::{Next, Start};
+use crate::http::guarded::{Guarded, number_of};
+use crate::http::head::NUMBER_FIELD;
+use crate::http::receive::{PIECE, Reader, Received};
+use crate::unchecked::door::Door;
+use crate::upkeep::repeats::Repeats;
+
+/// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
+pub const MAX_CONNECTIONS: usize = 512;
+
+/// Descriptors that are no clients' connections.
+pub const SPARE_DESCRIPTORS: usize = 64;
+
+/// Bytes that buffers larger than [`SMALL_BUFFER`] may hold together; past it that connection among theirs is cut that
+/// has kept the relay waiting longest.
+pub const MAX_HELD: usize = 12 * 1024 * 1024;
+
+/// Bytes of a connection's buffers that are always granted: for [`MAX_CONNECTIONS`] another 4 MiB.
+pub const SMALL_BUFFER: usize = 8 * 1024;
+
+/// How long a new connection waits until tiny_http reads the one before it. On a machine so busy that this is too short
+/// one may be left without a thread, until another ends (T2); the watchdog's own does every few seconds.
+pub const FOLLOW_TIMEOUT: Duration = Duration::from_millis(10);
+
+/// How long a new connection waits until there is room for its descriptors.
+pub const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long accepting rests when the system has no room, unless a connection ends.
+pub const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+
+thread_local! {
+    static POOLED: RefCell<Pooled> = const { RefCell::new(Pooled { is_pooled: false, reads: None }) };
+}
+
+/// What is known of a thread.
+struct Pooled {
+    /// Whether it is one of tiny_http's pool, which read nothing but the gate's connections.
+    is_pooled: bool,
+    /// What it reads, and under which descriptor. That stays open as long as this is known.
+    reads: Option<(RawFd, Arc<Guarded>)>,
+}
+
+/// The connections of one listener.
+pub struct Gate {
+    listener: RawFd,
+    room: usize,
+    /// From this number on descriptors are others'.
+    too_high: RawFd,
+    connections: Mutex<BTreeMap<u64, Arc<Guarded>>>,
+    newest: Mutex<Option<Arc<Guarded>>>,
+    /// Bytes that larger buffers hold.
+    held: AtomicUsize,
+    acceptor: OnceLock<Thread>,
+    no_request: Arc<Repeats>,
+}
+
+impl Gate {
+    /// A gate for what tiny_http accepts on `listener`, which stays open, in a process that may open so many
+    /// `descriptors`. `no_request` takes what is to be said of connections that bring something else than HTTP.
+    pub fn new(listener: &TcpListener, descriptors: usize, no_request: Arc<Repeats>) -> Self {
+        // tiny_http takes two descriptors for a connection.
+        let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
+        let too_high = descriptors.saturating_sub(SPARE_DESCRIPTORS / 4);
+        Self {
+            listener: listener.as_raw_fd(),
+            room,
+            too_high: too_high.try_into().unwrap_or(RawFd::MAX),
+            connections: Mutex::default(),
+            newest: Mutex::default(),
+            held: AtomicUsize::new(0),
+            acceptor: OnceLock::new(),
+            no_request,
+        }
+    }
+
+    /// Returns the connection of this number, and the body of the request under way on it.
+    pub fn take(&self, number: u64) -> Option<(Arc<Guarded>, Vec<u8>)> {
+        let line = self.lock().get(&number).cloned()?;
+        let mut state = line.lock();
+        let (body, held) = (state.take_body(), state.held());
+        drop(state);
+        self.hold(&line, held);
+        Some((line, body))
+    }
+
+    /// The request of a connection is done with, and the connection does not go on.
+    pub fn finish(&self, line: &Guarded) {
+        let is_known = line.lock().finish(Instant::now());
+        line.wake();
+        if is_known {
+            self.forget(line);
+        } else if let Some(socket) = line.socket() {
+            // The client finds the end now, and tiny_http when the client has.
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Ends a connection at once.
+    pub fn cut(&self, line: &Guarded) {
+        line.lock().cut();
+        line.wake();
+        match line.socket() {
+            // An error means that the connection is over already.
+            Some(socket) => _ = socket.shutdown(Shutdown::Both),
+            None => self.forget(line),
+        }
+    }
+
+    /// A connection has become one of another protocol. Returns what has come behind its request.
+    pub fn upgraded(&self, line: &Guarded) -> Vec<u8> {
+        self.forget(line);
+        line.lock().begin_reading().early
+    }
+
+    /// tiny_http never reads the connection again.
+    fn forget(&self, line: &Guarded) {
+        self.lock().remove(&line.number);
+        self.hold(line, 0);
+        self.wake_acceptor();
+    }
+
+    /// A connection holds so many bytes from now on. No lock may be held: another connection may have to go.
+    fn hold(&self, line: &Guarded, bytes: usize) {
+        let bytes = if bytes > SMALL_BUFFER { bytes } else { 0 };
+        let before = line.held.swap(bytes, SeqCst);
+        self.held.fetch_add(bytes.wrapping_sub(before), SeqCst);
+        while bytes > before && self.held.load(SeqCst) > MAX_HELD {
+            let Some(longest) = self.longest_waiting(|line| line.held.load(SeqCst) > 0) else { break };
+            self.cut(&longest);
+            self.hold(&longest, 0);
+        }
+    }
+
+    /// Returns the connection that has kept the relay waiting longest, of those that are meant.
+    fn longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> Option<Arc<Guarded>> {
+        let waiting = self.all().into_iter().filter(|line| is_meant(line));
+        let since = waiting.filter_map(|line| {
+            let since = line.lock().waits_since()?;
+            Some((since, line))
+        });
+        since.min_by_key(|(since, _)| *since).map(|(_, line)| line)
+    }
+
+    /// Cuts the connection that has kept the relay waiting longest. Returns whether there is one.
+    fn cut_longest_waiting(&self) -> bool {
+        let longest = self.longest_waiting(|_| true);
+        longest.iter().for_each(|line| self.cut(line));
+        longest.is_some()
+    }
+
+    /// Has a connection make room, and waits a moment for it. Returns whether there is any that can.
+    fn make_room(&self) -> bool {
+        let is_leaving = self.all().iter().any(|line| line.lock().is_leaving());
+        let can_be_made = is_leaving || self.cut_longest_waiting();
+        park_timeout(ACCEPT_AGAIN);
+        can_be_made
+    }
+
+    /// Returns the socket under a descriptor that leaves room for others'.
+    fn below_the_limit(&self, socket: OwnedFd) -> Option<OwnedFd> {
+        if socket.as_raw_fd() < self.too_high {
+            return Some(socket);
+        }
+        let end = Instant::now() + ROOM_TIMEOUT;
+        while Instant::now() < end && self.make_room() {
+            match socket.try_clone() {
+                Ok(lower) if lower.as_raw_fd() < self.too_high => return Some(lower),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Waits until tiny_http reads the connection before: its pool takes a thread that it has woken for idle until that
+    /// thread runs, and so could leave two to one (T2).
+    fn follow(&self, line: Arc<Guarded>) {
+        let before = lock(&self.newest).replace(line);
+        let end = Instant::now() + FOLLOW_TIMEOUT;
+        let is_waited_for = |line: &Guarded| !line.is_read.load(SeqCst) && Instant::now() < end;
+        while before.as_deref().is_some_and(is_waited_for) {
+            park_timeout(FOLLOW_TIMEOUT);
+        }
+    }
+
+    fn wake_acceptor(&self) {
+        if let Some(acceptor) = self.acceptor.get() {
+            acceptor.unpark();
+        }
+    }
+
+    /// Returns the connection that is read.
+    fn line_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<Guarded>> {
+        POOLED.with_borrow_mut(|pooled| match &pooled.reads {
+            Some((descriptor, line)) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
+            _ => {
+                let line = self.lock().get(&number_of(socket)?).cloned()?;
+                *pooled = Pooled { is_pooled: true, reads: Some((socket.as_raw_fd(), line.clone())) };
+                Some(line)
+            }
+        })
+    }
+
+    /// Writes to `buffer` what tiny_http hears of a connection next. Returns how many bytes, 0 at the end, and whether it
+    /// will read on.
+    fn hear(
+        &self,
+        line: &Guarded,
+        socket: BorrowedFd<'_>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> (usize, bool) {
+        let (hold, await_answers) = (|bytes| self.hold(line, bytes), || line.await_answers());
+        let reader = Reader { socket, hold: &hold, await_answers: &await_answers };
+        loop {
+            let mut state = line.lock();
+            match state.next() {
+                Next::Give => {
+                    let taken = state.give(buffer);
+                    return (taken, state.will_be_read());
+                }
+                Next::Wait if state.has_nothing_behind() => {
+                    drop(state);
+                    let mut early = [0; PIECE];
+                    let came = rustix::net::recv(socket, &mut early, RecvFlags::empty());
+                    let mut state = line.lock();
+                    match came {
+                        Ok((taken @ 1.., _)) => state.keep(&early[..taken], Instant::now()),
+                        Err(Errno::AGAIN | Errno::INTR) => {}
+                        Ok(_) | Err(_) => state.cut(),
+                    }
+                }
+                Next::Wait => drop(line.wait(state)),
+                Next::Read => {
+                    let start = state.begin_reading();
+                    drop(state);
+                    self.receive(line, &reader, start);
+                }
+                Next::Linger => {
+                    drop(state);
+                    reader.throw_away(u64::MAX);
+                    line.lock().cut();
+                }
+                Next::End => {
+                    let is_done = state.tell_end();
+                    drop(state);
+                    if is_done {
+                        self.forget(line);
+                    }
+                    return (0, false);
+                }
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Waits for a request.
+    fn receive(&self, line: &Guarded, reader: &Reader<'_>, start: Start) {
+        let has_asked = start.has_asked;
+        let received = reader.receive(start);
+        let is_foreign = match &received {
+            Received::Request(_) => false,
+            Received::Refused(refusal) => !refusal.is_http,
+            Received::Nothing(has_brought) => *has_brought,
+        };
+        if is_foreign && !has_asked {
+            self.tell_of_no_request(reader.socket);
+        }
+        match received {
+            // T15: a peer that tiny_http could not be told when it accepted can't be told now either.
+            Received::Request(mut delivery) if has_asked || getpeername(reader.socket).is_ok() => {
+                // It can't fail.
+                let _ = write!(delivery.head, "{NUMBER_FIELD}: {}\r\n\r\n", line.number);
+                self.hold(line, delivery.held());
+                return line.lock().deliver(delivery);
+            }
+            Received::Refused(refusal) => reader.refuse(refusal),
+            Received::Request(_) | Received::Nothing(_) => {}
+        }
+        line.lock().cut();
+    }
+
+    fn tell_of_no_request(&self, socket: BorrowedFd<'_>) {
+        let peer = getpeername(socket).ok().flatten().and_then(|peer| SocketAddr::try_from(peer).ok());
+        let peer = peer.map_or_else(|| "a client that is gone".into(), |peer| peer.ip().to_string());
+        self.no_request.say(format!(
+            "A connection from {peer} brought bytes that are no HTTP request: a proxy whose scheme for the relay is \
+             https (it must be http), or HTTP/2"
+        ));
+    }
+
+    fn all(&self) -> Vec<Arc<Guarded>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guarded>>> {
+        lock(&self.connections)
+    }
+}
+
+impl Door for Arc<Gate> {
+    fn is_listener(&self, listener: BorrowedFd<'_>) -> bool {
+        listener.as_raw_fd() == self.listener
+    }
+
+    fn accepted(&self, socket: OwnedFd) -> Option<OwnedFd> {
+        self.acceptor.get_or_init(thread::current);
+        let socket = self.below_the_limit(socket)?;
+        let number = number_of(socket.as_fd())?;
+        let line = Arc::new(Guarded::new(number, socket.as_raw_fd(), Instant::now()));
+        let mut connections = self.lock();
+        connections.insert(number, line.clone());
+        let is_crowded = connections.len() > self.room;
+        drop(connections);
+        if is_crowded {
+            let open = self.all().iter().filter(|line| !line.lock().is_over()).count();
+            (self.room..open).all(|_| self.cut_longest_waiting());
+        }
+        self.follow(line);
+        Some(socket)
+    }
+
+    fn failed(&self, error: &io::Error) -> bool {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            // The listener is closed.
+            Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => return false,
+            // Connections have the listener's receive timeout, and so has it.
+            Some(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
+            _ => _ = self.make_room(),
+        }
+        true
+    }
+
+    fn read(
+        &self,
+        socket: BorrowedFd<'_>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Option<io::Result<usize>> {
+        let Some(line) = self.line_of(socket) else {
+            // Nothing that has passed the gate by may be heard.
+            return POOLED.with_borrow(|pooled| pooled.is_pooled).then_some(Ok(0));
+        };
+        if !line.is_read.swap(true, SeqCst) {
+            self.wake_acceptor();
+        }
+        let (taken, reads_on) = self.hear(&line, socket, buffer);
+        if !reads_on {
+            POOLED.with_borrow_mut(|pooled| pooled.reads = None);
+        }
+        Some(Ok(taken))
+    }
+}
+
+/// Returns the number of the connection that the gate has written into a head.
+pub fn number_in(request: &tiny_http::Request) -> Option<u64> {
+    let field = request.headers().iter().find(|header| header.field.equiv(NUMBER_FIELD))?;
+    field.value.as_str().parse().ok()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

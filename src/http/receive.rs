@@ -1,0 +1,193 @@
+//! Reading one whole request of a connection within its deadlines, refusing what is none, and closing so that the client
+//! finds its answer. Blocks: tiny_http's own thread of the connection is in here.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+use crate::http::answer::{Answer, Ending};
+use crate::http::connection::{Delivery, Start};
+use crate::http::head::{self, Head, MAX_BODY, Reading, Refusal};
+
+/// How long a connection may take to bring its first head, or any head that it has begun.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may rest between two requests. Longer than proxies keep one that rests, Caddy with its 120 s
+/// the longest of those that end them at all: a POST that meets our FIN on its way is lost, and nobody sends it again.
+pub const REST_TIMEOUT: Duration = Duration::from_secs(130);
+
+/// How long a request may take to bring its body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long nothing may come on a connection that is being closed, while what comes is thrown away so that the client
+/// finds the answer and not a reset.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// How long that may go on in all, whatever comes.
+pub const LINGER_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Bytes that are read at a time: most requests come whole.
+pub const PIECE: usize = 4096;
+
+/// How waiting for a request ended.
+#[derive(Debug)]
+pub enum Received {
+    /// It is there.
+    Request(Delivery),
+    /// It is refused.
+    Refused(Refusal),
+    /// It never came. Whether something else has.
+    Nothing(bool),
+}
+
+/// Reads a connection whose client has the word.
+pub struct Reader<'a> {
+    pub socket: BorrowedFd<'a>,
+    /// Takes how many bytes are held.
+    pub hold: &'a dyn Fn(usize),
+    /// Waits until no answer is being written.
+    pub await_answers: &'a dyn Fn(),
+}
+
+/// Why no more bytes came.
+enum Stop {
+    TimedOut,
+    Ended,
+}
+
+impl Reader<'_> {
+    /// Waits for a request.
+    pub fn receive(&self, start: Start) -> Received {
+        let Start { early: mut bytes, began, since, has_asked } = start;
+        let mut until = (!bytes.is_empty()).then_some(began + HEAD_TIMEOUT);
+        let mut seen = 0;
+        let head = loop {
+            if !bytes.is_empty() && head::is_worth_reading(&bytes, seen) {
+                match head::read(&bytes) {
+                    Reading::Request(head) => break head,
+                    Reading::Refusal(mut refusal) => {
+                        refusal.size = refusal.size.saturating_sub(bytes.len() as u64);
+                        return Received::Refused(refusal);
+                    }
+                    Reading::More => seen = bytes.len(),
+                }
+            }
+            let came = match until {
+                Some(until) => self.more(&mut bytes, PIECE, until),
+                None => {
+                    self.rest(&mut bytes, since + if has_asked { REST_TIMEOUT } else { HEAD_TIMEOUT })
+                }
+            };
+            if came.is_err() {
+                return Received::Nothing(!bytes.is_empty());
+            }
+            until.get_or_insert_with(|| if has_asked { Instant::now() } else { since } + HEAD_TIMEOUT);
+        };
+        let Head { size, text, length, ending, expects } = head;
+        let mut body = bytes.split_off(size);
+        let behind = body.split_off(length.min(body.len()));
+        if body.len() < length && expects {
+            (self.await_answers)();
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        let until = Instant::now() + BODY_TIMEOUT;
+        while body.len() < length {
+            let left = length - body.len();
+            match self.more(&mut body, left.min(MAX_BODY / 4), until) {
+                Ok(()) => {}
+                Err(Stop::Ended) => return Received::Nothing(false),
+                Err(Stop::TimedOut) => {
+                    let why = "the body did not come in time".into();
+                    let (is_head, is_http, size) = (false, true, 0);
+                    return Received::Refused(Refusal { status: 408, why, is_head, is_http, size });
+                }
+            }
+        }
+        Received::Request(Delivery { head: text, body, behind, ending })
+    }
+
+    /// Answers in the place of a worker, and waits for the client to take it. A body that is on its way is read first: a
+    /// proxy that has the answer sends no more, and would take a reset for a failure.
+    pub fn refuse(&self, refusal: Refusal) {
+        (self.await_answers)();
+        self.throw_away(refusal.size);
+        let answer = Answer::error(refusal.status, &refusal.why);
+        self.send(&answer.into_bytes(Ending::Closes, refusal.is_head));
+        // An error means that the connection is over already, here and below.
+        let _ = rustix::net::shutdown(self.socket, Shutdown::Write);
+        self.throw_away(u64::MAX);
+    }
+
+    /// Throws away what comes, up to so many bytes, until the client ends, falls silent or takes too long.
+    pub fn throw_away(&self, mut bytes: u64) {
+        let end = Instant::now() + LINGER_AT_MOST;
+        let mut nowhere = Vec::new();
+        while bytes > 0 {
+            nowhere.clear();
+            let most = bytes.min(MAX_BODY as u64 / 4) as usize;
+            if self.more(&mut nowhere, most, end.min(Instant::now() + LINGER)).is_err() {
+                return;
+            }
+            bytes -= nowhere.len() as u64;
+        }
+    }
+
+    /// A client that takes nothing within [`crate::net::listener::SEND_TIMEOUT`] does not get it.
+    fn send(&self, bytes: &[u8]) {
+        let _ = rustix::net::send(self.socket, bytes, SendFlags::NOSIGNAL);
+    }
+
+    /// Waits in the kernel, which returns now and then: connections have the listener's receive timeout.
+    fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Result<(), Stop> {
+        loop {
+            match self.take(bytes, PIECE, RecvFlags::empty()) {
+                Err(Errno::AGAIN) if Instant::now() < until => {}
+                result => return ended(result),
+            }
+        }
+    }
+
+    /// Waits for up to `most` more bytes.
+    fn more(&self, bytes: &mut Vec<u8>, most: usize, until: Instant) -> Result<(), Stop> {
+        loop {
+            match self.take(bytes, most, RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => {}
+                result => return ended(result),
+            }
+            let left = Timespec::try_from(until.saturating_duration_since(Instant::now()));
+            let mut readable = [PollFd::from_borrowed_fd(self.socket, PollFlags::IN)];
+            if poll(&mut readable, left.ok().as_ref()) == Ok(0) {
+                return Err(Stop::TimedOut);
+            }
+        }
+    }
+
+    /// Appends what there is, at most so much.
+    fn take(&self, bytes: &mut Vec<u8>, most: usize, flags: RecvFlags) -> Result<usize, Errno> {
+        let before = bytes.len();
+        bytes.reserve_exact(most);
+        bytes.resize(before + most, 0);
+        let result = loop {
+            match rustix::net::recv(self.socket, &mut bytes[before..], flags) {
+                Err(Errno::INTR) => {}
+                result => break result.map(|(taken, _)| taken),
+            }
+        };
+        bytes.truncate(before + result.unwrap_or(0));
+        if result.is_ok() {
+            (self.hold)(bytes.capacity());
+        }
+        result
+    }
+}
+
+fn ended(result: Result<usize, Errno>) -> Result<(), Stop> {
+    match result {
+        Ok(1..) => Ok(()),
+        Err(Errno::AGAIN) => Err(Stop::TimedOut),
+        Ok(0) | Err(_) => Err(Stop::Ended),
+    }
+}

@@ -1,0 +1,119 @@
+//! `accept4` and `recv` of the C library, defined here: Rust's standard library calls exactly these for tiny_http's
+//! `accept` and `read`, so what tiny_http gets and reads is decided by a [`Door`] in safe code. A program may define
+//! functions of the C library itself, as allocators do with `malloc`.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::{io, slice};
+
+use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
+
+/// Decides about the connections of one listener.
+pub trait Door: Send + Sync {
+    /// Whether its connections are this door's.
+    fn is_listener(&self, listener: BorrowedFd<'_>) -> bool;
+
+    /// A connection was accepted. Returns it when it may go on to tiny_http.
+    fn accepted(&self, socket: OwnedFd) -> Option<OwnedFd>;
+
+    /// No connection could be accepted. Returns whether to try again.
+    fn failed(&self, error: &io::Error) -> bool;
+
+    /// Somebody reads from a socket. Returns what they get: bytes written to `buffer` from its start, or an error. None
+    /// when it is no connection of this door's.
+    fn read(&self, socket: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>])
+    -> Option<io::Result<usize>>;
+}
+
+static DOOR: OnceLock<Box<dyn Door>> = OnceLock::new();
+
+/// From now on `door` decides. Only the first one of a process does.
+pub fn set(door: Box<dyn Door>) {
+    let _ = DOOR.set(door);
+    // Referred to by what runs, so that the linker takes these two and not libc's.
+    std::hint::black_box((accept4 as *const (), recv as *const ()));
+}
+
+/// As accept4(2).
+///
+/// # Safety
+/// `address` and `length` are null, or `length` points to the size of what `address` points to.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn accept4(
+    listener: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller promises of the pointers what the kernel demands.
+    let accept =
+        || unsafe { libc::syscall(libc::SYS_accept4, listener, address, length, flags) as c_int };
+    let Some(door) = DOOR.get() else { return accept() };
+    if listener < 0 || !door.is_listener(borrow(listener)) {
+        return accept();
+    }
+    // SAFETY: the caller promises that it points to a length, unless it is null. The kernel has overwritten it when a
+    // connection was not let in, so it is set anew for the next one.
+    let room = if length.is_null() { 0 } else { unsafe { *length } };
+    let admit = || loop {
+        let number = accept();
+        let error = io::Error::last_os_error();
+        if number >= 0 {
+            // SAFETY: the kernel has just opened it, and nobody else knows of it.
+            if let Some(socket) = door.accepted(unsafe { OwnedFd::from_raw_fd(number) }) {
+                return Ok(socket.into_raw_fd());
+            }
+        } else if !door.failed(&error) {
+            return Err(error);
+        }
+        if !length.is_null() {
+            // SAFETY: as above.
+            unsafe { *length = room };
+        }
+    };
+    guarded(admit).unwrap_or(-1)
+}
+
+/// As recv(2).
+///
+/// # Safety
+/// `buffer` points to `length` bytes that may be written.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+    if let Some(door) = DOOR.get()
+        && (flags, number >= 0, buffer.is_null()) == (0, true, false)
+    {
+        // SAFETY: as the caller promises; bytes that may be uninitialised are all that is claimed.
+        let into = unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), length) };
+        match guarded(|| door.read(borrow(number), into).transpose()) {
+            Some(None) => {}
+            // A slice is no longer than `isize::MAX`.
+            Some(Some(taken)) => return taken as ssize_t,
+            None => return -1,
+        }
+    }
+    // SAFETY: as the caller promises. The address is not asked for.
+    unsafe {
+        let none = std::ptr::null_mut::<c_void>();
+        libc::syscall(libc::SYS_recvfrom, number, buffer, length, flags, none, none) as ssize_t
+    }
+}
+
+/// Returns what `run` does. Its error becomes `errno`, and so does a panic, which must not reach a caller that may be C.
+fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
+    let result =
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+    result
+        .map_err(|error| {
+            // SAFETY: it is this thread's own, and always there.
+            unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(libc::EIO) };
+        })
+        .ok()
+}
+
+fn borrow<'a>(number: c_int) -> BorrowedFd<'a> {
+    // SAFETY: it is not -1, and open: the caller of `accept4` or `recv` holds it until that returns.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
