@@ -38,9 +38,9 @@ pub const MAX_HELD: usize = 12 * 1024 * 1024;
 /// Bytes of a connection's buffers that are always granted: for [`MAX_CONNECTIONS`] another 4 MiB.
 pub const SMALL_BUFFER: usize = 8 * 1024;
 
-/// How long a new connection waits until tiny_http reads the one before it. On a machine so busy that this is too short
-/// one may be left without a thread, until another ends (T2); the watchdog's own does every few seconds.
-pub const FOLLOW_TIMEOUT: Duration = Duration::from_millis(10);
+/// How long a new connection waits for a thread that will read it. On a machine so busy that this is too short one may be
+/// left without a thread, until another ends (T2); the watchdog's own does every few seconds.
+pub const THREAD_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// How long a new connection waits until there is room for its descriptors.
 pub const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,15 +49,35 @@ pub const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 pub const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 thread_local! {
-    static POOLED: RefCell<Pooled> = const { RefCell::new(Pooled { is_pooled: false, reads: None }) };
+    static POOLED: RefCell<Pooled> = const { RefCell::new(Pooled::Stranger) };
 }
 
+/// Threads of tiny_http's pool that have come to the end of a connection: each takes a new one next.
+static IDLE: AtomicUsize = AtomicUsize::new(0);
+
 /// What is known of a thread.
-struct Pooled {
-    /// Whether it is one of tiny_http's pool, which read nothing but the gate's connections.
-    is_pooled: bool,
-    /// What it reads, and under which descriptor. That stays open as long as this is known.
-    reads: Option<(RawFd, Arc<Guarded>)>,
+enum Pooled {
+    /// It has read none of the gate's connections yet.
+    Stranger,
+    /// It is one of tiny_http's pool, which read nothing else, and has come to the end of one.
+    Idle,
+    /// It reads a connection, under a descriptor that stays open meanwhile.
+    Reads(RawFd, Arc<Guarded>),
+}
+
+impl Pooled {
+    fn become_idle() {
+        POOLED.set(Self::Idle);
+        IDLE.fetch_add(1, SeqCst);
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        if matches!(self, Self::Idle) {
+            IDLE.fetch_sub(1, SeqCst);
+        }
+    }
 }
 
 /// The connections of one listener.
@@ -67,7 +87,8 @@ pub struct Gate {
     /// From this number on descriptors are others'.
     too_high: RawFd,
     connections: Mutex<BTreeMap<u64, Arc<Guarded>>>,
-    newest: Mutex<Option<Arc<Guarded>>>,
+    /// Connections that tiny_http has been given and does not read yet.
+    unread: AtomicUsize,
     /// Bytes that larger buffers hold.
     held: AtomicUsize,
     acceptor: OnceLock<Thread>,
@@ -86,7 +107,7 @@ impl Gate {
             room,
             too_high: too_high.try_into().unwrap_or(RawFd::MAX),
             connections: Mutex::default(),
-            newest: Mutex::default(),
+            unread: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             acceptor: OnceLock::new(),
             no_request,
@@ -191,14 +212,13 @@ impl Gate {
         None
     }
 
-    /// Waits until tiny_http reads the connection before: its pool takes a thread that it has woken for idle until that
-    /// thread runs, and so could leave two to one (T2).
-    fn follow(&self, line: Arc<Guarded>) {
-        let before = lock(&self.newest).replace(line);
-        let end = Instant::now() + FOLLOW_TIMEOUT;
-        let is_waited_for = |line: &Guarded| !line.is_read.load(SeqCst) && Instant::now() < end;
-        while before.as_deref().is_some_and(is_waited_for) {
-            park_timeout(FOLLOW_TIMEOUT);
+    /// Waits until one more connection can't be left without a thread. tiny_http's pool takes a thread that it has woken
+    /// for idle until that thread runs, and so could leave two connections to one (T2): not while there are no more of
+    /// them than idle threads.
+    fn await_thread(&self) {
+        let end = Instant::now() + THREAD_TIMEOUT;
+        while self.unread.load(SeqCst) > IDLE.load(SeqCst).max(1) && Instant::now() < end {
+            park_timeout(THREAD_TIMEOUT);
         }
     }
 
@@ -210,11 +230,11 @@ impl Gate {
 
     /// Returns the connection that is read.
     fn line_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<Guarded>> {
-        POOLED.with_borrow_mut(|pooled| match &pooled.reads {
-            Some((descriptor, line)) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
+        POOLED.with_borrow_mut(|pooled| match pooled {
+            Pooled::Reads(descriptor, line) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
             _ => {
                 let line = self.lock().get(&number_of(socket)?).cloned()?;
-                *pooled = Pooled { is_pooled: true, reads: Some((socket.as_raw_fd(), line.clone())) };
+                *pooled = Pooled::Reads(socket.as_raw_fd(), line.clone());
                 Some(line)
             }
         })
@@ -328,14 +348,15 @@ impl Door for Arc<Gate> {
         let number = number_of(socket.as_fd())?;
         let line = Arc::new(Guarded::new(number, socket.as_raw_fd(), Instant::now()));
         let mut connections = self.lock();
-        connections.insert(number, line.clone());
+        connections.insert(number, line);
         let is_crowded = connections.len() > self.room;
         drop(connections);
         if is_crowded {
             let open = self.all().iter().filter(|line| !line.lock().is_over()).count();
             (self.room..open).all(|_| self.cut_longest_waiting());
         }
-        self.follow(line);
+        self.unread.fetch_add(1, SeqCst);
+        self.await_thread();
         Some(socket)
     }
 
@@ -357,14 +378,17 @@ impl Door for Arc<Gate> {
     ) -> Option<io::Result<usize>> {
         let Some(line) = self.line_of(socket) else {
             // Nothing that has passed the gate by may be heard.
-            return POOLED.with_borrow(|pooled| pooled.is_pooled).then_some(Ok(0));
+            let is_pooled = POOLED.with_borrow(|pooled| !matches!(pooled, Pooled::Stranger));
+            return is_pooled.then_some(Ok(0));
         };
         if !line.is_read.swap(true, SeqCst) {
+            self.unread.fetch_sub(1, SeqCst);
             self.wake_acceptor();
         }
         let (taken, reads_on) = self.hear(&line, socket, buffer);
         if !reads_on {
-            POOLED.with_borrow_mut(|pooled| pooled.reads = None);
+            Pooled::become_idle();
+            self.wake_acceptor();
         }
         Some(Ok(taken))
     }
