@@ -36,6 +36,14 @@ fn a_thread_that_must_not_die_ends_the_program_and_tells_why() {
 }
 
 #[test]
+fn a_request_that_has_passed_the_gate_by_ends_the_program_within_the_watchdogs_first_look() {
+    let mut relay = with_fault("gate:return");
+    assert_eq!(relay.exit().code(), Some(1));
+    let log = relay.rest_of_log();
+    assert!(log.contains("tiny_http has read past the gate"), "{log}");
+}
+
+#[test]
 fn a_bug_in_one_request_costs_that_request_alone() {
     let relay = with_fault("turn:panic");
     let _agent = relay.agent();

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, getpeername};
 
 use crate::http::connection::{Next, Start};
-use crate::http::guarded::{Guarded, number_of};
+use crate::http::guarded::{Gone, Guarded, number_of};
 use crate::http::head::NUMBER_FIELD;
 use crate::http::receive::{PIECE, Reader, Received};
 use crate::unchecked::door::Door;
@@ -130,7 +130,7 @@ impl Gate {
         line.wake();
         if is_known {
             self.forget(line);
-        } else if let Some(socket) = line.socket() {
+        } else if let Ok(socket) = line.socket() {
             // The client finds the end now, and tiny_http when the client has.
             let _ = socket.shutdown(Shutdown::Write);
         }
@@ -142,8 +142,10 @@ impl Gate {
         line.wake();
         match line.socket() {
             // An error means that the connection is over already.
-            Some(socket) => _ = socket.shutdown(Shutdown::Both),
-            None => self.forget(line),
+            Ok(socket) => _ = socket.shutdown(Shutdown::Both),
+            Err(Some(Gone)) => self.forget(line),
+            // Whoever reads it finds out at the next byte, or when the kernel has waited for long enough.
+            Err(None) => {}
         }
     }
 

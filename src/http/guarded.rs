@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustix::io::Errno;
+
 use crate::http::connection::Connection;
 use crate::unchecked::descriptor;
 
@@ -81,12 +83,22 @@ impl Guarded {
         self.wake();
     }
 
-    /// Returns a duplicate of the socket; none when it is gone, or no descriptor is left.
-    pub fn socket(&self) -> Option<TcpStream> {
-        let own = descriptor::borrow(self.descriptor, |fd| fd.try_clone_to_owned().ok())?;
-        (number_of(own.as_fd()) == Some(self.number)).then(|| TcpStream::from(own))
+    /// Returns a duplicate of the socket.
+    ///
+    /// # Errors
+    /// [`Gone`] when tiny_http has dropped it; else no descriptor is left.
+    pub fn socket(&self) -> Result<TcpStream, Option<Gone>> {
+        match descriptor::borrow(self.descriptor, |fd| fd.try_clone_to_owned()) {
+            Ok(own) if number_of(own.as_fd()) == Some(self.number) => Ok(own.into()),
+            Err(error) if error.raw_os_error() != Some(Errno::BADF.raw_os_error()) => Err(None),
+            Ok(_) | Err(_) => Err(Some(Gone)),
+        }
     }
 }
+
+/// tiny_http has dropped the connection.
+#[derive(Debug)]
+pub struct Gone;
 
 /// Returns the number that tells this socket from every other one of this process: its cookie, or where the system has
 /// none, as gVisor, its inode.

@@ -76,7 +76,7 @@ impl Reader<'_> {
                 }
             }
             let came = match until {
-                Some(until) => self.more(&mut bytes, PIECE, until),
+                Some(until) => self.more(&mut bytes, PIECE, until, 0),
                 None => {
                     self.rest(&mut bytes, since + if has_asked { REST_TIMEOUT } else { HEAD_TIMEOUT })
                 }
@@ -89,6 +89,7 @@ impl Reader<'_> {
         let Head { size, text, length, ending, expects } = head;
         let mut body = bytes.split_off(size);
         let behind = body.split_off(length.min(body.len()));
+        drop(bytes);
         if body.len() < length && expects {
             (self.await_answers)();
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -96,7 +97,7 @@ impl Reader<'_> {
         let until = Instant::now() + BODY_TIMEOUT;
         while body.len() < length {
             let left = length - body.len();
-            match self.more(&mut body, left.min(MAX_BODY / 4), until) {
+            match self.more(&mut body, left.min(MAX_BODY / 4), until, text.capacity()) {
                 Ok(()) => {}
                 Err(Stop::Ended) => return Received::Nothing(false),
                 Err(Stop::TimedOut) => {
@@ -128,7 +129,7 @@ impl Reader<'_> {
         while bytes > 0 {
             nowhere.clear();
             let most = bytes.min(MAX_BODY as u64 / 4) as usize;
-            if self.more(&mut nowhere, most, end.min(Instant::now() + LINGER)).is_err() {
+            if self.more(&mut nowhere, most, end.min(Instant::now() + LINGER), 0).is_err() {
                 return;
             }
             bytes -= nowhere.len() as u64;
@@ -143,17 +144,23 @@ impl Reader<'_> {
     /// Waits in the kernel, which returns now and then: connections have the listener's receive timeout.
     fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Result<(), Stop> {
         loop {
-            match self.take(bytes, PIECE, RecvFlags::empty()) {
+            match self.take(bytes, PIECE, RecvFlags::empty(), 0) {
                 Err(Errno::AGAIN) if Instant::now() < until => {}
                 result => return ended(result),
             }
         }
     }
 
-    /// Waits for up to `most` more bytes.
-    fn more(&self, bytes: &mut Vec<u8>, most: usize, until: Instant) -> Result<(), Stop> {
+    /// Waits for up to `most` more bytes, while so many are held `besides`.
+    fn more(
+        &self,
+        bytes: &mut Vec<u8>,
+        most: usize,
+        until: Instant,
+        besides: usize,
+    ) -> Result<(), Stop> {
         loop {
-            match self.take(bytes, most, RecvFlags::DONTWAIT) {
+            match self.take(bytes, most, RecvFlags::DONTWAIT, besides) {
                 Err(Errno::AGAIN) => {}
                 result => return ended(result),
             }
@@ -166,7 +173,13 @@ impl Reader<'_> {
     }
 
     /// Appends what there is, at most so much.
-    fn take(&self, bytes: &mut Vec<u8>, most: usize, flags: RecvFlags) -> Result<usize, Errno> {
+    fn take(
+        &self,
+        bytes: &mut Vec<u8>,
+        most: usize,
+        flags: RecvFlags,
+        besides: usize,
+    ) -> Result<usize, Errno> {
         let before = bytes.len();
         bytes.reserve_exact(most);
         bytes.resize(before + most, 0);
@@ -178,7 +191,7 @@ impl Reader<'_> {
         };
         bytes.truncate(before + result.unwrap_or(0));
         if result.is_ok() {
-            (self.hold)(bytes.capacity());
+            (self.hold)(bytes.capacity() + besides);
         }
         result
     }

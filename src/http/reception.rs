@@ -8,6 +8,7 @@ use crate::http::gate::{Gate, number_in};
 use crate::http::incoming::Incoming;
 use crate::http::request::Heard;
 use crate::http::workers::{Work, Workers};
+use crate::upkeep::ends::fault;
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the
@@ -72,7 +73,8 @@ impl Reception {
     }
 
     fn take(&self, request: tiny_http::Request) -> io::Result<Option<Work>> {
-        let number = number_in(&request).ok_or_else(|| {
+        // A test's fault is a request that has come to tiny_http by another way.
+        let number = number_in(&request).filter(|_| fault("gate").is_ok()).ok_or_else(|| {
             io::Error::other(
                 "tiny_http has read past the gate: this build of Rust calls other functions for it",
             )

@@ -103,7 +103,7 @@ impl Request for Heard {
     }
 
     fn socket(&self) -> Option<TcpStream> {
-        self.line.socket()
+        self.line.socket().ok()
     }
 
     fn upgrade(
