@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use crate::agents::registry::Registry;
+use crate::agents::slow::Waiter;
 use crate::agents::telling::Telling;
 use crate::commands::Commands;
 use crate::config::Config;
@@ -17,7 +18,6 @@ use crate::dialogs::webhook::{self, Webhook};
 use crate::http::owed::Owed;
 use crate::http::presses::Presses;
 use crate::http::workers::{Wake, Workers};
-use crate::net::slow::Waiter;
 use crate::upkeep::clock::alarm;
 use crate::upkeep::repeats::Repeats;
 use crate::upkeep::tally::Tally;
@@ -27,7 +27,7 @@ use crate::upkeep::way::Way;
 pub struct Outside {
     /// When the relay starts.
     pub now: Instant,
-    /// Takes what must wait for a socket.
+    /// Waits for agents that read slowly.
     pub waiter: Waiter,
     /// Wakes a worker that waits for a request, since there is other work.
     pub wake: Wake,
@@ -36,6 +36,8 @@ pub struct Outside {
 /// The relay's parts.
 pub struct Engine {
     pub workers: Arc<Workers>,
+    /// Waits for agents that read slowly.
+    pub waiter: Waiter,
     pub access: Arc<Access>,
     pub webhook: Webhook,
     pub commands: Arc<Commands>,
@@ -96,7 +98,7 @@ impl Engine {
         let registry = Arc::new(registry);
         let no_request = repeats("connections without a request");
         let Outside { now, waiter, wake } = outside;
-        let workers = Arc::new(Workers::new(wake, waiter));
+        let workers = Arc::new(Workers::new(wake));
         let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
         let owed = Arc::new(Owed::new());
         let way = Arc::new(Way::new(now));
@@ -121,6 +123,7 @@ impl Engine {
         let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
         let engine = Self {
             workers,
+            waiter,
             access,
             webhook,
             commands,

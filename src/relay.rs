@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 
+use crate::agents::slow;
 use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
 use crate::engine::{Engine, Outside};
 use crate::http::gate::Gate;
 use crate::http::receive::LINGER;
-use crate::net::{listener, slow};
+use crate::net::listener;
 use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
 use crate::smart_home::devices::{self, Device};

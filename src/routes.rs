@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use crate::agents::handshake::Handshake;
@@ -81,15 +81,17 @@ impl Routes {
     ) -> Self {
         let reception = Reception::new(server, gate, engine.workers.clone());
         let joining = Joining::new(&credentials, engine.presses.clone(), engine.rejected.clone());
-        let handshake = Handshake::new(
+        let handshake = Handshake {
             credentials,
-            engine.registry.clone(),
-            engine.commands.clone(),
-            engine.rejected.clone(),
-            engine.odd.clone(),
-            engine.telling.clone(),
-            engine.way.clone(),
-        );
+            registry: engine.registry.clone(),
+            commands: engine.commands.clone(),
+            links: AtomicU64::new(0),
+            rejected: engine.rejected.clone(),
+            odd: engine.odd.clone(),
+            telling: engine.telling.clone(),
+            way: engine.way.clone(),
+            waiter: engine.waiter.clone(),
+        };
         let stopping = AtomicBool::new(false);
         Self { stopping, engine, reception, handshake, joining, smart_home, owner_page }
     }
@@ -102,7 +104,7 @@ impl Routes {
                 Ok(Some(work)) => drop(catch_unwind(AssertUnwindSafe(|| self.serve(work)))),
                 Ok(None) => {}
                 Err(_) if self.stopping.load(Relaxed) => {
-                    self.reception.let_others_receive();
+                    self.engine.workers.let_others_receive();
                     return Ok(());
                 }
                 Err(error) => return Err(format!("no request can be received any more: {error}")),
@@ -113,11 +115,7 @@ impl Routes {
     fn serve(&self, work: Work) {
         match work {
             Work::Request(incoming, body) => self.route(incoming, &body),
-            Work::Answer(incoming, answer) => incoming.answer(answer),
-            Work::Dropped(incoming) => {
-                let message = "the relay failed on this request; see its log";
-                incoming.answer_last(Answer::error(500, message));
-            }
+            Work::Answer(incoming, answer, is_last) => incoming.answer_and(answer, is_last),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::agents::link::Link;
 use crate::agents::reader::Reader;
 use crate::agents::registry::Registry;
 use crate::agents::second;
+use crate::agents::slow::Waiter;
 use crate::agents::telling::{Format, Telling};
 use crate::agents::wire::SocketWire;
 use crate::commands::Commands;
@@ -27,31 +28,24 @@ use crate::upkeep::way::{Upgrade, Way};
 
 /// Lets agents in.
 pub struct Handshake {
-    credentials: Credentials,
-    registry: Arc<Registry>,
-    commands: Arc<Commands>,
-    links: AtomicU64,
-    rejected: Arc<Repeats>,
-    odd: Arc<Repeats>,
-    telling: Arc<Telling>,
-    way: Arc<Way>,
+    /// Whose keys count.
+    pub credentials: Credentials,
+    pub registry: Arc<Registry>,
+    pub commands: Arc<Commands>,
+    /// How many have been let in.
+    pub links: AtomicU64,
+    /// Takes what is to be said of agents that are rejected.
+    pub rejected: Arc<Repeats>,
+    /// Takes what is to be said of messages that can't be used.
+    pub odd: Arc<Repeats>,
+    /// Writes what each is told first.
+    pub telling: Arc<Telling>,
+    /// Is told of what came through.
+    pub way: Arc<Way>,
+    pub waiter: Waiter,
 }
 
 impl Handshake {
-    /// Lets in who shows an agent's key of `credentials`; tells `rejected` of the others, `odd` of messages that can't be used,
-    /// and `way` of what came through. `telling` knows what each is told first.
-    pub fn new(
-        credentials: Credentials,
-        registry: Arc<Registry>,
-        commands: Arc<Commands>,
-        rejected: Arc<Repeats>,
-        odd: Arc<Repeats>,
-        telling: Arc<Telling>,
-        way: Arc<Way>,
-    ) -> Self {
-        Self { credentials, registry, commands, links: AtomicU64::new(0), rejected, odd, telling, way }
-    }
-
     /// Answers one request for `/ws`.
     pub fn serve(&self, incoming: Incoming) {
         self.way.request(|| incoming.is_forwarded());
@@ -121,7 +115,7 @@ impl Handshake {
         let peer = origin(incoming.peer(), incoming.claimed());
         let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
         let Some(socket) = incoming.socket().map(Arc::new) else { return incoming.cut() };
-        let wire = Box::new(SocketWire::new(socket.clone(), incoming.waiter().clone()));
+        let wire = Box::new(SocketWire::new(socket.clone(), self.waiter.clone()));
         let id = LinkId::new(shown.agent, self.links.fetch_add(1, Relaxed));
         let format = format_of(&incoming);
         let mut link = Link::new(id, peer, wire, format, Instant::now());
@@ -138,7 +132,7 @@ impl Handshake {
         let Some(running) = self.registry.join(link.clone(), shown, Instant::now()) else {
             return incoming.answer(Answer::error(503, "the relay is stopping"));
         };
-        let Some(stream) = incoming.upgrade("websocket", switching, socket) else { return };
+        let Some(stream) = incoming.upgrade(switching, socket) else { return };
         // Before anything is read: what the agent sends first may be a Close, and its confirmation must
         // find the link open.
         link.outbox.open();

@@ -13,5 +13,6 @@ pub mod reader;
 pub mod registry;
 pub mod roster;
 pub mod second;
+pub mod slow;
 pub mod telling;
 pub mod wire;

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::agents::outbox::{Outbox, Wire};
-use crate::net::slow::{Slow, Waiter};
+use crate::agents::slow::{Slow, Waiter};
 use crate::net::sockets;
 
 /// How long the agent's socket may take no byte while something waits to be sent.

@@ -86,10 +86,9 @@ impl Answer {
             Ending::StaysIfTold => Some("keep-alive"),
             Ending::Stays => None,
         };
-        match (ending, upgrade) {
-            (Some(ending), Some(upgrade)) => line(&["Connection: ", ending, ", ", upgrade]),
-            (Some(one), None) | (None, Some(one)) => line(&["Connection: ", one]),
-            (None, None) => {}
+        let options: Vec<&str> = ending.into_iter().chain(upgrade).collect();
+        if !options.is_empty() {
+            line(&["Connection: ", &options.join(", ")]);
         }
         line(&[]);
         if !head_only {

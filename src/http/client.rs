@@ -43,19 +43,16 @@ impl std::error::Error for ClientError {}
 pub struct Response {
     /// The status code.
     pub status: u16,
-    head: Vec<u8>,
+    fields: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
     /// Returns the first header field of this name.
-    pub fn field(&self, name: &str) -> Option<String> {
-        with_head(&self.head, |head, _| {
-            let field = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-            Some(std::str::from_utf8(field.value).ok()?.to_owned())
-        })
-        .ok()??
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        fields.next().map(|(_, value)| value.as_str())
     }
 }
 
@@ -132,32 +129,20 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-/// Returns what `look` finds in the head that `received` begins with, and in how long it is; none while it
-/// is not whole.
-fn with_head<T>(
-    received: &[u8],
-    look: impl FnOnce(&httparse::Response<'_, '_>, usize) -> T,
-) -> Result<Option<T>, ClientError> {
-    let mut fields = [httparse::EMPTY_HEADER; 32];
-    let mut head = httparse::Response::new(&mut fields);
-    match head.parse(received) {
-        Ok(httparse::Status::Complete(length)) => Ok(Some(look(&head, length))),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(ClientError::NotHttp),
-    }
-}
-
 /// Returns the response, once all of it is there.
 fn parse(received: &[u8]) -> Result<Option<Response>, ClientError> {
-    let start = with_head(received, |head, length| (head.code.unwrap_or_default(), length))?;
-    let Some((status, start)) = start else { return Ok(None) };
-    let head = received[..start].to_vec();
-    let mut response = Response { status, head, body: Vec::new() };
-    let length: usize = match response.field("Content-Length") {
-        Some(length) => length.parse().map_err(|_| ClientError::NotHttp)?,
-        None => 0,
+    let mut fields = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut fields);
+    let start = match head.parse(received) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(ClientError::NotHttp),
     };
-    let end = start.checked_add(length).ok_or(ClientError::NotHttp)?;
+    let text = |value| String::from_utf8_lossy(value).into_owned();
+    let fields = head.headers.iter().map(|field| (field.name.to_owned(), text(field.value))).collect();
+    let mut response = Response { status: head.code.unwrap_or_default(), fields, body: Vec::new() };
+    let length = response.field("Content-Length").map_or(Ok(0), str::parse);
+    let end = length.ok().and_then(|length| start.checked_add(length)).ok_or(ClientError::NotHttp)?;
     Ok(received.get(start..end).map(|body| {
         response.body = body.to_vec();
         response
@@ -176,7 +161,7 @@ mod tests {
         }
         let response = parse(whole).unwrap().unwrap();
         assert_eq!((response.status, response.body.as_slice()), (200, &b"ok"[..]));
-        assert_eq!(response.field("Relay-Outcome").as_deref(), Some("answered"));
+        assert_eq!(response.field("Relay-Outcome"), Some("answered"));
         assert!(parse(b"SSH-2.0-OpenSSH\r\n").is_err());
         assert!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n").is_err());
     }

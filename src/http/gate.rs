@@ -12,7 +12,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread, park_timeout};
+use std::thread::{self, Thread, park, park_timeout};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -41,9 +41,6 @@ pub const SMALL_BUFFER: usize = 8 * 1024;
 /// How long a new connection waits for a thread that will read it. On a machine so busy that this is too short one may be
 /// left without a thread, until another ends (T2); the watchdog's own does every few seconds.
 pub const THREAD_TIMEOUT: Duration = Duration::from_millis(10);
-
-/// How long a new connection waits until there is room for its descriptors.
-pub const ROOM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long accepting rests when the system has no room, unless a connection ends.
 pub const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
@@ -117,23 +114,17 @@ impl Gate {
     /// Returns the connection of this number, and the body of the request under way on it.
     pub fn take(&self, number: u64) -> Option<(Arc<Guarded>, Vec<u8>)> {
         let line = self.lock().get(&number).cloned()?;
-        let mut state = line.lock();
-        let (body, held) = (state.take_body(), state.held());
-        drop(state);
+        let (body, held) = line.lock().take_body();
         self.hold(&line, held);
         Some((line, body))
     }
 
     /// The request of a connection is done with, and the connection does not go on.
     pub fn finish(&self, line: &Guarded) {
-        let is_known = line.lock().finish(Instant::now());
-        line.wake();
-        if is_known {
+        if line.lock().finish() {
             self.forget(line);
-        } else if let Ok(socket) = line.socket() {
-            // The client finds the end now, and tiny_http when the client has.
-            let _ = socket.shutdown(Shutdown::Write);
         }
+        line.wake();
     }
 
     /// Ends a connection at once.
@@ -144,7 +135,7 @@ impl Gate {
             // An error means that the connection is over already.
             Ok(socket) => _ = socket.shutdown(Shutdown::Both),
             Err(Some(Gone)) => self.forget(line),
-            // Whoever reads it finds out at the next byte, or when the kernel has waited for long enough.
+            // Its reader finds out at the next byte, or when the kernel has waited for long enough.
             Err(None) => {}
         }
     }
@@ -176,42 +167,20 @@ impl Gate {
 
     /// Returns the connection that has kept the relay waiting longest, of those that are meant.
     fn longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> Option<Arc<Guarded>> {
-        let waiting = self.all().into_iter().filter(|line| is_meant(line));
-        let since = waiting.filter_map(|line| {
-            let since = line.lock().waits_since()?;
-            Some((since, line))
-        });
-        since.min_by_key(|(since, _)| *since).map(|(_, line)| line)
+        let since = |line: Arc<Guarded>| line.lock().waits_since().map(|since| (since, line.clone()));
+        let waiting = self.all().into_iter().filter(|line| is_meant(line)).filter_map(since);
+        waiting.min_by_key(|(since, _)| *since).map(|(_, line)| line)
     }
 
-    /// Cuts the connection that has kept the relay waiting longest. Returns whether there is one.
-    fn cut_longest_waiting(&self) -> bool {
-        let longest = self.longest_waiting(|_| true);
-        longest.iter().for_each(|line| self.cut(line));
-        longest.is_some()
+    fn cut_longest_waiting(&self) {
+        self.longest_waiting(|_| true).iter().for_each(|line| self.cut(line));
     }
 
-    /// Has a connection make room, and waits a moment for it. Returns whether there is any that can.
-    fn make_room(&self) -> bool {
-        let is_leaving = self.all().iter().any(|line| line.lock().is_leaving());
-        let can_be_made = is_leaving || self.cut_longest_waiting();
-        park_timeout(ACCEPT_AGAIN);
-        can_be_made
-    }
-
-    /// Returns the socket under a descriptor that leaves room for others'.
-    fn below_the_limit(&self, socket: OwnedFd) -> Option<OwnedFd> {
-        if socket.as_raw_fd() < self.too_high {
-            return Some(socket);
+    /// Descriptors run short: a connection makes room, unless one is about to anyway.
+    fn make_room(&self) {
+        if !self.all().iter().any(|line| line.lock().is_leaving()) {
+            self.cut_longest_waiting();
         }
-        let end = Instant::now() + ROOM_TIMEOUT;
-        while Instant::now() < end && self.make_room() {
-            match socket.try_clone() {
-                Ok(lower) if lower.as_raw_fd() < self.too_high => return Some(lower),
-                Ok(_) | Err(_) => {}
-            }
-        }
-        None
     }
 
     /// Waits until one more connection can't be left without a thread. tiny_http's pool takes a thread that it has woken
@@ -255,31 +224,24 @@ impl Gate {
         loop {
             let mut state = line.lock();
             match state.next() {
-                Next::Give => {
-                    let taken = state.give(buffer);
-                    return (taken, state.will_be_read());
-                }
+                Next::Give => return (state.give(buffer), state.will_be_read()),
                 Next::Wait if state.has_nothing_behind() => {
                     drop(state);
-                    let mut early = [0; PIECE];
-                    let came = rustix::net::recv(socket, &mut early, RecvFlags::empty());
-                    let mut state = line.lock();
-                    match came {
-                        Ok((taken @ 1.., _)) => state.keep(&early[..taken], Instant::now()),
+                    let mut early = [MaybeUninit::uninit(); PIECE];
+                    match rustix::net::recv(socket, &mut early, RecvFlags::empty()) {
+                        Ok(((early, _), 1..)) => line.lock().keep(early, Instant::now()),
                         Err(Errno::AGAIN | Errno::INTR) => {}
-                        Ok(_) | Err(_) => state.cut(),
+                        Ok(_) | Err(_) => line.lock().cut(),
                     }
                 }
-                Next::Wait => drop(line.wait(state)),
+                Next::Wait => {
+                    drop(state);
+                    park();
+                }
                 Next::Read => {
                     let start = state.begin_reading();
                     drop(state);
                     self.receive(line, &reader, start);
-                }
-                Next::Linger => {
-                    drop(state);
-                    reader.throw_away(u64::MAX);
-                    line.lock().cut();
                 }
                 Next::End => {
                     let is_done = state.tell_end();
@@ -335,7 +297,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guarded>>> {
-        lock(&self.connections)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -346,16 +308,15 @@ impl Door for Arc<Gate> {
 
     fn accepted(&self, socket: OwnedFd) -> Option<OwnedFd> {
         self.acceptor.get_or_init(thread::current);
-        let socket = self.below_the_limit(socket)?;
+        if socket.as_raw_fd() >= self.too_high {
+            self.make_room();
+        }
         let number = number_of(socket.as_fd())?;
         let line = Arc::new(Guarded::new(number, socket.as_raw_fd(), Instant::now()));
-        let mut connections = self.lock();
-        connections.insert(number, line);
-        let is_crowded = connections.len() > self.room;
-        drop(connections);
-        if is_crowded {
-            let open = self.all().iter().filter(|line| !line.lock().is_over()).count();
-            (self.room..open).all(|_| self.cut_longest_waiting());
+        self.lock().insert(number, line);
+        if self.lock().len() > self.room {
+            let open = self.all().iter().filter(|line| !line.lock().is_leaving()).count();
+            (self.room..open).for_each(|_| self.cut_longest_waiting());
         }
         self.unread.fetch_add(1, SeqCst);
         self.await_thread();
@@ -368,7 +329,10 @@ impl Door for Arc<Gate> {
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => return false,
             // Connections have the listener's receive timeout, and so has it.
             Some(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
-            _ => _ = self.make_room(),
+            _ => {
+                self.make_room();
+                park_timeout(ACCEPT_AGAIN);
+            }
         }
         true
     }
@@ -383,7 +347,7 @@ impl Door for Arc<Gate> {
             let is_pooled = POOLED.with_borrow(|pooled| !matches!(pooled, Pooled::Stranger));
             return is_pooled.then_some(Ok(0));
         };
-        if !line.is_read.swap(true, SeqCst) {
+        if line.reader.set(thread::current()).is_ok() {
             self.unread.fetch_sub(1, SeqCst);
             self.wake_acceptor();
         }
@@ -400,8 +364,4 @@ impl Door for Arc<Gate> {
 pub fn number_in(request: &tiny_http::Request) -> Option<u64> {
     let field = request.headers().iter().find(|header| header.field.equiv(NUMBER_FIELD))?;
     field.value.as_str().parse().ok()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -64,6 +64,13 @@ pub struct Refusal {
     pub size: u64,
 }
 
+impl Refusal {
+    /// A request that is refused for this.
+    pub fn new(status: u16, why: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, why: why.into(), is_head: false, is_http: true, size: 0 }
+    }
+}
+
 /// Whether bytes that came behind the first `seen` can have completed a head, so that [`read`] should look again. A head
 /// that comes in many pieces is looked at each time that it has doubled, and at its end.
 pub fn is_worth_reading(bytes: &[u8], seen: usize) -> bool {
@@ -103,7 +110,7 @@ pub fn read(bytes: &[u8]) -> Reading {
 }
 
 fn refuse<T>(status: u16, why: impl Into<Cow<'static, str>>) -> Result<T, Refusal> {
-    Err(Refusal { status, why: why.into(), is_head: false, is_http: true, size: 0 })
+    Err(Refusal::new(status, why))
 }
 
 /// Checks a head that has the form of one, and takes `size` of `bytes`.
@@ -171,8 +178,8 @@ fn check(request: &httparse::Request<'_, '_>, bytes: &[u8], size: usize) -> Resu
     let length = length.unwrap_or(0);
     if length > MAX_BODY as u64 {
         let size = if expects { 0 } else { length.saturating_add(size as u64) };
-        let why = format!("the body is longer than {MAX_BODY} bytes").into();
-        return Err(Refusal { status: 413, why, is_head: false, is_http: true, size });
+        let why = format!("the body is longer than {MAX_BODY} bytes");
+        return Err(Refusal { size, ..Refusal::new(413, why) });
     }
     let ending = match is_old {
         _ if closes || upgrades => Ending::Closes,

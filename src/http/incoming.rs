@@ -1,16 +1,15 @@
 //! One request whose turn has come, and what the relay asks of it. It always ends: one that is dropped, by a
 //! bug, is answered 500.
 
-use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
 use crate::http::answer::Answer;
-use crate::http::request::{Request, Upgraded};
+use crate::http::request::{Request, Switching, Upgraded};
 use crate::http::workers::{Work, Workers};
-use crate::net::slow::Waiter;
 
 /// A request at its turn: all before it on its connection have been answered.
 pub struct Incoming {
@@ -27,33 +26,14 @@ impl Incoming {
         Self { request: Some(request), workers, owed: None }
     }
 
-    fn request(&self) -> &dyn Request {
-        self.request.as_deref().expect("only what consumes an Incoming takes its request")
-    }
-
-    /// Returns who is connected; behind a proxy, the proxy.
-    pub fn peer(&self) -> SocketAddr {
-        self.request().peer()
-    }
-
-    /// Returns the method.
-    pub fn method(&self) -> &str {
-        self.request().method()
-    }
-
     /// Whether it asks for something without changing anything: GET or HEAD.
     pub fn is_read(&self) -> bool {
         ["GET", "HEAD"].contains(&self.method())
     }
 
-    /// Returns the request target.
-    pub fn target(&self) -> &str {
-        self.request().target()
-    }
-
     /// Returns the first header field of this name.
     pub fn field(&self, name: &'static str) -> Option<&str> {
-        self.request().fields(name).first().copied()
+        self.fields(name).first().copied()
     }
 
     /// Whether a field that is a list holds this token, in any of its lines and in any case (RFC 9110, 5.3).
@@ -63,7 +43,7 @@ impl Incoming {
 
     /// Returns what a field that is a list holds.
     pub fn list(&self, name: &'static str) -> impl Iterator<Item = &str> {
-        self.request().fields(name).into_iter().flat_map(|line| line.split(',')).map(str::trim)
+        self.fields(name).into_iter().flat_map(|line| line.split(',')).map(str::trim)
     }
 
     /// Returns who the proxy says is behind it: by `X-Real-IP`, or by the end of `X-Forwarded-For`, where those that
@@ -73,7 +53,7 @@ impl Incoming {
         match self.field("X-Real-IP") {
             Some(address) => Some(address),
             None => {
-                let lines = self.request().fields("X-Forwarded-For");
+                let lines = self.fields("X-Forwarded-For");
                 lines.last().and_then(|list| list.rsplit(',').next()).map(str::trim)
             }
         }
@@ -95,16 +75,6 @@ impl Incoming {
         schemes.is_some_and(|all| all.split(',').all(|one| one.trim().eq_ignore_ascii_case("https")))
     }
 
-    /// Returns a duplicate of the connection's socket.
-    pub fn socket(&self) -> Option<TcpStream> {
-        self.request().socket()
-    }
-
-    /// Returns what waits for slow sockets.
-    pub fn waiter(&self) -> &Waiter {
-        &self.workers.waiter
-    }
-
     /// Keeps `owed` until the answer is out.
     pub fn owe(&mut self, owed: Sender<()>) {
         self.owed = Some(owed);
@@ -112,18 +82,18 @@ impl Incoming {
 
     /// Answers.
     pub fn answer(self, answer: Answer) {
-        self.end(|request| request.answer(answer));
+        self.answer_and(answer, false);
     }
 
-    /// Answers, and ends the connection.
-    pub fn answer_last(self, answer: Answer) {
-        self.end(|request| request.answer_last(answer));
+    /// Answers, and ends the connection if that `is_last`.
+    pub fn answer_and(self, answer: Answer, is_last: bool) {
+        self.end(|request| request.answer(answer, is_last));
     }
 
     /// Has a worker answer, for threads that others wait for.
     pub fn answer_by_worker(self, answer: Answer) {
         let workers = self.workers.clone();
-        workers.hand_over(Work::Answer(self, answer));
+        workers.hand_over(Work::Answer(self, answer, false));
     }
 
     /// Ends the connection without an answer.
@@ -131,14 +101,9 @@ impl Incoming {
         self.end(|request| request.cut());
     }
 
-    /// Turns the connection, of which `socket` is a duplicate, into one of another protocol.
-    pub fn upgrade(
-        self,
-        protocol: &str,
-        response: tiny_http::Response<io::Empty>,
-        socket: Arc<TcpStream>,
-    ) -> Option<Upgraded> {
-        self.end(|request| request.upgrade(protocol, response, socket))
+    /// As [`Request::upgrade`].
+    pub fn upgrade(self, switching: Switching, socket: Arc<TcpStream>) -> Option<Upgraded> {
+        self.end(|request| request.upgrade(switching, socket))
     }
 
     /// Ends the request by what may have to wait for the client.
@@ -148,11 +113,20 @@ impl Incoming {
     }
 }
 
+impl Deref for Incoming {
+    type Target = dyn Request;
+
+    fn deref(&self) -> &Self::Target {
+        self.request.as_deref().expect("only what consumes an Incoming takes its request")
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             let rescued = Self::new(request, self.workers.clone());
-            self.workers.hand_over(Work::Dropped(rescued));
+            let answer = Answer::error(500, "the relay failed on this request; see its log");
+            self.workers.hand_over(Work::Answer(rescued, answer, true));
         }
     }
 }

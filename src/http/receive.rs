@@ -52,12 +52,6 @@ pub struct Reader<'a> {
     pub await_answers: &'a dyn Fn(),
 }
 
-/// Why no more bytes came.
-enum Stop {
-    TimedOut,
-    Ended,
-}
-
 impl Reader<'_> {
     /// Waits for a request.
     pub fn receive(&self, start: Start) -> Received {
@@ -77,9 +71,8 @@ impl Reader<'_> {
             }
             let came = match until {
                 Some(until) => self.more(&mut bytes, PIECE, until, 0),
-                None => {
-                    self.rest(&mut bytes, since + if has_asked { REST_TIMEOUT } else { HEAD_TIMEOUT })
-                }
+                None if has_asked => self.rest(&mut bytes, since + REST_TIMEOUT),
+                None => self.rest(&mut bytes, since + HEAD_TIMEOUT),
             };
             if came.is_err() {
                 return Received::Nothing(!bytes.is_empty());
@@ -99,12 +92,10 @@ impl Reader<'_> {
             let left = length - body.len();
             match self.more(&mut body, left.min(MAX_BODY / 4), until, text.capacity()) {
                 Ok(()) => {}
-                Err(Stop::Ended) => return Received::Nothing(false),
-                Err(Stop::TimedOut) => {
-                    let why = "the body did not come in time".into();
-                    let (is_head, is_http, size) = (false, true, 0);
-                    return Received::Refused(Refusal { status: 408, why, is_head, is_http, size });
+                Err(Errno::AGAIN) => {
+                    return Received::Refused(Refusal::new(408, "the body did not come in time"));
                 }
+                Err(_) => return Received::Nothing(false),
             }
         }
         Received::Request(Delivery { head: text, body, behind, ending })
@@ -123,16 +114,14 @@ impl Reader<'_> {
     }
 
     /// Throws away what comes, up to so many bytes, until the client ends, falls silent or takes too long.
-    pub fn throw_away(&self, mut bytes: u64) {
+    fn throw_away(&self, mut bytes: u64) {
         let end = Instant::now() + LINGER_AT_MOST;
         let mut nowhere = Vec::new();
-        while bytes > 0 {
-            nowhere.clear();
-            let most = bytes.min(MAX_BODY as u64 / 4) as usize;
-            if self.more(&mut nowhere, most, end.min(Instant::now() + LINGER), 0).is_err() {
-                return;
-            }
+        let most = |bytes: u64| bytes.min(MAX_BODY as u64 / 4) as usize;
+        let until = || end.min(Instant::now() + LINGER);
+        while bytes > 0 && self.more(&mut nowhere, most(bytes), until(), 0).is_ok() {
             bytes -= nowhere.len() as u64;
+            nowhere.clear();
         }
     }
 
@@ -142,11 +131,11 @@ impl Reader<'_> {
     }
 
     /// Waits in the kernel, which returns now and then: connections have the listener's receive timeout.
-    fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Result<(), Stop> {
+    fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Result<(), Errno> {
         loop {
             match self.take(bytes, PIECE, RecvFlags::empty(), 0) {
-                Err(Errno::AGAIN) if Instant::now() < until => {}
-                result => return ended(result),
+                Err(Errno::AGAIN | Errno::INTR) if Instant::now() < until => {}
+                result => return result,
             }
         }
     }
@@ -158,49 +147,37 @@ impl Reader<'_> {
         most: usize,
         until: Instant,
         besides: usize,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Errno> {
         loop {
             match self.take(bytes, most, RecvFlags::DONTWAIT, besides) {
-                Err(Errno::AGAIN) => {}
-                result => return ended(result),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                result => return result,
             }
             let left = Timespec::try_from(until.saturating_duration_since(Instant::now()));
             let mut readable = [PollFd::from_borrowed_fd(self.socket, PollFlags::IN)];
             if poll(&mut readable, left.ok().as_ref()) == Ok(0) {
-                return Err(Stop::TimedOut);
+                return Err(Errno::AGAIN);
             }
         }
     }
 
-    /// Appends what there is, at most so much.
+    /// Appends what there is, at most so much. The end of the connection is an error, too.
     fn take(
         &self,
         bytes: &mut Vec<u8>,
         most: usize,
-        flags: RecvFlags,
+        how: RecvFlags,
         besides: usize,
-    ) -> Result<usize, Errno> {
+    ) -> Result<(), Errno> {
         let before = bytes.len();
         bytes.reserve_exact(most);
         bytes.resize(before + most, 0);
-        let result = loop {
-            match rustix::net::recv(self.socket, &mut bytes[before..], flags) {
-                Err(Errno::INTR) => {}
-                result => break result.map(|(taken, _)| taken),
-            }
-        };
-        bytes.truncate(before + result.unwrap_or(0));
-        if result.is_ok() {
-            (self.hold)(bytes.capacity() + besides);
+        let result = rustix::net::recv(self.socket, &mut bytes[before..], how);
+        bytes.truncate(before + result.map_or(0, |(taken, _)| taken));
+        (self.hold)(bytes.capacity() + besides);
+        match result? {
+            (0, _) => Err(Errno::NOTCONN),
+            _ => Ok(()),
         }
-        result
-    }
-}
-
-fn ended(result: Result<usize, Errno>) -> Result<(), Stop> {
-    match result {
-        Ok(1..) => Ok(()),
-        Err(Errno::AGAIN) => Err(Stop::TimedOut),
-        Ok(0) | Err(_) => Err(Stop::Ended),
     }
 }

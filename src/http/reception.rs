@@ -32,7 +32,7 @@ impl Reception {
     /// Waits for something to do. Returns none when what came does not count.
     ///
     /// One worker at a time receives, so that one command needs no other thread to be woken than its own agent's. It goes
-    /// on receiving until it calls [`Reception::let_others_receive`], which it must before it does anything that may wait.
+    /// on receiving until it calls [`Workers::let_others_receive`], which it must before it does anything that may wait.
     ///
     /// # Errors
     /// tiny_http accepts no connections any more (T3), or has heard something that passed the gate by.
@@ -56,11 +56,6 @@ impl Reception {
         }
     }
 
-    /// This thread may have to wait: another receives meanwhile.
-    pub fn let_others_receive(&self) {
-        self.workers.let_others_receive();
-    }
-
     /// Returns something to do, if it is there already.
     fn look(&self) -> io::Result<Option<Work>> {
         if let Some(request) = self.server.try_recv()?
@@ -80,7 +75,7 @@ impl Reception {
             )
         })?;
         let Some((line, body)) = self.gate.take(number) else { return Ok(None) };
-        let heard = Heard::new(request, self.gate.clone(), line);
-        Ok(heard.map(|heard| Work::Request(Incoming::new(Box::new(heard), self.workers.clone()), body)))
+        let heard = Heard { request, gate: self.gate.clone(), line };
+        Ok(Some(Work::Request(Incoming::new(Box::new(heard), self.workers.clone()), body)))
     }
 }

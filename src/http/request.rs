@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tiny_http::ReadWrite;
 
-use crate::http::answer::Answer;
+use crate::http::answer::{Answer, Ending};
 use crate::http::gate::Gate;
 use crate::http::guarded::Guarded;
 use crate::net::sockets::receive;
@@ -22,42 +22,32 @@ pub trait Request: Send {
     fn target(&self) -> &str;
     /// Returns the values of a header field, one for each line of it.
     fn fields(&self, name: &'static str) -> Vec<&str>;
-    /// Answers. A client that doesn't take the answer within [`crate::net::listener::SEND_TIMEOUT`] is cut.
-    fn answer(self: Box<Self>, answer: Answer);
-    /// Answers, and ends the connection behind the answer.
-    fn answer_last(self: Box<Self>, answer: Answer);
+    /// Answers, and ends the connection if that `is_last`. A client that doesn't take the answer within
+    /// [`crate::net::listener::SEND_TIMEOUT`] is cut.
+    fn answer(self: Box<Self>, answer: Answer, is_last: bool);
     /// Ends the connection without an answer.
     fn cut(self: Box<Self>);
     /// Returns a duplicate of the connection's socket.
     fn socket(&self) -> Option<TcpStream>;
-    /// Answers 101 with `response`, and turns the connection into one of another protocol, which `socket` is of.
-    fn upgrade(
-        self: Box<Self>,
-        protocol: &str,
-        response: tiny_http::Response<io::Empty>,
-        socket: Arc<TcpStream>,
-    ) -> Upgraded;
+    /// Answers with `switching`, and makes a WebSocket of the connection, of which `socket` is a duplicate.
+    fn upgrade(self: Box<Self>, switching: Switching, socket: Arc<TcpStream>) -> Upgraded;
 }
+
+/// The answer 101.
+pub type Switching = tiny_http::Response<io::Empty>;
 
 /// A request that tiny_http has heard.
 pub struct Heard {
-    request: tiny_http::Request,
-    peer: SocketAddr,
-    gate: Arc<Gate>,
-    line: Arc<Guarded>,
-}
-
-impl Heard {
-    /// The request under way on `line`.
-    pub fn new(request: tiny_http::Request, gate: Arc<Gate>, line: Arc<Guarded>) -> Option<Self> {
-        let peer = *request.remote_addr()?;
-        Some(Self { request, peer, gate, line })
-    }
+    pub request: tiny_http::Request,
+    pub gate: Arc<Gate>,
+    /// The connection that it came on.
+    pub line: Arc<Guarded>,
 }
 
 impl Request for Heard {
     fn peer(&self) -> SocketAddr {
-        self.peer
+        // One without a peer has not passed the gate (T15).
+        self.request.remote_addr().copied().unwrap_or(SocketAddr::from(([0; 4], 0)))
     }
 
     fn method(&self) -> &str {
@@ -73,13 +63,13 @@ impl Request for Heard {
         lines.map(|header| header.value.as_str()).collect()
     }
 
-    fn answer(self: Box<Self>, answer: Answer) {
-        let ending = self.line.lock().ending();
+    fn answer(self: Box<Self>, answer: Answer, is_last: bool) {
+        let ending = if is_last { Ending::Closes } else { self.line.lock().ending() };
         let bytes = answer.into_bytes(ending, self.method() == "HEAD");
-        let goes_on = self.line.answer(Instant::now());
-        let Self { request, gate, line, .. } = *self;
+        let Self { request, gate, line } = *self;
+        let goes_on = !is_last && line.answer(Instant::now());
         let mut writer = request.into_writer();
-        if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() {
+        if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() || is_last {
             // Before the writer goes, or its buffer would wait for this client once more.
             gate.cut(&line);
         }
@@ -90,14 +80,9 @@ impl Request for Heard {
         }
     }
 
-    fn answer_last(self: Box<Self>, answer: Answer) {
-        self.line.lock().end_after_answer();
-        self.answer(answer);
-    }
-
     fn cut(self: Box<Self>) {
         self.gate.cut(&self.line);
-        // What tiny_http would answer by itself finds no connection.
+        // What tiny_http answers by itself now finds no connection.
         drop(self.request);
         self.gate.finish(&self.line);
     }
@@ -106,16 +91,11 @@ impl Request for Heard {
         self.line.socket().ok()
     }
 
-    fn upgrade(
-        self: Box<Self>,
-        protocol: &str,
-        response: tiny_http::Response<io::Empty>,
-        socket: Arc<TcpStream>,
-    ) -> Upgraded {
+    fn upgrade(self: Box<Self>, switching: Switching, socket: Arc<TcpStream>) -> Upgraded {
         // The listener's timeout is for requests. An error means that the connection is over already.
         let _ = socket.set_read_timeout(None);
         let early = Cursor::new(self.gate.upgraded(&self.line));
-        Upgraded { early, socket, _stream: self.request.upgrade(protocol, response) }
+        Upgraded { early, socket, _stream: self.request.upgrade("websocket", switching) }
     }
 }
 

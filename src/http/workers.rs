@@ -6,7 +6,6 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
-use crate::net::slow::Waiter;
 
 /// Work that was handed over and waits for a worker. One connection has at most one.
 pub const MAX_READY: usize = 1024;
@@ -20,10 +19,8 @@ thread_local! {
 pub enum Work {
     /// A request, with its body.
     Request(Incoming, Vec<u8>),
-    /// An answer that a thread without time to spare has decided on.
-    Answer(Incoming, Answer),
-    /// A request that a bug has dropped.
-    Dropped(Incoming),
+    /// An answer that a thread without time to spare has decided on, and whether it ends the connection.
+    Answer(Incoming, Answer, bool),
 }
 
 /// Wakes a worker that waits for a request.
@@ -36,16 +33,14 @@ pub struct Workers {
     /// Holds one token: whoever has taken it receives.
     reception: (Sender<()>, Receiver<()>),
     wake: Wake,
-    /// Waits for sockets, so that no worker has to.
-    pub waiter: Waiter,
 }
 
 impl Workers {
     /// Nothing is handed over yet. `wake` wakes whoever receives.
-    pub fn new(wake: Wake, waiter: Waiter) -> Self {
+    pub fn new(wake: Wake) -> Self {
         let (ready, reception) = (bounded(MAX_READY), bounded(1));
         reception.0.try_send(()).expect("the channel was made for one token, and is empty");
-        Self { ready, reception, wake, waiter }
+        Self { ready, reception, wake }
     }
 
     /// Gives work to the next free worker. When too much waits, the connection is cut instead.
@@ -53,9 +48,7 @@ impl Workers {
         match self.ready.0.try_send(Box::new(work)) {
             Ok(()) => (self.wake)(),
             Err(full) => match *full.into_inner() {
-                Work::Request(incoming, _) | Work::Answer(incoming, _) | Work::Dropped(incoming) => {
-                    incoming.cut();
-                }
+                Work::Request(incoming, _) | Work::Answer(incoming, ..) => incoming.cut(),
             },
         }
     }

@@ -87,7 +87,8 @@ fn turn(
     let reply = Fields::of_body(&response.body).and_then(|fields| fields.object("response"));
     match reply.and_then(|reply| reply.text("text")) {
         Some(text) if response.status == 200 => {
-            let (outcome, command) = (response.field(OUTCOME_FIELD), response.field(COMMAND_FIELD));
+            let field = |name| response.field(name).map(str::to_owned);
+            let (outcome, command) = (field(OUTCOME_FIELD), field(COMMAND_FIELD));
             Ok(Said { text: text.into_owned(), outcome, command })
         }
         _ if response.status == 404 => Err(AskError::WrongAddress(target)),

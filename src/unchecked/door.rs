@@ -3,7 +3,7 @@
 //! functions of the C library itself, as allocators do with `malloc`.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::{io, slice};
@@ -113,7 +113,10 @@ fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
         .ok()
 }
 
-fn borrow<'a>(number: c_int) -> BorrowedFd<'a> {
-    // SAFETY: it is not -1, and open: the caller of `accept4` or `recv` holds it until that returns.
+/// Returns a descriptor that is known by its number, which must not be negative. Unless somebody holds it, another thread
+/// may close it at any moment: then it must only be duplicated, and the duplicate looked at.
+pub(crate) fn borrow<'a>(number: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: it is not -1. That it stays open is promised by the callers of `accept4` and `recv`, which hold it until
+    // these return; a duplication of one that is not fails with EBADF, and can't break memory safety.
     unsafe { BorrowedFd::borrow_raw(number) }
 }

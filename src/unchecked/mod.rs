@@ -2,6 +2,5 @@
 //! says why it is sound.
 #![allow(unsafe_code)]
 
-pub mod descriptor;
 pub mod door;
 pub mod heap;

@@ -16,8 +16,6 @@ enum Event {
     Answer,
     /// One that was written is out.
     Answered,
-    /// A worker refuses: the answer is the last.
-    Refuse,
     /// The client ends, or room is needed.
     Cut,
     /// Time passes.
@@ -30,7 +28,6 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Read { is_last: false }),
         6 => Just(Event::Answer),
         5 => Just(Event::Answered),
-        1 => Just(Event::Refuse),
         1 => Just(Event::Cut),
         2 => Just(Event::Wait),
     ]
@@ -47,9 +44,8 @@ struct Model {
     /// Nothing comes any more: cut, told, or the last answer is out.
     is_over: bool,
     is_told: bool,
-    /// The request under way, or the last one, ends the connection: as tiny_http knows, or as it does not.
+    /// The request under way, or the last one, ends the connection, as tiny_http knows.
     is_last: bool,
-    is_refused: bool,
     count: u8,
 }
 
@@ -71,21 +67,16 @@ proptest! {
                     connection.cut();
                     model.is_over = true;
                 }
-                Event::Refuse if model.under_way.is_some() => {
-                    connection.end_after_answer();
-                    model.is_refused = true;
-                }
                 Event::Answer if model.under_way.is_some() && model.unheard.is_empty() => {
                     model.under_way = None;
-                    since = now;
                     let goes_on = connection.answer(now);
-                    prop_assert_eq!(goes_on, !(model.is_over || model.is_last || model.is_refused));
-                    match goes_on {
-                        true => model.writing += 1,
-                        false => {
-                            let is_known = connection.finish(now);
-                            prop_assert_eq!(is_known, model.is_told || model.is_last);
-                        }
+                    prop_assert_eq!(goes_on, !(model.is_over || model.is_last));
+                    if goes_on {
+                        since = now;
+                        model.writing += 1;
+                    } else {
+                        prop_assert_eq!(connection.finish(), model.is_told || model.is_last);
+                        model.is_over = true;
                     }
                 }
                 Event::Answered if model.writing > 0 => {
@@ -106,11 +97,7 @@ proptest! {
                     }
                     Next::Read => {
                         prop_assert!(model.under_way.is_none() && model.writing < MAX_WRITING);
-                        prop_assert!(!(model.is_over || model.is_refused));
-                        // tiny_http reads no further behind what it knows to be the last.
-                        if model.is_last {
-                            break;
-                        }
+                        prop_assert!(!(model.is_over || model.is_last));
                         prop_assert_eq!(connection.begin_reading().since, since);
                         model.count += 1;
                         let ending = if is_last { Ending::Closes } else { Ending::Stays };
@@ -118,12 +105,7 @@ proptest! {
                         connection.deliver(Delivery { head, body, behind: Vec::new(), ending });
                         (model.under_way, model.is_last) = (Some(model.count), is_last);
                         model.unheard = [model.count; 3].into();
-                        prop_assert_eq!(connection.take_body(), [model.count]);
-                    }
-                    Next::Linger => {
-                        prop_assert!(model.is_refused && model.under_way.is_none());
-                        connection.cut();
-                        model.is_over = true;
+                        prop_assert_eq!(connection.take_body().0, [model.count]);
                     }
                     Next::End => {
                         prop_assert!(model.is_over);
@@ -160,12 +142,12 @@ fn what_comes_before_its_turn_is_kept_and_read_first() {
 fn what_is_held_is_let_go_of_with_the_body() {
     let mut connection = Connection::new(Instant::now());
     let (head, body, behind, ending) = (vec![1], vec![0; 1000], vec![0; 10], Ending::Stays);
-    connection.deliver(Delivery { head, body, behind, ending });
-    assert_eq!(connection.held(), 1010);
-    connection.take_body();
-    assert_eq!(connection.held(), 10);
+    let request = Delivery { head, body, behind, ending };
+    assert_eq!(request.held(), 1011);
+    connection.deliver(request);
+    connection.give(&mut [MaybeUninit::uninit()]);
+    assert_eq!(connection.take_body(), (vec![0; 1000], 10));
     connection.cut();
-    let late = Delivery { head: vec![1], body: vec![0; 1000], behind: vec![], ending };
-    connection.deliver(late);
-    assert_eq!((connection.held(), connection.next()), (10, Next::End), "it came too late");
+    connection.deliver(Delivery { body: vec![0; 1000], ..Delivery::default() });
+    assert_eq!((connection.take_body().0.len(), connection.next()), (0, Next::End), "it came too late");
 }

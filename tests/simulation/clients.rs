@@ -1,7 +1,6 @@
 //! Made-up clients: their connections, their turns, and what they may hear.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 use crate::http::answer::{Answer, Ending};
 use crate::http::connection::{self, Delivery, Next};
-use crate::http::request::{Request, Upgraded};
+use crate::http::request::{Request, Switching, Upgraded};
 
 /// Who says something. A person is an account.
 pub type Person = u32;
@@ -195,9 +194,11 @@ impl MadeUp {
     fn drop_turn(&self) {
         let mut net = self.net.lock();
         net.turns.get_mut(&self.number).expect("it was said").dropped = true;
-        let now = net.now;
-        if let Some(connection) = net.connections.get_mut(&self.connection) {
-            connection.state.finish(now);
+        let Some(connection) = net.connections.get_mut(&self.connection) else { return };
+        connection.state.finish();
+        // What came behind it is never read.
+        for number in std::mem::take(&mut connection.sent) {
+            net.turns.get_mut(&number).expect("it was said").dropped = true;
         }
     }
 }
@@ -219,7 +220,8 @@ impl Request for MadeUp {
         Vec::new()
     }
 
-    fn answer(self: Box<Self>, answer: Answer) {
+    fn answer(self: Box<Self>, answer: Answer, is_last: bool) {
+        assert!(!is_last, "nothing in this world is refused: {answer:?}");
         if !self.net.lock().is_open(self.connection) {
             return self.drop_turn();
         }
@@ -229,10 +231,6 @@ impl Request for MadeUp {
         assert!(state.answer(now), "nothing ends it");
         state.answered();
         net.reply(self.connection, self.number, &answer.into_bytes(Ending::Stays, false));
-    }
-
-    fn answer_last(self: Box<Self>, answer: Answer) {
-        panic!("nothing in this world is refused: {answer:?}");
     }
 
     fn cut(self: Box<Self>) {
@@ -246,12 +244,7 @@ impl Request for MadeUp {
         None
     }
 
-    fn upgrade(
-        self: Box<Self>,
-        _: &str,
-        _: tiny_http::Response<io::Empty>,
-        _: Arc<TcpStream>,
-    ) -> Upgraded {
+    fn upgrade(self: Box<Self>, _: Switching, _: Arc<TcpStream>) -> Upgraded {
         panic!("no agent comes by HTTP in this world");
     }
 }

@@ -13,6 +13,7 @@ use super::agents::{Agent, MadeUpWire, Met, Socket};
 use super::clients::{MadeUp, SharedNet};
 use crate::agents::link::Link;
 use crate::agents::reader::Reader;
+use crate::agents::slow;
 use crate::agents::telling::Format;
 use crate::commands::under_way::LinkId;
 use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
@@ -22,7 +23,6 @@ use crate::config::credentials::Shown;
 use crate::engine::{Engine, Outside};
 use crate::http::incoming::Incoming;
 use crate::http::workers::Work;
-use crate::net::slow;
 
 /// PCs, the first of which is meant when none is named.
 const NAMES: [&str; 3] = ["компьютер", "ноутбук", "сервер"];
@@ -248,8 +248,8 @@ impl World {
     /// A worker takes what was handed over.
     fn worker(&mut self) -> bool {
         match self.engine.workers.ready() {
-            Some(Work::Answer(incoming, answer)) => incoming.answer(answer),
-            Some(Work::Request(..) | Work::Dropped(_)) => {
+            Some(Work::Answer(incoming, answer, is_last)) => incoming.answer_and(answer, is_last),
+            Some(Work::Request(..)) => {
                 panic!("nothing of that kind is in this world")
             }
             None => return false,
