@@ -1,5 +1,5 @@
-//! The one thread that waits for slow sockets, so that no thread that serves ever has to: half-sent
-//! bodies, connections that linger, an agent that does not read. With `poll`, and each for a bounded time.
+//! The one thread that waits for slow sockets, so that no thread that serves ever has to: those of agents that
+//! do not read. With `poll`, and each for a bounded time.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
