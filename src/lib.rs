@@ -5,12 +5,12 @@
 //!
 //! ```text
 //!  Alice --POST--> http -----> dialogs ----> commands ----> agents --{"id","text"}--> PC
-//!                   ^   order    | webhook     | table        | link, outbox
+//!                   ^   gate     | webhook     | table        | link, outbox
 //!                   |            |             |              v
 //!     reply <-------+------------+-------------+<--- agents::reader <--- answer ----- PC
 //! ```
 //!
-//! `http` hands over one sound request of a connection at a time, with its whole body. `dialogs` answers
+//! `http` hands over one sound request of a connection at a time, with its whole body (the gate, below). `dialogs` answers
 //! it, or registers a command in `commands` and puts it into the outbox of the agent's link. From then on
 //! no thread belongs to the turn: whoever takes its command out of the table tells the one who waits, and
 //! that one knows how to tell Alice. It is the agent's reader (an answer), the clock (the deadline), or
@@ -30,14 +30,34 @@
 //! Parts are told the time and never ask for it; one that needs an earlier look rings the alarm.
 //!
 //! **Where channels are, and where not.** Between two threads of which one waits for the other: a request
-//! that is ready for a worker (`http::connections`), a slow socket for the thread that waits for it
+//! that is handed to a worker (`http::workers`), a slow socket for the thread that waits for it
 //! (`net::slow`), lines for the log (`upkeep::log`), the clock's alarm, the program's end, and what is to be
 //! waited for at a stop: the readers (`agents::registry`), answers that are owed (`http::owed`). All are
-//! crossbeam's, and bounded. A command and its answer are *not* paired by a channel, but in a table under one
+//! crossbeam's, and bounded. The thread that reads a connection waits under that connection's own lock until the answer
+//! before is out (`http::guarded`): what it waits for is a state, not a message. A command and its answer are *not* paired by a channel, but in a table under one
 //! lock (`commands::table`): a channel of each turn's own would hold a worker until the answer comes, while
 //! four things can end a command: an answer, its deadline, a link that breaks, the program's end. Under one
 //! lock exactly one of them takes it, and a command whose turn is over changes to the late ones without a
 //! moment in which it is in neither or in both.
+//!
+//! # The gate: tiny_http, held at `accept4` and `recv`
+//!
+//! tiny_http accepts and reads by itself, hides its sockets, and reads ahead into a queue without a bound. So its two calls
+//! are the relay's own. A program may define functions of the C library, and its own are taken, as allocators do with
+//! `malloc`: `unchecked::door` defines these two, and Rust's standard library calls exactly them for `TcpListener::accept`
+//! and `TcpStream::read`. tiny_http stays the listener with its threads. `http::gate` decides what it hears: one sound head
+//! of a connection at a time, written anew from what was understood, with the number of its connection in a field. What is
+//! not sound is refused before. The body goes past tiny_http to the worker.
+//!
+//! **If a later Rust calls other functions**, the first request comes without that field, and the program ends with that
+//! reason (`http::reception`): within 2 s of the start, since the watchdog asks, too. Every test that says something to a
+//! running relay is such a check, so CI sees it at once.
+//!
+//! **What else was weighed.** *A front*: a listener of the relay's own and one permanent Unix connection to tiny_http. It
+//! defines nothing of libc's, but takes up to a tenth of the turns at 1 and 8 kept connections and a quarter at 64, wants a
+//! place for a socket's name that a read-only container has not, and leaves tiny_http a listener in name alone. *A copy of
+//! the library, mended*: somebody else's code to keep. *A reader and listener of the relay's own*: then tiny_http, which
+//! the relay is to be built on, has no part in it.
 //!
 //! # The rooms
 //!
@@ -53,21 +73,21 @@
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
 //! | `agents` | the PCs: joining, handshake, links, messages, which link is whose |
 //! | `commands` | a command's life under one lock: under way, late, how it ended |
-//! | `http` | tiny_http and what stands around it: order, reception, sweep, head, body, answer |
+//! | `http` | the gate and what it reads, tiny_http behind it, reception, requests and their answers |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
-//! | `net` | listening, finding sockets, waiting for slow ones; no HTTP |
+//! | `net` | listening, ending connections, waiting for slow sockets; no HTTP |
 //! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
 //! | word | of what | what happens |
 //! | --- | --- | --- |
-//! | answer | a request | the client has its answer, and the connection goes on |
-//! | refuse | a request | the client has an error; a FIN follows once what still comes was thrown away |
-//! | cut | a connection, a link | a FIN or reset at once, without a word |
-//! | let go | a request | tiny_http has its thread and memory back; nobody is answered |
-//! | finish | a request | its connection's next one has its turn |
-//! | condemn | a connection | nothing that still comes from it counts; it is about to be cut |
+//! | answer | a request | the client has its answer, and the connection goes on if both sides want it to |
+//! | refuse | a request | the gate answers with an error, tiny_http hears nothing; a FIN, then what still comes is thrown away |
+//! | linger | a connection | the same behind a last answer that tiny_http does not know to be the last |
+//! | finish | a request | it is done with, and its connection does not go on: a FIN |
+//! | cut | a connection, a link | its end at once, both ways, without a word |
+//! | forget | a connection | tiny_http never reads it again, and the gate does not know it any more |
 //! | tell | a command | whoever waits hears how it ended |
 //! | lose | a link's commands | they are told, or kept to be told, that the link broke |
 //! | close | a link | a Close frame, and a moment for the agent to confirm it |

@@ -158,6 +158,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
         "te",
         "relay-ask",
         "relay-command",
+        "relay-connection",
         "relay-invite",
         "relay-login",
         "relay-pair",

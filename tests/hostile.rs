@@ -311,7 +311,7 @@ fn who_gets_the_port_of_a_connection_that_was_reset_while_its_turn_waits_is_anot
 }
 
 #[test]
-fn early_resets_are_counted_in_the_log() {
+fn early_resets_disturb_nobody() {
     let mut relay = Relay::start(&[]);
     for _ in 0..3000 {
         let mut stream = TcpStream::connect(relay.address()).unwrap();
@@ -323,37 +323,6 @@ fn early_resets_are_counted_in_the_log() {
     let log = relay.rest_of_log();
     assert!(log.lines().count() < 10, "{log}");
     assert!(!log.contains("ERROR"), "{log}");
-}
-
-/// Throw-away connections to this port so far, by the kernel's memory of who closed first.
-fn thrown_away(port: u16) -> usize {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let remote = format!(":{port:04X}");
-    let was_ours = |line: &&str| {
-        let mut words = line.split_whitespace().skip(2);
-        words.next().is_some_and(|peer| peer.ends_with(&remote)) && words.next() == Some("06")
-    };
-    table.lines().filter(was_ours).count()
-}
-
-#[test]
-fn what_only_looks_stranded_costs_no_storm_of_throw_away_connections() {
-    let served = Served::start();
-    let begun = std::time::Instant::now();
-    let mut crowd = Vec::new();
-    let request = format!("GET /health HTTP/2.0\r\n\r\n{}", "x".repeat(6000));
-    // Two a second. Each read that times out is the time between two.
-    while begun.elapsed() < Duration::from_secs(6) {
-        let mut stream = TcpStream::connect(served.relay.address()).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        let _ = stream.read(&mut [0]);
-        crowd.push(stream);
-    }
-    let (kicks, seconds) = (thrown_away(served.relay.port), begun.elapsed().as_secs() as usize + 1);
-    let others = 2 * seconds;
-    assert!(kicks <= 8 + seconds * (32 + 3) + others, "{kicks} in {seconds} s");
-    served.check();
 }
 
 #[test]
@@ -393,22 +362,6 @@ fn connections_that_ask_to_upgrade_hold_nothing() {
         assert_eq!(http.response().status, 200);
         assert!(http.ends());
     }
-}
-
-#[test]
-fn versions_of_http_that_tiny_http_chokes_on_cost_a_thread_each_and_disturb_nobody() {
-    let served = Served::start();
-    let crowd: Vec<_> = (0..100)
-        .map(|number| {
-            let mut http = served.relay.http();
-            http.send(format!("GET /health HTTP/{}.0\r\n\r\n", 2 + number % 2));
-            http
-        })
-        .collect();
-    served.check();
-    drop(crowd);
-    served.check();
-    assert!(served.relay.figure("Threads") < 200);
 }
 
 #[test]

@@ -9,12 +9,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::config::listen::ListenAddr;
 
-/// How long one response may wait for its client to take it, before that connection is cut. A reply
-/// fits any socket's buffer, so only a client that reads nothing at all comes to feel it (T13).
+/// How long one response may wait for its client to take it, before that connection is cut, and with it the response behind
+/// it (T13). A reply fits any socket's buffer, so only a client that reads nothing at all comes to feel it.
 pub const SEND_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long the kernel waits for bytes of a connection before whoever reads it looks at the time. Accepting wakes as
-/// often.
+/// often, and is tried again behind tiny_http's back (T10).
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own limit.
@@ -53,7 +53,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         sockopt::set_ipv6_v6only(&socket, false)?;
     }
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    // All three are inherited by accepted connections on Linux (T10, T13).
+    // All three are inherited by accepted connections on Linux (T10).
     sockopt::set_tcp_nodelay(&socket, true)?;
     sockopt::set_socket_timeout(&socket, Timeout::Send, Some(SEND_TIMEOUT))?;
     sockopt::set_socket_timeout(&socket, Timeout::Recv, Some(RECEIVE_TIMEOUT))?;

@@ -1,4 +1,4 @@
-//! Sockets: listening, finding those that tiny_http holds, and waiting for slow ones. Knows no HTTP.
+//! Sockets: listening, ending connections, and waiting for slow ones. Knows no HTTP.
 
 pub mod listener;
 pub mod sockets;

@@ -1,4 +1,4 @@
-//! One thread that keeps time: deadlines, heartbeats, kicks. Monotonic time alone.
+//! One thread that keeps time: deadlines, heartbeats. Monotonic time alone.
 
 use std::time::Instant;
 

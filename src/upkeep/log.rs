@@ -135,7 +135,7 @@ fn print(out: &SimpleLogger, line: &Line, dropped: &AtomicU64) {
     }
 }
 
-/// Counts the panics of tiny_http's own threads, which the outside can cause (T15).
+/// Counts the panics of tiny_http's own threads. The gate leaves the outside no way to cause one (T11).
 static IN_TINY_HTTP: OnceLock<Arc<Repeats>> = OnceLock::new();
 
 /// From now on `repeats` takes what is to be said of panics in tiny_http's own threads.
@@ -144,8 +144,8 @@ pub fn count_panics_of_tiny_http(repeats: Arc<Repeats>) {
     let _ = IN_TINY_HTTP.set(repeats);
 }
 
-/// A panic in a thread of ours is a bug, and is told at once. tiny_http's threads, which have no name,
-/// panic by what comes from outside, so theirs are counted.
+/// A panic in a thread of ours is a bug, and is told at once. Should one of tiny_http's threads, which have no name,
+/// panic by what comes from outside, that could come again and again: theirs are counted.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

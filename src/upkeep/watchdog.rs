@@ -1,6 +1,7 @@
-//! The watchdog: asks its own `/health` through the real listener, and looks at what tiny_http can make
-//! grow (T3, T4, T5, T12). A relay that can't serve must end, since only that makes its supervisor start
-//! it again (docs/facts/docker.md). Whoever looks at the memory also gives back what is not used.
+//! The watchdog: asks its own `/health` through the real listener, and looks at what must not grow. What the outside can
+//! cause is bounded (docs/limits.md), so only a bug, or a thread that can't be started (T3), should end the program here. A
+//! relay that can't serve must end, since only that makes its supervisor start it again (docs/facts/docker.md). Whoever
+//! looks at the memory also gives back what is not used.
 
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,12 @@ pub const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Failed looks in a row that end the program.
 pub const LOOKS_FAILED: u32 = 3;
 
-/// Threads of this process past which it ends: tiny_http starts one a connection and can lose them
-/// for good (T4, T12).
+/// Threads of this process past which it ends. tiny_http starts one a connection, and the gate lets in no more than 512, so
+/// past it there is a bug.
 pub const MAX_THREADS: usize = 2560;
 
-/// Open descriptors past which it ends, and never more than nine tenths of `ulimit -n`: tiny_http's
-/// accept loop ends for good at the first EMFILE (T3).
+/// Open descriptors past which it ends, and never more than nine tenths of `ulimit -n`. tiny_http takes two a
+/// connection, and panics where it gets no second one (T3): the gate keeps it well below this.
 pub const MAX_DESCRIPTORS: usize = 6000;
 
 /// Resident bytes past which it ends; the container and the unit allow 128 MB.

@@ -157,7 +157,7 @@ def table(world: World, proxy):
     row("502 Bad Gateway", body)
     row("while SSL handshaking to upstream", log_of(tls.name))
     row("A connection from … brought bytes that are no HTTP request: a proxy whose scheme for the relay is https "
-        "(it must be http), HTTP/2, or a byte that is no ASCII in a header field", log_of(RELAY))  # fmt: skip
+        "(it must be http), or HTTP/2", log_of(RELAY))  # fmt: skip
 
     # Websockets Support off.
     agent = world.agent(proxy, host="no-websockets.your-domain.com")
