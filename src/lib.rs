@@ -31,14 +31,14 @@
 //!
 //! **Where channels are, and where not.** Between two threads of which one waits for the other: a request
 //! that is handed to a worker (`http::workers`), a slow socket for the thread that waits for it
-//! (`net::slow`), lines for the log (`upkeep::log`), the clock's alarm, the program's end, and what is to be
+//! (`agents::slow`), lines for the log (`upkeep::log`), the clock's alarm, the program's end, and what is to be
 //! waited for at a stop: the readers (`agents::registry`), answers that are owed (`http::owed`). All are
-//! crossbeam's, and bounded. The thread that reads a connection waits under that connection's own lock until the answer
-//! before is out (`http::guarded`): what it waits for is a state, not a message. A command and its answer are *not* paired by a channel, but in a table under one
-//! lock (`commands::table`): a channel of each turn's own would hold a worker until the answer comes, while
-//! four things can end a command: an answer, its deadline, a link that breaks, the program's end. Under one
-//! lock exactly one of them takes it, and a command whose turn is over changes to the late ones without a
-//! moment in which it is in neither or in both.
+//! crossbeam's, and bounded. The thread that reads a connection is parked until the answer before is out
+//! (`http::guarded`): what it waits for is a state, not a message. A command and its answer are *not* paired by a
+//! channel, but in a table under one lock (`commands::table`): a channel of each turn's own would hold a worker until
+//! the answer comes, while four things can end a command: an answer, its deadline, a link that breaks, the program's
+//! end. Under one lock exactly one of them takes it, and a command whose turn is over changes to the late ones
+//! without a moment in which it is in neither or in both.
 //!
 //! # The gate: tiny_http, held at `accept4` and `recv`
 //!
@@ -71,11 +71,11 @@
 //! | `engine` | the parts without threads and sockets: what the simulation drives |
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
-//! | `agents` | the PCs: joining, handshake, links, messages, which link is whose |
+//! | `agents` | the PCs: joining, handshake, links, messages, which link is whose, waiting for those that read slowly |
 //! | `commands` | a command's life under one lock: under way, late, how it ended |
 //! | `http` | the gate and what it reads, tiny_http behind it, reception, requests and their answers |
 //! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
-//! | `net` | listening, ending connections, waiting for slow sockets; no HTTP |
+//! | `net` | listening, ending connections; no HTTP |
 //! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
@@ -84,8 +84,7 @@
 //! | --- | --- | --- |
 //! | answer | a request | the client has its answer, and the connection goes on if both sides want it to |
 //! | refuse | a request | the gate answers with an error, tiny_http hears nothing; a FIN, then what still comes is thrown away |
-//! | linger | a connection | the same behind a last answer that tiny_http does not know to be the last |
-//! | finish | a request | it is done with, and its connection does not go on: a FIN |
+//! | finish | a request | it is done with, and its connection does not go on |
 //! | cut | a connection, a link | its end at once, both ways, without a word |
 //! | forget | a connection | tiny_http never reads it again, and the gate does not know it any more |
 //! | tell | a command | whoever waits hears how it ended |
