@@ -25,8 +25,8 @@ use crate::text::origin;
 use crate::upkeep::ends::{Ends, fault, start_vital};
 use crate::upkeep::watchdog::LOOK_TIMEOUT;
 
-/// Threads that take requests from tiny_http. None of them ever waits for a socket for longer than
-/// [`crate::net::listener::SEND_TIMEOUT`], so a few serve any number of clients.
+/// Threads that take requests from tiny_http. A client that takes no answer holds one, or two if it pipelines, for no
+/// longer than [`crate::net::listener::SEND_TIMEOUT`] each, so a few serve any number of clients.
 pub const WORKERS: usize = 4;
 
 const HEALTH: &str = "/health";

@@ -390,6 +390,21 @@ fn what_rfc_9112_asks_for_is_done() {
 }
 
 #[test]
+fn an_empty_line_behind_a_request_leaves_the_connection_its_rest() {
+    let relay = Relay::start(&[]);
+    let mut http = relay.http();
+    http.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n\r\n");
+    assert_eq!(http.response().status, 200);
+    // Longer than a head may take that was begun.
+    http.stream.set_read_timeout(Some(Duration::from_secs(12))).unwrap();
+    let still = std::io::Read::read(&mut http.stream, &mut [0]).unwrap_err();
+    assert_eq!(still.kind(), std::io::ErrorKind::WouldBlock, "it was cut");
+    http.stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    http.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(http.response().status, 200);
+}
+
+#[test]
 fn a_proxy_that_speaks_https_is_answered_and_told_of() {
     let relay = Relay::start(&[]);
     let mut http = relay.http();

@@ -66,6 +66,8 @@ pub struct Delivery {
     pub behind: Vec<u8>,
     /// What becomes of the connection after it, as tiny_http knows.
     pub ending: Ending,
+    /// Whether it asks for another protocol.
+    pub upgrades: bool,
 }
 
 impl Delivery {
@@ -172,9 +174,28 @@ impl Connection {
         self.is_over = true;
     }
 
-    /// tiny_http is told of the end. Returns whether nobody else needs the connection.
+    /// The same, if the connection keeps the relay waiting. Returns whether it does.
+    pub fn cut_if_waiting(&mut self) -> bool {
+        let waits = self.waits_since().is_some();
+        self.is_over |= waits;
+        waits
+    }
+
+    /// Whether the last request asked for another protocol: then tiny_http's thread waits until that is over.
+    pub fn upgrades(&self) -> bool {
+        self.request.upgrades
+    }
+
+    /// Whether nothing that still comes counts.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// tiny_http is told of the end. Returns whether nobody else needs the connection: a request of which tiny_http has not
+    /// heard the whole head is nobody's.
     pub fn tell_end(&mut self) -> bool {
         self.is_told = true;
+        self.is_busy &= self.request.head.is_empty();
         !self.is_busy
     }
 

@@ -56,7 +56,9 @@ static IDLE: AtomicUsize = AtomicUsize::new(0);
 enum Pooled {
     /// It has read none of the gate's connections yet.
     Stranger,
-    /// It is one of tiny_http's pool, which read nothing else, and has come to the end of one.
+    /// It is one of tiny_http's pool, which read nothing else.
+    Known,
+    /// It is one, and has come to the end of a connection.
     Idle,
     /// It reads a connection, under a descriptor that stays open meanwhile.
     Reads(RawFd, Arc<Guarded>),
@@ -130,6 +132,10 @@ impl Gate {
     /// Ends a connection at once.
     pub fn cut(&self, line: &Guarded) {
         line.lock().cut();
+        self.shut(line);
+    }
+
+    fn shut(&self, line: &Guarded) {
         line.wake();
         match line.socket() {
             // An error means that the connection is over already.
@@ -155,31 +161,33 @@ impl Gate {
 
     /// A connection holds so many bytes from now on. No lock may be held: another connection may have to go.
     fn hold(&self, line: &Guarded, bytes: usize) {
-        let bytes = if bytes > SMALL_BUFFER { bytes } else { 0 };
+        let bytes = if bytes > SMALL_BUFFER && !line.lock().is_over() { bytes } else { 0 };
         let before = line.held.swap(bytes, SeqCst);
         self.held.fetch_add(bytes.wrapping_sub(before), SeqCst);
         while bytes > before && self.held.load(SeqCst) > MAX_HELD {
-            let Some(longest) = self.longest_waiting(|line| line.held.load(SeqCst) > 0) else { break };
-            self.cut(&longest);
+            let Some(longest) = self.cut_longest_waiting(|line| line.held.load(SeqCst) > 0) else {
+                break;
+            };
             self.hold(&longest, 0);
         }
     }
 
-    /// Returns the connection that has kept the relay waiting longest, of those that are meant.
-    fn longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> Option<Arc<Guarded>> {
+    /// Cuts the connection that has kept the relay waiting longest, of those that are meant. Returns it, if there is one.
+    fn cut_longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> Option<Arc<Guarded>> {
         let since = |line: Arc<Guarded>| line.lock().waits_since().map(|since| (since, line.clone()));
         let waiting = self.all().into_iter().filter(|line| is_meant(line)).filter_map(since);
-        waiting.min_by_key(|(since, _)| *since).map(|(_, line)| line)
-    }
-
-    fn cut_longest_waiting(&self) {
-        self.longest_waiting(|_| true).iter().for_each(|line| self.cut(line));
+        let (_, longest) = waiting.min_by_key(|(since, _)| *since)?;
+        // It may have brought its request meanwhile.
+        if longest.lock().cut_if_waiting() {
+            self.shut(&longest);
+        }
+        Some(longest)
     }
 
     /// Descriptors run short: a connection makes room, unless one is about to anyway.
     fn make_room(&self) {
         if !self.all().iter().any(|line| line.lock().is_leaving()) {
-            self.cut_longest_waiting();
+            self.cut_longest_waiting(|_| true);
         }
     }
 
@@ -203,11 +211,7 @@ impl Gate {
     fn line_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<Guarded>> {
         POOLED.with_borrow_mut(|pooled| match pooled {
             Pooled::Reads(descriptor, line) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
-            _ => {
-                let line = self.lock().get(&number_of(socket)?).cloned()?;
-                *pooled = Pooled::Reads(socket.as_raw_fd(), line.clone());
-                Some(line)
-            }
+            _ => self.lock().get(&number_of(socket)?).cloned(),
         })
     }
 
@@ -316,7 +320,7 @@ impl Door for Arc<Gate> {
         self.lock().insert(number, line);
         if self.lock().len() > self.room {
             let open = self.all().iter().filter(|line| !line.lock().is_leaving()).count();
-            (self.room..open).for_each(|_| self.cut_longest_waiting());
+            (self.room..open).for_each(|_| _ = self.cut_longest_waiting(|_| true));
         }
         self.unread.fetch_add(1, SeqCst);
         self.await_thread();
@@ -329,10 +333,11 @@ impl Door for Arc<Gate> {
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => return false,
             // Connections have the listener's receive timeout, and so has it.
             Some(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
-            _ => {
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.make_room();
                 park_timeout(ACCEPT_AGAIN);
             }
+            _ => park_timeout(ACCEPT_AGAIN),
         }
         true
     }
@@ -351,8 +356,12 @@ impl Door for Arc<Gate> {
             self.unread.fetch_sub(1, SeqCst);
             self.wake_acceptor();
         }
+        // Until it is known how this ends, which a bug may keep from being known.
+        POOLED.set(Pooled::Known);
         let (taken, reads_on) = self.hear(&line, socket, buffer);
-        if !reads_on {
+        if reads_on {
+            POOLED.set(Pooled::Reads(socket.as_raw_fd(), line));
+        } else if !line.lock().upgrades() {
             Pooled::become_idle();
             self.wake_acceptor();
         }

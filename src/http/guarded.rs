@@ -71,7 +71,7 @@ impl Guarded {
     /// # Errors
     /// [`Gone`], or none when no descriptor is left.
     pub fn socket(&self) -> Result<TcpStream, Option<Gone>> {
-        match door::borrow(self.descriptor).try_clone_to_owned() {
+        match door::duplicate(self.descriptor) {
             Ok(own) if number_of(own.as_fd()) == Some(self.number) => Ok(own.into()),
             Err(error) if error.raw_os_error() != Some(Errno::BADF.raw_os_error()) => Err(None),
             Ok(_) | Err(_) => Err(Some(Gone)),

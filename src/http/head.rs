@@ -45,6 +45,8 @@ pub struct Head {
     pub length: usize,
     /// What becomes of the connection after the answer (RFC 9112, 9.3). tiny_http comes to the same.
     pub ending: Ending,
+    /// Whether the client asks for another protocol (RFC 9110, 7.8).
+    pub upgrades: bool,
     /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, 10.1.1).
     pub expects: bool,
 }
@@ -93,7 +95,7 @@ pub fn read(bytes: &[u8]) -> Reading {
         Ok(Status::Complete(size)) if size <= MAX_HEAD => check(&request, rest, size),
         Ok(_) => refuse(431, "the head is too long"),
         Err(Error::TooManyHeaders) => refuse(431, "too many header fields"),
-        // RFC 9110, 15.6.6.
+        // RFC 9110, 15.6.6. There is no HTTP/1.2 yet.
         Err(Error::Version) => refuse(505, "use HTTP/1.1"),
         Err(Error::HeaderName | Error::HeaderValue) => refuse(400, "a header field is malformed"),
         Err(_) => refuse(400, "this is no HTTP request"),
@@ -194,7 +196,7 @@ fn check(request: &httparse::Request<'_, '_>, bytes: &[u8], size: usize) -> Resu
         Ending::Stays => "",
     };
     text.extend_from_slice(option.as_bytes());
-    Ok(Head { size, text, length: length as usize, ending, expects })
+    Ok(Head { size, text, length: length as usize, ending, upgrades, expects })
 }
 
 /// The field of tiny_http's head that has the number of its connection. Nobody else's counts.
@@ -249,7 +251,7 @@ mod tests {
     fn tiny_http_hears_what_was_understood_and_nothing_of_the_body() {
         let said = "\r\nPOST /x?y HTTP/1.1\r\nHOST:relay\r\nContent-Length:  2 \r\nX:\t a\tb \r\n\
                     Relay-Connection: 7\r\nExpect: 100-Continue\r\nConnection: x, Close\r\n\r\n{}";
-        let Head { size, text, length, ending, expects } = request(said);
+        let Head { size, text, length, ending, expects, .. } = request(said);
         assert_eq!(&said[size..], "{}");
         assert_eq!((length, ending, expects), (2, Ending::Closes, true));
         let heard = "POST /x?y HTTP/1.1\r\nHOST: relay\r\nX: a\tb\r\nConnection: close\r\n";

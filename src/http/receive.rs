@@ -56,9 +56,16 @@ impl Reader<'_> {
     /// Waits for a request.
     pub fn receive(&self, start: Start) -> Received {
         let Start { early: mut bytes, began, since, has_asked } = start;
-        let mut until = (!bytes.is_empty()).then_some(began + HEAD_TIMEOUT);
+        let mut until = Some(began + HEAD_TIMEOUT);
         let mut seen = 0;
         let head = loop {
+            // RFC 9112, 2.2: an empty line before a request is passed over, as if it had not come.
+            while bytes.starts_with(b"\r\n") {
+                bytes.drain(..2);
+            }
+            if bytes.is_empty() {
+                until = None;
+            }
             if !bytes.is_empty() && head::is_worth_reading(&bytes, seen) {
                 match head::read(&bytes) {
                     Reading::Request(head) => break head,
@@ -79,7 +86,7 @@ impl Reader<'_> {
             }
             until.get_or_insert_with(|| if has_asked { Instant::now() } else { since } + HEAD_TIMEOUT);
         };
-        let Head { size, text, length, ending, expects } = head;
+        let Head { size, text, length, ending, upgrades, expects } = head;
         let mut body = bytes.split_off(size);
         let behind = body.split_off(length.min(body.len()));
         drop(bytes);
@@ -98,7 +105,7 @@ impl Reader<'_> {
                 Err(_) => return Received::Nothing(false),
             }
         }
-        Received::Request(Delivery { head: text, body, behind, ending })
+        Received::Request(Delivery { head: text, body, behind, ending, upgrades })
     }
 
     /// Answers in the place of a worker, and waits for the client to take it. A body that is on its way is read first: a
@@ -135,6 +142,7 @@ impl Reader<'_> {
         loop {
             match self.take(bytes, PIECE, RecvFlags::empty(), 0) {
                 Err(Errno::AGAIN | Errno::INTR) if Instant::now() < until => {}
+                Ok(()) if Instant::now() >= until => return Err(Errno::AGAIN),
                 result => return result,
             }
         }
@@ -170,8 +178,10 @@ impl Reader<'_> {
         besides: usize,
     ) -> Result<(), Errno> {
         let before = bytes.len();
-        bytes.reserve_exact(most);
-        bytes.resize(before + most, 0);
+        if bytes.capacity() - before < most.min(PIECE / 2) {
+            bytes.reserve_exact(most);
+        }
+        bytes.resize(before + most.min(bytes.capacity() - before), 0);
         let result = rustix::net::recv(self.socket, &mut bytes[before..], how);
         bytes.truncate(before + result.map_or(0, |(taken, _)| taken));
         (self.hold)(bytes.capacity() + besides);

@@ -85,8 +85,9 @@ unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, length: size_t, fl
     if let Some(door) = DOOR.get()
         && (flags, number >= 0, buffer.is_null()) == (0, true, false)
     {
+        let most = length.min(isize::MAX as usize);
         // SAFETY: as the caller promises; bytes that may be uninitialised are all that is claimed.
-        let into = unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), length) };
+        let into = unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), most) };
         match guarded(|| door.read(borrow(number), into).transpose()) {
             Some(None) => {}
             // A slice is no longer than `isize::MAX`.
@@ -113,10 +114,21 @@ fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
         .ok()
 }
 
-/// Returns a descriptor that is known by its number, which must not be negative. Unless somebody holds it, another thread
-/// may close it at any moment: then it must only be duplicated, and the duplicate looked at.
-pub(crate) fn borrow<'a>(number: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: it is not -1. That it stays open is promised by the callers of `accept4` and `recv`, which hold it until
-    // these return; a duplication of one that is not fails with EBADF, and can't break memory safety.
+/// Returns a duplicate of the descriptor that has this number, whoever's it is. Another thread may have closed it, and the
+/// number may be another's by now: the duplicate tells.
+///
+/// # Errors
+/// There is none, or no descriptor is left.
+pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        Err(io::Error::from_raw_os_error(libc::EBADF))
+    } else {
+        borrow(number).try_clone_to_owned()
+    }
+}
+
+fn borrow<'a>(number: c_int) -> BorrowedFd<'a> {
+    // SAFETY: it is not negative. The callers of `accept4` and `recv` hold it until these return; to duplicate one that
+    // nobody holds fails with EBADF, or gives another's duplicate, and can't break memory safety.
     unsafe { BorrowedFd::borrow_raw(number) }
 }

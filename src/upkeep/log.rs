@@ -140,7 +140,7 @@ static IN_TINY_HTTP: OnceLock<Arc<Repeats>> = OnceLock::new();
 
 /// From now on `repeats` takes what is to be said of panics in tiny_http's own threads.
 pub fn count_panics_of_tiny_http(repeats: Arc<Repeats>) {
-    // Only tests start a second relay in one process, and it may well count with the first.
+    // There is one relay in a process.
     let _ = IN_TINY_HTTP.set(repeats);
 }
 

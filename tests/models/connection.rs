@@ -102,13 +102,17 @@ proptest! {
                         model.count += 1;
                         let ending = if is_last { Ending::Closes } else { Ending::Stays };
                         let (head, body) = (vec![model.count; 3], vec![model.count]);
-                        connection.deliver(Delivery { head, body, behind: Vec::new(), ending });
+                        connection.deliver(Delivery { head, body, ending, ..Delivery::default() });
                         (model.under_way, model.is_last) = (Some(model.count), is_last);
                         model.unheard = [model.count; 3].into();
                         prop_assert_eq!(connection.take_body().0, [model.count]);
                     }
                     Next::End => {
                         prop_assert!(model.is_over);
+                        // What tiny_http has not heard the whole head of is nobody's.
+                        if !model.unheard.is_empty() {
+                            (model.under_way, model.unheard) = (None, VecDeque::new());
+                        }
                         prop_assert_eq!(connection.tell_end(), model.under_way.is_none());
                         model.is_told = true;
                     }
@@ -127,7 +131,7 @@ fn what_comes_before_its_turn_is_kept_and_read_first() {
     let start = Instant::now();
     let mut connection = Connection::new(start);
     let (head, body, behind, ending) = (vec![1], Vec::new(), vec![2], Ending::Stays);
-    connection.deliver(Delivery { head, body, behind, ending });
+    connection.deliver(Delivery { head, body, behind, ending, upgrades: false });
     assert!(!connection.has_nothing_behind());
     connection.keep(&[3], start);
     assert_eq!(connection.give(&mut [MaybeUninit::uninit(); 9]), 1);
@@ -142,7 +146,7 @@ fn what_comes_before_its_turn_is_kept_and_read_first() {
 fn what_is_held_is_let_go_of_with_the_body() {
     let mut connection = Connection::new(Instant::now());
     let (head, body, behind, ending) = (vec![1], vec![0; 1000], vec![0; 10], Ending::Stays);
-    let request = Delivery { head, body, behind, ending };
+    let request = Delivery { head, body, behind, ending, upgrades: false };
     assert_eq!(request.held(), 1011);
     connection.deliver(request);
     connection.give(&mut [MaybeUninit::uninit()]);

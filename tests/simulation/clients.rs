@@ -126,8 +126,7 @@ impl Net {
     /// A whole turn has come to the relay. Returns who has sent it, and its number.
     pub fn read(&mut self, connection: u64) -> (SocketAddr, u64) {
         let connection = self.connections.get_mut(&connection).expect("it is there");
-        let (head, body, behind, ending) = Default::default();
-        connection.state.deliver(Delivery { head, body, behind, ending });
+        connection.state.deliver(Delivery::default());
         (connection.peer, connection.sent.pop_front().expect("it has sent something"))
     }
 
