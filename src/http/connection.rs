@@ -17,7 +17,7 @@ pub struct Connection {
     /// When what came behind the last request came, or could first be read.
     began: Instant,
     /// The last request, as far as it is still needed, and how much of its head tiny_http has heard.
-    request: Delivery,
+    pub request: Delivery,
     heard: usize,
     /// A request has come before.
     has_asked: bool,
@@ -66,7 +66,7 @@ pub struct Delivery {
     pub behind: Vec<u8>,
     /// What becomes of the connection after it, as tiny_http knows.
     pub ending: Ending,
-    /// Whether it asks for another protocol.
+    /// Whether it asks for another protocol: then tiny_http's thread of it waits until that is over.
     pub upgrades: bool,
 }
 
@@ -159,11 +159,6 @@ impl Connection {
         self.is_told || self.request.ending == Ending::Closes
     }
 
-    /// What the client is told about the connection.
-    pub fn ending(&self) -> Ending {
-        self.request.ending
-    }
-
     /// Whether an answer is being written.
     pub fn is_writing(&self) -> bool {
         self.writing > 0 && !self.is_over
@@ -179,11 +174,6 @@ impl Connection {
         let waits = self.waits_since().is_some();
         self.is_over |= waits;
         waits
-    }
-
-    /// Whether the last request asked for another protocol: then tiny_http's thread waits until that is over.
-    pub fn upgrades(&self) -> bool {
-        self.request.upgrades
     }
 
     /// Whether nothing that still comes counts.

@@ -19,10 +19,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, getpeername};
 
 use crate::http::connection::{Next, Start};
-use crate::http::guarded::{Gone, Guarded, number_of};
+use crate::http::guarded::{Guarded, number_of};
 use crate::http::head::NUMBER_FIELD;
 use crate::http::receive::{PIECE, Reader, Received};
-use crate::unchecked::door::Door;
+use crate::unchecked::door::{Buffer, Door};
 use crate::upkeep::repeats::Repeats;
 
 /// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
@@ -140,9 +140,9 @@ impl Gate {
         match line.socket() {
             // An error means that the connection is over already.
             Ok(socket) => _ = socket.shutdown(Shutdown::Both),
-            Err(Some(Gone)) => self.forget(line),
+            Err(Errno::BADF) => self.forget(line),
             // Its reader finds out at the next byte, or when the kernel has waited for long enough.
-            Err(None) => {}
+            Err(_) => {}
         }
     }
 
@@ -217,12 +217,7 @@ impl Gate {
 
     /// Writes to `buffer` what tiny_http hears of a connection next. Returns how many bytes, 0 at the end, and whether it
     /// will read on.
-    fn hear(
-        &self,
-        line: &Guarded,
-        socket: BorrowedFd<'_>,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> (usize, bool) {
+    fn hear(&self, line: &Guarded, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> (usize, bool) {
         let (hold, await_answers) = (|bytes| self.hold(line, bytes), || line.await_answers());
         let reader = Reader { socket, hold: &hold, await_answers: &await_answers };
         loop {
@@ -258,9 +253,7 @@ impl Gate {
             }
         }
     }
-}
 
-impl Gate {
     /// Waits for a request.
     fn receive(&self, line: &Guarded, reader: &Reader<'_>, start: Start) {
         let has_asked = start.has_asked;
@@ -342,11 +335,7 @@ impl Door for Arc<Gate> {
         true
     }
 
-    fn read(
-        &self,
-        socket: BorrowedFd<'_>,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> Option<io::Result<usize>> {
+    fn read(&self, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> Option<io::Result<usize>> {
         let Some(line) = self.line_of(socket) else {
             // Nothing that has passed the gate by may be heard.
             let is_pooled = POOLED.with_borrow(|pooled| !matches!(pooled, Pooled::Stranger));
@@ -361,7 +350,7 @@ impl Door for Arc<Gate> {
         let (taken, reads_on) = self.hear(&line, socket, buffer);
         if reads_on {
             POOLED.set(Pooled::Reads(socket.as_raw_fd(), line));
-        } else if !line.lock().upgrades() {
+        } else if !line.lock().request.upgrades {
             Pooled::become_idle();
             self.wake_acceptor();
         }

@@ -25,10 +25,6 @@ pub struct Guarded {
     state: Mutex<Connection>,
 }
 
-/// tiny_http has dropped the connection.
-#[derive(Debug)]
-pub struct Gone;
-
 impl Guarded {
     /// The connection of this `number`, under this `descriptor`, which was opened `now`.
     pub fn new(number: u64, descriptor: RawFd, now: Instant) -> Self {
@@ -69,13 +65,10 @@ impl Guarded {
     /// Returns a duplicate of the socket.
     ///
     /// # Errors
-    /// [`Gone`], or none when no descriptor is left.
-    pub fn socket(&self) -> Result<TcpStream, Option<Gone>> {
-        match door::duplicate(self.descriptor) {
-            Ok(own) if number_of(own.as_fd()) == Some(self.number) => Ok(own.into()),
-            Err(error) if error.raw_os_error() != Some(Errno::BADF.raw_os_error()) => Err(None),
-            Ok(_) | Err(_) => Err(Some(Gone)),
-        }
+    /// `EBADF` when tiny_http has dropped it; another when no descriptor is left.
+    pub fn socket(&self) -> Result<TcpStream, Errno> {
+        let own = door::duplicate(self.descriptor)?;
+        if number_of(own.as_fd()) == Some(self.number) { Ok(own.into()) } else { Err(Errno::BADF) }
     }
 }
 

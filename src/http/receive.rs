@@ -52,6 +52,9 @@ pub struct Reader<'a> {
     pub await_answers: &'a dyn Fn(),
 }
 
+/// Whether bytes came; `EAGAIN` when none did in time.
+type Came = Result<(), Errno>;
+
 impl Reader<'_> {
     /// Waits for a request.
     pub fn receive(&self, start: Start) -> Received {
@@ -63,9 +66,7 @@ impl Reader<'_> {
             while bytes.starts_with(b"\r\n") {
                 bytes.drain(..2);
             }
-            if bytes.is_empty() {
-                until = None;
-            }
+            until = until.filter(|_| !bytes.is_empty());
             if !bytes.is_empty() && head::is_worth_reading(&bytes, seen) {
                 match head::read(&bytes) {
                     Reading::Request(head) => break head,
@@ -138,7 +139,7 @@ impl Reader<'_> {
     }
 
     /// Waits in the kernel, which returns now and then: connections have the listener's receive timeout.
-    fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Result<(), Errno> {
+    fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Came {
         loop {
             match self.take(bytes, PIECE, RecvFlags::empty(), 0) {
                 Err(Errno::AGAIN | Errno::INTR) if Instant::now() < until => {}
@@ -149,13 +150,7 @@ impl Reader<'_> {
     }
 
     /// Waits for up to `most` more bytes, while so many are held `besides`.
-    fn more(
-        &self,
-        bytes: &mut Vec<u8>,
-        most: usize,
-        until: Instant,
-        besides: usize,
-    ) -> Result<(), Errno> {
+    fn more(&self, bytes: &mut Vec<u8>, most: usize, until: Instant, besides: usize) -> Came {
         loop {
             match self.take(bytes, most, RecvFlags::DONTWAIT, besides) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
@@ -170,13 +165,7 @@ impl Reader<'_> {
     }
 
     /// Appends what there is, at most so much. The end of the connection is an error, too.
-    fn take(
-        &self,
-        bytes: &mut Vec<u8>,
-        most: usize,
-        how: RecvFlags,
-        besides: usize,
-    ) -> Result<(), Errno> {
+    fn take(&self, bytes: &mut Vec<u8>, most: usize, how: RecvFlags, besides: usize) -> Came {
         let before = bytes.len();
         if bytes.capacity() - before < most.min(PIECE / 2) {
             bytes.reserve_exact(most);

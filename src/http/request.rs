@@ -64,7 +64,7 @@ impl Request for Heard {
     }
 
     fn answer(self: Box<Self>, answer: Answer, is_last: bool) {
-        let ending = if is_last { Ending::Closes } else { self.line.lock().ending() };
+        let ending = if is_last { Ending::Closes } else { self.line.lock().request.ending };
         let bytes = answer.into_bytes(ending, self.method() == "HEAD");
         let Self { request, gate, line } = *self;
         let goes_on = !is_last && line.answer(Instant::now());

@@ -9,6 +9,10 @@ use std::sync::OnceLock;
 use std::{io, slice};
 
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
+use rustix::io::Errno;
+
+/// Bytes to be written.
+pub type Buffer = [MaybeUninit<u8>];
 
 /// Decides about the connections of one listener.
 pub trait Door: Send + Sync {
@@ -79,15 +83,14 @@ unsafe extern "C" fn accept4(
 /// As recv(2).
 ///
 /// # Safety
-/// `buffer` points to `length` bytes that may be written.
+/// `buffer` points to `most` bytes that may be written.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, most: size_t, flags: c_int) -> ssize_t {
     if let Some(door) = DOOR.get()
         && (flags, number >= 0, buffer.is_null()) == (0, true, false)
     {
-        let most = length.min(isize::MAX as usize);
         // SAFETY: as the caller promises; bytes that may be uninitialised are all that is claimed.
-        let into = unsafe { slice::from_raw_parts_mut(buffer.cast::<MaybeUninit<u8>>(), most) };
+        let into = unsafe { slice::from_raw_parts_mut(buffer.cast(), most.min(isize::MAX as usize)) };
         match guarded(|| door.read(borrow(number), into).transpose()) {
             Some(None) => {}
             // A slice is no longer than `isize::MAX`.
@@ -98,7 +101,7 @@ unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, length: size_t, fl
     // SAFETY: as the caller promises. The address is not asked for.
     unsafe {
         let none = std::ptr::null_mut::<c_void>();
-        libc::syscall(libc::SYS_recvfrom, number, buffer, length, flags, none, none) as ssize_t
+        libc::syscall(libc::SYS_recvfrom, number, buffer, most, flags, none, none) as ssize_t
     }
 }
 
@@ -119,12 +122,9 @@ fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
 ///
 /// # Errors
 /// There is none, or no descriptor is left.
-pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
-    if number < 0 {
-        Err(io::Error::from_raw_os_error(libc::EBADF))
-    } else {
-        borrow(number).try_clone_to_owned()
-    }
+pub fn duplicate(number: RawFd) -> Result<OwnedFd, Errno> {
+    let known = if number < 0 { return Err(Errno::BADF) } else { borrow(number) };
+    rustix::io::fcntl_dupfd_cloexec(known, 0)
 }
 
 fn borrow<'a>(number: c_int) -> BorrowedFd<'a> {
