@@ -33,11 +33,11 @@ LONGEST_RUN = {True: 7200, False: 1500}
 RETURN = 5.0 + 1.0
 # Connections of a flood, and the MB that the relay may take with that many: small requests, and bodies of 64 KiB.
 FLOODS = {1: 8, 2: 8, 8: 8, 32: 8, 128: 12, 400: 20}
+FLOODS_OF_BODIES = dict.fromkeys(FLOODS, 40)
 # With more connections than this an honest one waits behind a request of each, in nginx or for one of two cores. What a
 # turn may wait there, in seconds, and be in time for Alice, who waits 4.5.
 CALM_FLOOD = 32
 PATIENCE = 3
-FLOODS_OF_BODIES = dict.fromkeys(FLOODS, 40)
 
 
 class Task:
@@ -284,9 +284,10 @@ class Soak:
     def floods(self):
         """Clients that pipeline and read the answers: at full size each kind of request alone, too."""
         small = tuple(kind for kind in attacks.FLOOD if "64 KiB" not in kind)
+        for kind in small if self.full else ():
+            self._flood(kind, "directly", (kind,), FLOODS)
         for via in ("nginx", "directly"):
-            for kinds in ([(kind,) for kind in small] if self.full else []) + [small]:
-                self._flood(", ".join(kinds), via, kinds, FLOODS)
+            self._flood(", ".join(small), via, small, FLOODS)
             self._flood("POST of 64 KiB", via, ("POST of 64 KiB",), FLOODS_OF_BODIES)
 
     def _flood(self, what, via, kinds, bars):
@@ -327,8 +328,7 @@ class Soak:
             # The relay holds whoever takes its answers: TCP makes it wait. nginx ends a connection after 1,000 requests.
             if via == "directly" and bars is FLOODS and measured["cuts"]:
                 row.judge([f"{measured['cuts']} of {connections} connections cut"])
-            if measured["answers"] < connections:
-                row.judge([f"only {measured['answers']} answers for {connections} connections"])
+            row.judge([] if measured["answers"] else [f"no flood with {connections} connections: no answer"])
         self._let_rest(row, world, before, 8)
 
     def pipelining(self):
