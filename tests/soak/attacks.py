@@ -288,13 +288,75 @@ def bursts(address, clients, rounds):
 
 
 def never_reading(address, count):
-    """So many requests on one connection whose answers are never read."""
+    """So many requests on one connection whose answers are never read: whether the client was cut, or held by TCP."""
     connection = connect(address)
     connection.settimeout(2)
+    taken = 0
     for _ in range(count // 1000):
         if not send(connection, GET * 1000):
             break
-    hold([connection], 2)
+        taken += 1000
+    time.sleep(2)
+    # A reset shows although nothing is read.
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    end = "cut" if poll.poll(0) else "held"
+    connection.close()
+    return {"end": end, "requests sent": taken}
+
+
+# What a client may pipeline. The turns have no command, so that no agent is asked.
+FLOOD = {
+    "GET": b"GET /x HTTP/1.1\r\nHost: relay\r\n\r\n",
+    "HEAD": b"HEAD /health HTTP/1.1\r\nHost: relay\r\n\r\n",
+    "POST": post(turn("", 1024)),
+    "POST of 64 KiB": post(turn("", 65536)),
+}
+
+
+def flood(address, kinds, connections, seconds):
+    """So many connections that pipeline requests and read the answers. One that is cut is made again."""
+    requests = b"".join(FLOOD[kind] for kind in kinds)
+    # About as much as fits into a socket at once.
+    requests *= max(131072 // len(requests), 1)
+    poll = select.epoll()
+    crowd = {}
+    answers = cuts = 0
+
+    def join(number):
+        connection = connect(address, number)
+        connection.setblocking(False)
+        crowd[connection.fileno()] = [connection, number, memoryview(requests), b""]
+        poll.register(connection, select.EPOLLIN | select.EPOLLOUT)
+
+    for number in range(connections):
+        join(number)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for descriptor, event in poll.poll(0.1):
+            client = crowd[descriptor]
+            connection, number, left, tail = client
+            try:
+                if event & ~select.EPOLLOUT:
+                    piece = connection.recv(262144)
+                    if not piece:
+                        raise ConnectionError
+                    # The end of a piece may be the beginning of an answer.
+                    answers += (tail + piece).count(b"HTTP/1.1 ")
+                    client[3] = piece[-8:]
+                if event & select.EPOLLOUT:
+                    left = left[connection.send(left):]
+                    client[2] = left or memoryview(requests)
+            except BlockingIOError:
+                pass
+            except OSError:
+                cuts += 1
+                poll.unregister(connection)
+                crowd.pop(descriptor)[0].close()
+                join(number)
+    for connection, *_ in crowd.values():
+        connection.close()
+    return {"answers": answers, "cuts": cuts}
 
 
 def behind_a_turn(address, connections):

@@ -313,18 +313,19 @@ class Seen:
     def count(self, outcome):
         return sum(entry[2] == outcome for entry in self.turns)
 
-    def only(self, since):
-        """The same from a later moment on."""
-        return Seen((self.health, self.turns, self.strange), since)
+    def only(self, since, until=float("inf")):
+        """The same of what began from a later moment on, up to another."""
+        health, turns = ([entry for entry in entries if entry[0] < until] for entries in (self.health, self.turns))
+        return Seen((health, turns, self.strange), since)
 
-    def is_calm(self):
-        """Every way in which it was not."""
+    def is_calm(self, worst=1):
+        """Every way in which it was not; `worst` is the most seconds that /health may take."""
         bad = []
         if self.unhealthy:
             bad.append(f"{len(self.unhealthy)} times no /health: {self.unhealthy[0][2]}")
         if self.median > 0.1:
             bad.append(f"/health {self.median * 1000:.0f} ms at the median")
-        if self.worst > 1:
+        if self.worst > worst:
             bad.append(f"/health {self.worst * 1000:.0f} ms at worst")
         for outcome in ("told", "lost", "crossed"):
             if self.count(outcome):

@@ -1,7 +1,6 @@
 """What is thrown at Smart Home: wrong pairing codes, forged tokens, and actions while the agent dies."""
 import collections
 import json
-import os
 import random
 import re
 import socket
@@ -14,7 +13,6 @@ import urllib.parse
 
 from attacks import connect
 from honest import TOLD, Agent, answer, exchange, frame, parse, post, said, turn
-from world import KEY
 
 SECRET = "smart-home-secret_0c5be2a94f"
 SETTINGS = {"SMART_HOME_SECRET": SECRET}

@@ -5,7 +5,7 @@
     tests/soak/run --only WORD  the cases whose name contains the word
 
 A case runs against a relay of its own, directly or through nginx, while a probe is an honest client and an
-honest agent. «calm» and «back» are those of that page. Exits with 1 when a "must" is missed.
+honest agent. «calm» is that of that page; only `kill -9` may be anything else. Exits with 1 when a "must" is missed.
 """
 import argparse
 import json
@@ -22,16 +22,22 @@ import traceback
 import attacks
 import smart_home
 from asleep import ip, pc
-from honest import AGENTS, GET, HOLD, KEY, PCS, TOO_LATE, Agent, Probe, Seen, exchange, post, said, turn
+from honest import AGENTS, GET, KEY, PCS, TOO_LATE, Probe, Seen, exchange, post, said, turn
 from world import World
 
 FORK = multiprocessing.get_context("fork")
 # An attack, and a whole run, that take longer than this have gone wrong: at full size, and in CI.
 LONGEST = {True: 900, False: 120}
 LONGEST_RUN = {True: 7200, False: 1500}
-# How long a relay may take until it is calm again, and the agent's own wait on top of it.
-BACK = 10.0
+# The agent's own wait until it connects again, and a bit.
 RETURN = 5.0 + 1.0
+# Connections of a flood, and the MB that the relay may take with that many: small requests, and bodies of 64 KiB.
+FLOODS = {1: 8, 2: 8, 8: 8, 32: 8, 128: 12, 400: 20}
+FLOODS_OF_BODIES = dict.fromkeys(FLOODS, 40)
+# With more connections than this an honest one waits behind a request of each, in nginx or for one of two cores. What a
+# turn may wait there, in seconds, and be in time for Alice, who waits 4.5.
+CALM_FLOOD = 32
+PATIENCE = 3
 
 
 class Task:
@@ -121,12 +127,11 @@ class Soak:
     def world(self, via, **more):
         return World(self.program, via, **more)
 
-    def case(self, name, via, must, attack, *arguments, aim=None, after=None, rest=8.0, **world):
-        """One attack while a probe watches. `must` and `aim` are "calm" or "back"."""
+    def case(self, name, via, attack, *arguments, after=None, rest=8.0, **world):
+        """One attack while a probe watches, for which everything must stay calm."""
         if not self.wanted(name):
             return
-        self._guarded(name, via, lambda row: self._case(
-            row, via, must, attack, arguments, aim or must, after, rest, world))
+        self._guarded(name, via, lambda row: self._case(row, via, attack, arguments, after, rest, world))
 
     def _guarded(self, name, via, run):
         """A case that misses its must is run once more, and both rows are shown: the machine is shared, and
@@ -156,7 +161,7 @@ class Soak:
         for thread in threads:
             thread.join()
 
-    def _case(self, row, via, must, attack, arguments, aim, after, rest, world_settings):
+    def _case(self, row, via, attack, arguments, after, rest, world_settings):
         world = self.world(via, **world_settings)
         probe = Probe(world.address)
         try:
@@ -165,32 +170,15 @@ class Soak:
             before = world.figures()
             begun = time.monotonic()
             measured = Task(attack, world.address, *arguments).wait()
-            ended = time.monotonic()
             # Long enough for what the attack has left behind to show.
             probe.wait_until_calm(3, in_a_row=10**9)
-            if must == "back":
-                probe.wait_until_calm(BACK + RETURN + 5, in_a_row=60)
             seen = Seen(probe.stop(), begun)
         except BaseException:
             probe.process.kill()
             world.stop()
             raise
         row.take(seen)
-        calm = seen.is_calm() + ([f"{len(world.exits)} exits"] if world.exits else [])
-        if aim == "calm" and must == "back":
-            row.judge(calm, aim=True)
-        if must == "calm":
-            row.judge(calm)
-        else:
-            row.judge(seen.always())
-            last_fault = max([ended] + [moment for moment, _ in world.exits])
-            health, turns = seen.back_after(last_fault)
-            if health > BACK:
-                row.judge([f"/health back only {health:.1f} s after"])
-            if turns > BACK + RETURN:
-                row.judge([f"turns back only {turns:.1f} s after"])
-            row.notes.append("same process" if not world.exits else
-                             f"{len(world.exits)} restarts, back {health:.1f} s after the last")
+        row.judge(seen.is_calm() + ([f"{len(world.exits)} exits"] if world.exits else []))
         for name, value in measured.items():
             row.notes.append(f"{name} {value * 1000:.1f} ms" if isinstance(value, float) and name in
                              ("median", "99 %", "worst") else f"{name} {value}")
@@ -226,27 +214,25 @@ class Soak:
     # The rows of the table.
 
     def bodies(self):
-        for via in ("nginx", "directly"):
-            self.case("one of each bad length and body", via, "calm", attacks.bad_lengths, 1)
-        for via, must in (("nginx", "calm"), ("directly", "back")):
-            each = self.size(10_000, 50)
-            self.case(f"{each} of each bad length and body", via, must, attacks.bad_lengths, each, aim="calm")
-        for via in ("nginx", "directly"):
-            count = self.size(20_000, 5)
-            self.case(f"{count:,} bodies of 70 KB one after another", via, "calm", attacks.refused, count)
-        for via in ("nginx", "directly"):
-            self.case("a body of 1 GB", via, "calm", attacks.gigabyte, 1000)
-        for via in ("nginx", "directly"):
-            self.case("500 held with Connection: upgrade", via, "calm", attacks.upgrades, 500)
+        each, count = self.size(10_000, 50), self.size(20_000, 5)
+        for name, attack, amount in (
+            ("one of each bad length and body", attacks.bad_lengths, 1),
+            (f"{each} of each bad length and body", attacks.bad_lengths, each),
+            (f"{count:,} bodies of 70 KB one after another", attacks.refused, count),
+            ("a body of 1 GB", attacks.gigabyte, 1000),
+            ("500 held with Connection: upgrade", attacks.upgrades, 500),
+        ):
+            for via in ("nginx", "directly"):
+                self.case(name, via, attack, amount)
 
     def heads(self):
         for kind, what in (("one header", "one header of 200 MB"), ("headers", "100,000 headers"),
                            ("request line", "a request line of 200 MB")):
             amount = 200 if kind != "headers" else 1
-            for via, must in (("nginx", "calm"), ("directly", "back")):
-                self.case(what, via, must, attacks.endless, kind, amount, aim="calm")
-        for via, must in (("nginx", "calm"), ("directly", "back")):
-            self.case("HTTP/2.0 and 3.0, 5,000", via, must, attacks.versions, 5000, aim="calm")
+            for via in ("nginx", "directly"):
+                self.case(what, via, attacks.endless, kind, amount)
+        for via in ("nginx", "directly"):
+            self.case("HTTP/2.0 and 3.0, 5,000", via, attacks.versions, 5000)
 
     def slow(self):
         mixes = [(kind,) for kind in attacks.SLOW] if self.full else [attacks.SLOW]
@@ -292,20 +278,73 @@ class Soak:
 
         for via in ("nginx", "directly"):
             rounds = self.size(200, 2)
-            self.case(f"64 fresh keep-alive connections, {rounds} rounds", via, "calm", attacks.bursts, 64, rounds,
+            self.case(f"64 fresh keep-alive connections, {rounds} rounds", via, attacks.bursts, 64, rounds,
                       after=within)
 
+    def floods(self):
+        """Clients that pipeline and read the answers: at full size each kind of request alone, too."""
+        small = tuple(kind for kind in attacks.FLOOD if "64 KiB" not in kind)
+        for kind in small if self.full else ():
+            self._flood(kind, "directly", (kind,), FLOODS)
+        for via in ("nginx", "directly"):
+            self._flood(", ".join(small), via, small, FLOODS)
+            self._flood("POST of 64 KiB", via, ("POST of 64 KiB",), FLOODS_OF_BODIES)
+
+    def _flood(self, what, via, kinds, bars):
+        name = f"a flood from 1 to 400 connections: {what}"
+        if self.wanted(name):
+            self._guarded(name, via, lambda row: self._flooded(row, via, kinds, bars))
+
+    def _flooded(self, row, via, kinds, bars):
+        """One relay must live through more and more connections."""
+        world = self.world(via)
+        probe = Probe(world.address)
+        steps = []
+        try:
+            if not probe.wait_until_calm(20):
+                raise RuntimeError("not calm even before the attack")
+            before, begun = world.figures(), time.monotonic()
+            for connections in bars:
+                since = time.monotonic()
+                measured = Task(attacks.flood, world.address, kinds, connections, 10 if self.full else 1).wait()
+                peak = (world.figures() or world.peak).get("highest", world.peak["memory"]) / 1024
+                steps.append((connections, since, time.monotonic(), peak, measured))
+            probe.wait_until_calm(3, in_a_row=10**9)
+            seen = Seen(probe.stop(), begun)
+        except BaseException:
+            probe.process.kill()
+            world.stop()
+            raise
+        row.take(seen)
+        row.judge(seen.is_calm(PATIENCE) + ([f"{len(world.exits)} exits"] if world.exits else []))
+        for connections, since, until, peak, measured in steps:
+            step = seen.only(since, until)
+            row.judge(step.is_calm() if connections <= CALM_FLOOD else [])
+            row.notes.append(f"{connections}: {peak:.1f} MB, {step.median * 1000:.1f} / {step.worst * 1000:.0f} ms, "
+                             f"{step.count('own')} of {len(step.turns)} turns, {measured['answers']} answers, "
+                             f"{measured['cuts']} cuts")
+            if peak > bars[connections]:
+                row.judge([f"{peak:.1f} MB with {connections} connections"])
+            # The relay holds whoever takes its answers: TCP makes it wait. nginx ends a connection after 1,000 requests.
+            if via == "directly" and bars is FLOODS and measured["cuts"]:
+                row.judge([f"{measured['cuts']} of {connections} connections cut"])
+            row.judge([] if measured["answers"] else [f"no flood with {connections} connections: no answer"])
+        self._let_rest(row, world, before, 8)
+
     def pipelining(self):
+        def cut(row, _world, _seen, measured):
+            # nginx takes the answers in its place.
+            if row.via == "directly" and measured["end"] != "cut":
+                row.judge([f"a client that never reads is {measured['end']}"])
+
         for via in ("nginx", "directly"):
-            self.case("100,000 requests on one connection, never reading", via, "calm",
-                      attacks.never_reading, 100_000)
+            self.case("100,000 requests on one connection, never reading", via, attacks.never_reading, 100_000,
+                      after=cut)
         for via in ("nginx", "directly"):
-            self.case("a waiting turn with 50 requests behind it, 50 times", via, "calm",
-                      attacks.behind_a_turn, 50)
+            self.case("a waiting turn with 50 requests behind it, 50 times", via, attacks.behind_a_turn, 50)
 
     def descriptors(self):
-        self.case("descriptors used up (ulimit -n 256)", "directly", "back", attacks.descriptors, 600,
-                  aim="calm", descriptors=256)
+        self.case("descriptors used up (ulimit -n 256)", "directly", attacks.descriptors, 600, descriptors=256)
 
     def agents(self):
         for via in ("nginx", "directly"):
@@ -437,7 +476,7 @@ class Soak:
 
     def corpus(self):
         for via in ("nginx", "directly"):
-            self.case("the JSON corpus as bodies", via, "calm", attacks.json_corpus, self.size(10))
+            self.case("the JSON corpus as bodies", via, attacks.json_corpus, self.size(10))
 
     def million(self):
         turns = self.size(1_000_000)
@@ -536,7 +575,7 @@ class Soak:
             row.judge([] if measured[name] == count else [f"{measured[name]} of {count} {name}"]),
             smart_home.works(row, world, smart_home.link(world)))
         for via in ("nginx", "directly"):
-            self.case(guessed, via, "calm", smart_home.wrong_codes, count,
+            self.case(guessed, via, smart_home.wrong_codes, count,
                       after=all_told("told"), settings=smart_home.SETTINGS)
         if self.wanted(forged):
             # Good for any relay with this secret: nothing is stored.
@@ -546,7 +585,7 @@ class Soak:
             finally:
                 world.stop()
             for via in ("nginx", "directly"):
-                self.case(forged, via, "calm", smart_home.forged_tokens, count, tokens,
+                self.case(forged, via, smart_home.forged_tokens, count, tokens,
                           after=all_told("refused"), settings=smart_home.SETTINGS)
         count = self.size(40_000)
         name = f"{count:,} actions from 64 clients among turns, an agent that dies"
@@ -763,8 +802,8 @@ def main():
     soak = Soak(options)
     begun = time.monotonic()
     print(HEAD, flush=True)
-    for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.pipelining, soak.descriptors, soak.agents,
-                 soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.several, soak.smart_home,
+    for part in (soak.bodies, soak.heads, soak.slow, soak.bursts, soak.floods, soak.pipelining, soak.descriptors,
+                 soak.agents, soak.vanishing, soak.asleep, soak.storm, soak.corpus, soak.million, soak.several, soak.smart_home,
                  soak.stdout, soak.killed):
         part()
     for thread in soak.resting:
