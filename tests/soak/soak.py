@@ -8,6 +8,7 @@ A case runs against a relay of its own, directly or through nginx, while a probe
 honest agent. «calm» is that of that page; only `kill -9` may be anything else. Exits with 1 when a "must" is missed.
 """
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -161,22 +162,26 @@ class Soak:
         for thread in threads:
             thread.join()
 
-    def _case(self, row, via, attack, arguments, after, rest, world_settings):
-        world = self.world(via, **world_settings)
+    @contextlib.contextmanager
+    def _attacked(self, via, **settings):
+        """A relay that an honest client finds calm: what goes wrong from then on ends both."""
+        world = self.world(via, **settings)
         probe = Probe(world.address)
         try:
             if not probe.wait_until_calm(20):
                 raise RuntimeError("not calm even before the attack")
-            before = world.figures()
-            begun = time.monotonic()
-            measured = Task(attack, world.address, *arguments).wait()
-            # Long enough for what the attack has left behind to show.
-            probe.wait_until_calm(3 if self.full else 1.5, in_a_row=10**9)
-            seen = Seen(probe.stop(), begun)
+            yield world, probe, world.figures(), time.monotonic()
         except BaseException:
             probe.process.kill()
             world.stop()
             raise
+
+    def _case(self, row, via, attack, arguments, after, rest, world_settings):
+        with self._attacked(via, **world_settings) as (world, probe, before, begun):
+            measured = Task(attack, world.address, *arguments).wait()
+            # Long enough for what the attack has left behind to show.
+            probe.wait_until_calm(3 if self.full else 1.5, in_a_row=10**9)
+            seen = Seen(probe.stop(), begun)
         row.take(seen)
         row.judge(seen.is_calm() + ([f"{len(world.exits)} exits"] if world.exits else []))
         for name, value in measured.items():
@@ -245,20 +250,10 @@ class Soak:
                     for via in ("nginx", "directly")], light=True)
 
     def _slow(self, row, via, attack, *arguments):
-        world = self.world(via)
-        probe = Probe(world.address)
-        try:
-            if not probe.wait_until_calm(20):
-                raise RuntimeError("not calm even before the attack")
-            before = world.figures()
-            begun = time.monotonic()
+        with self._attacked(via) as (world, probe, before, begun):
             Task(attack, world.address, *arguments).wait()
             probe.wait_until_calm(2, in_a_row=10**9)
             seen = Seen(probe.stop(), begun)
-        except BaseException:
-            probe.process.kill()
-            world.stop()
-            raise
         row.take(seen)
         row.judge([f"{len(world.exits)} exits"] if world.exits else [])
         throughout, later = seen.is_calm(), seen.only(begun + 12)
@@ -297,13 +292,8 @@ class Soak:
 
     def _flooded(self, row, via, kinds, bars):
         """One relay must live through more and more connections."""
-        world = self.world(via)
-        probe = Probe(world.address)
         steps = []
-        try:
-            if not probe.wait_until_calm(20):
-                raise RuntimeError("not calm even before the attack")
-            before, begun = world.figures(), time.monotonic()
+        with self._attacked(via) as (world, probe, before, begun):
             for connections in bars:
                 since = time.monotonic()
                 measured = Task(attacks.flood, world.address, kinds, connections, 10 if self.full else 1).wait()
@@ -311,10 +301,6 @@ class Soak:
                 steps.append((connections, since, time.monotonic(), peak, measured))
             probe.wait_until_calm(1, in_a_row=10**9)
             seen = Seen(probe.stop(), begun)
-        except BaseException:
-            probe.process.kill()
-            world.stop()
-            raise
         row.take(seen)
         row.judge(seen.is_calm(1 if via == "directly" else ALICE_WAITS) + ([f"{len(world.exits)} exits"] if world.exits else []))
         for connections, since, until, peak, measured in steps:
@@ -666,12 +652,7 @@ class Soak:
 
     def _killed(self, row, via):
         # As soon as Docker restarts a container.
-        world = self.world(via, restart_after=0.1)
-        probe = Probe(world.address)
-        try:
-            if not probe.wait_until_calm(20):
-                raise RuntimeError("not calm even before the load")
-            before, begun = world.figures(), time.monotonic()
+        with self._attacked(via, restart_after=0.1) as (world, probe, before, begun):
             task = Task(attacks.load, world.address, 16, 10**9, 12)
             probe.wait_until_calm(2, in_a_row=10**9)
             killed = world.kill()
@@ -679,10 +660,6 @@ class Soak:
             probe.wait_until_calm(8, in_a_row=10**9)
             load = task.wait()
             seen = Seen(probe.stop(), begun)
-        except BaseException:
-            probe.process.kill()
-            world.stop()
-            raise
         row.take(seen)
         row.judge(seen.always())
         health, turns = seen.back_after(killed)
