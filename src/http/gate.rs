@@ -164,24 +164,23 @@ impl Gate {
         let bytes = if bytes > SMALL_BUFFER && !line.lock().is_over() { bytes } else { 0 };
         let before = line.held.swap(bytes, SeqCst);
         self.held.fetch_add(bytes.wrapping_sub(before), SeqCst);
-        while bytes > before && self.held.load(SeqCst) > MAX_HELD {
-            let Some(longest) = self.cut_longest_waiting(|line| line.held.load(SeqCst) > 0) else {
-                break;
-            };
-            self.hold(&longest, 0);
-        }
+        while bytes > before
+            && self.held.load(SeqCst) > MAX_HELD
+            && self.cut_longest_waiting(|line| line.held.load(SeqCst) > 0)
+        {}
     }
 
-    /// Cuts the connection that has kept the relay waiting longest, of those that are meant. Returns it, if there is one.
-    fn cut_longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> Option<Arc<Guarded>> {
+    /// Cuts the connection that has kept the relay waiting longest, of those that are meant, unless it has brought its
+    /// request meanwhile. Returns whether there is one.
+    fn cut_longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> bool {
         let since = |line: Arc<Guarded>| line.lock().waits_since().map(|since| (since, line.clone()));
         let waiting = self.all().into_iter().filter(|line| is_meant(line)).filter_map(since);
-        let (_, longest) = waiting.min_by_key(|(since, _)| *since)?;
-        // It may have brought its request meanwhile.
-        if longest.lock().cut_if_waiting() {
-            self.shut(&longest);
+        let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, line)| line);
+        if let Some(line) = longest.as_deref().filter(|line| line.lock().cut_if_waiting()) {
+            self.shut(line);
+            self.hold(line, 0);
         }
-        Some(longest)
+        longest.is_some()
     }
 
     /// Descriptors run short: a connection makes room, unless one is about to anyway.

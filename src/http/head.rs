@@ -73,6 +73,11 @@ impl Refusal {
     }
 }
 
+/// Returns how many bytes of empty lines stand before a request: they are passed over (RFC 9112, 2.2).
+pub fn empty_lines(bytes: &[u8]) -> usize {
+    bytes.chunks_exact(2).take_while(|line| line == b"\r\n").count() * 2
+}
+
 /// Whether bytes that came behind the first `seen` can have completed a head, so that [`read`] should look again. A head
 /// that comes in many pieces is looked at each time that it has doubled, and at its end.
 pub fn is_worth_reading(bytes: &[u8], seen: usize) -> bool {
@@ -83,8 +88,7 @@ pub fn is_worth_reading(bytes: &[u8], seen: usize) -> bool {
 
 /// Reads the head that `bytes` begin with.
 pub fn read(bytes: &[u8]) -> Reading {
-    // RFC 9112, 2.2: empty lines before a request are passed over.
-    let empty = bytes.chunks_exact(2).take_while(|line| line == b"\r\n").count() * 2;
+    let empty = empty_lines(bytes);
     let rest = &bytes[empty..];
     let mut fields = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut fields);

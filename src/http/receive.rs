@@ -62,10 +62,8 @@ impl Reader<'_> {
         let mut until = Some(began + HEAD_TIMEOUT);
         let mut seen = 0;
         let head = loop {
-            // RFC 9112, 2.2: an empty line before a request is passed over, as if it had not come.
-            while bytes.starts_with(b"\r\n") {
-                bytes.drain(..2);
-            }
+            // As if they had not come: a connection on which nothing else has may rest.
+            bytes.drain(..head::empty_lines(&bytes));
             until = until.filter(|_| !bytes.is_empty());
             if !bytes.is_empty() && head::is_worth_reading(&bytes, seen) {
                 match head::read(&bytes) {
