@@ -1,15 +1,14 @@
 //! Who may command the computer: the webhook's secret, the owner's ids, the agent's keys, and `ask`.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::{Agent, Http, KEY, Relay, command, said, turn};
 use serde_json::{Value, json};
-use support::{Agent, Http, KEY, Relay, command, said, turn};
 
 const SECRET: &str = "webhook-secret_0123456789";
 const SKILL: &str = "3ad36498-f5rd-4079-a14b-788652932056";

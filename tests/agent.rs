@@ -1,12 +1,11 @@
 //! The agent's link: who is let in, what is sent, and when it counts as over.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::time::Instant;
 
+use crate::support;
+use crate::support::{Agent, KEY, PATIENCE, Relay, said, turn};
 use serde_json::json;
-use support::{Agent, KEY, PATIENCE, Relay, said, turn};
 use tungstenite::Message;
 
 /// The status and body that a handshake was refused with.

@@ -1,13 +1,11 @@
 //! A PC that falls asleep sends no FIN, and carries out what lies in its socket when it wakes. So a command
 //! goes only into a line that has just proved itself alive. Here an agent sleeps by not reading.
 
-mod support;
-
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::support::{Agent, Http, Relay, said, turn};
 use serde_json::json;
-use support::{Agent, Http, Relay, said, turn};
 use tungstenite::Message;
 
 const ASLEEP: &str = "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.";

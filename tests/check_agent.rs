@@ -1,15 +1,13 @@
 //! `check-agent`: agents that hold what is demanded pass, and broken ones are told what to mend.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{Agent, PATIENCE, command, exit_of};
 use serde_json::{Value, json};
-use support::{Agent, PATIENCE, command, exit_of};
 use tungstenite::Message;
 
 /// The check, until it ends.

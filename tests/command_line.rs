@@ -1,14 +1,13 @@
 //! The command line and the environment: what is understood, what is refused, and the exit codes.
 
-mod support;
-
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output, Stdio};
 
-use support::smart_home::SECRET;
-use support::{Agent, KEY, Relay, command, said, turn};
+use crate::support;
+use crate::support::smart_home::SECRET;
+use crate::support::{Agent, KEY, Relay, command, said, turn};
 
 /// Runs the program to its end.
 fn run(settings: &[(&str, &str)], arguments: &[&str]) -> Output {

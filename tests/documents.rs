@@ -1,12 +1,9 @@
 //! What the documents and comments say of the sources is so.
 
-#[path = "support/markdown.rs"]
-mod markdown;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use markdown::{Document, root};
+use crate::support::markdown::{Document, root};
 
 /// Every file with this ending below a folder of the project.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {

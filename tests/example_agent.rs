@@ -1,11 +1,9 @@
 //! examples/agent.rs, which is made to be copied: it works beside the thread that answers pings.
 
-mod support;
-
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use support::{KEY, Relay};
+use crate::support::{KEY, Relay};
 
 /// The example, as `cargo test` has built it.
 struct Example(Child);

@@ -2,11 +2,9 @@
 //! or message costs that one alone. Debug builds take the fault from `RELAY_FAULT`.
 #![cfg(debug_assertions)]
 
-mod support;
-
 use std::process::Stdio;
 
-use support::{KEY, Relay, command, said, turn};
+use crate::support::{KEY, Relay, command, said, turn};
 
 fn with_fault(fault: &str) -> Relay {
     Relay::start(&[("RELAY_FAULT", fault)])

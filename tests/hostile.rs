@@ -1,14 +1,12 @@
 //! What is thrown at the relay from its own network, where no proxy stands in front. In every case an
 //! honest client is served meanwhile by the same process. The long cases are in tests/soak.
 
-mod support;
-
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use crate::support::{Agent, Http, KEY, PATIENCE, Relay, said, turn, until};
 use serde_json::{Value, json};
-use support::{Agent, Http, KEY, PATIENCE, Relay, said, turn, until};
 
 /// An agent that echoes, and a check that an honest client is served.
 struct Served {

@@ -1,10 +1,9 @@
 //! HTTP: what is answered to what, and that nothing behind a doubtful request counts.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::{Relay, turn};
+use crate::support;
+use crate::support::{Relay, turn};
 
 #[test]
 fn health_is_exactly_what_monitors_expect() {

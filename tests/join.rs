@@ -1,12 +1,10 @@
 //! Joining: the line that `invite` prints, the code in it, and the key that an agent gets for it.
 
-mod support;
-
 use std::process::Output;
 
+use crate::support::owner::{Browser, WEBHOOK, send, start};
+use crate::support::{Agent, KEY, Relay, Response, command};
 use serde_json::json;
-use support::owner::{Browser, WEBHOOK, send, start};
-use support::{Agent, KEY, Relay, Response, command};
 
 const NOTEBOOK: &str = "key-of-the-notebook-1";
 const AGENTS: (&str, &str) = ("AGENTS", "ноутбук=key-of-the-notebook-1,old-key-of-the-notebook");

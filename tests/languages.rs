@@ -1,11 +1,8 @@
 //! The documents in two languages say the same: neither falls behind the other.
 
-#[path = "support/markdown.rs"]
-mod markdown;
-
 use std::collections::BTreeSet;
 
-use markdown::{Document, code};
+use crate::support::markdown::{Document, code};
 
 /// The English documents, and the Russian one of each.
 const PAIRS: [(&str, &str); 4] = [

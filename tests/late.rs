@@ -1,13 +1,12 @@
 //! Late answers: kept for whoever asked, told on the next turn, and to nobody else. The agent's times are
 //! a tenth of life's, and so is the deadline: 400 ms for 4 s.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support;
+use crate::support::{Agent, Http, Relay, said, turn};
 use home_alice_relay::{Config, Said, Target, wait};
 use serde_json::{Value, json};
-use support::{Agent, Http, Relay, said, turn};
 
 const SETTINGS: [(&str, &str); 1] = [("REPLY_TIMEOUT_MS", "400")];
 const AT_WORK: &str = "Компьютер ещё выполняет команду. Спросите: «готово?»";

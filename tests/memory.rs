@@ -1,10 +1,9 @@
 //! Memory that a load has left behind is given back.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::{Relay, turn};
+use crate::support;
+use crate::support::{Relay, turn};
 
 #[test]
 fn what_a_load_has_left_behind_is_given_back_within_half_a_minute() {

@@ -1,9 +1,7 @@
 //! What a browser sees: the small pages, and the owner's page from logging in to logging out.
 
-mod support;
-
-use support::owner::{Browser, WEBHOOK, cookie_of, enter, login, page_token, send, start};
-use support::{KEY, Relay, Response, command};
+use crate::support::owner::{Browser, WEBHOOK, cookie_of, enter, login, page_token, send, start};
+use crate::support::{KEY, Relay, Response, command};
 
 const HTML: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 

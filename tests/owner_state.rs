@@ -1,10 +1,8 @@
 //! What the owner's page and a monitor are told, and what is said on the page.
 
-mod support;
-
+use crate::support::owner::{Browser, WEBHOOK, heard, login, monitored, page_token, send, start};
+use crate::support::{Agent, KEY, Relay, turn, until};
 use serde_json::{Value, json};
-use support::owner::{Browser, WEBHOOK, heard, login, monitored, page_token, send, start};
-use support::{Agent, KEY, Relay, turn, until};
 
 fn part<'a>(state: &'a Value, part: &str) -> &'a Value {
     let parts = state["parts"].as_array().unwrap();

@@ -1,11 +1,9 @@
 //! Properties of everything that parses what comes from outside, and the corpus that the fuzz targets in
 //! fuzz/ have found. The query's key has its own beside its parser (src/agent/handshake.rs).
 
-#[path = "support/parsing.rs"]
-mod parsing;
-
 use std::path::Path;
 
+use crate::support::parsing;
 use home_alice_relay::ListenAddr;
 use home_alice_relay::wire::{Answer, MAX_TEXT, Turn, command};
 use proptest::collection::vec;

@@ -1,12 +1,10 @@
 //! The second format, for agents that offer the subprotocol `home-alice.v2`: besides the text, who speaks and how.
 
-mod support;
-
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::support::smart_home::{self, Yandex, capability};
+use crate::support::{Agent, KEY, Relay, said, turn};
 use serde_json::{Value, json};
-use support::smart_home::{self, Yandex, capability};
-use support::{Agent, KEY, Relay, said, turn};
 use tungstenite::Message;
 
 const SECRET: &str = "webhook-secret_0123456789";

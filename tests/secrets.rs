@@ -1,14 +1,12 @@
 //! No secret comes out of the relay, wherever it is put in.
 
-mod support;
-
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::process::Command;
 
+use crate::support::{Agent, Relay, command, said, turn};
 use home_alice_relay::{Config, Ends, flush_log, start_log};
 use serde_json::json;
-use support::{Agent, Relay, command, said, turn};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -212,7 +210,7 @@ fn panics_and_prints_debug_output() {
 #[test]
 fn a_secret_is_in_no_debug_output_and_no_panic() {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "panics_and_prints_debug_output", "--nocapture"])
+        .args(["--ignored", "--exact", "secrets::panics_and_prints_debug_output", "--nocapture"])
         .output()
         .unwrap();
     let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

@@ -1,10 +1,8 @@
 //! Several PCs by name: each hears what is said to it and nothing else, and every phrase says which one it is about.
 
-mod support;
-
+use crate::support::smart_home::{self, Yandex, capability};
+use crate::support::{Agent, KEY, Relay, command, said, turn, until};
 use serde_json::{Value, json};
-use support::smart_home::{self, Yandex, capability};
-use support::{Agent, KEY, Relay, command, said, turn, until};
 use tungstenite::Message;
 
 const NOTEBOOK: &str = "key-of-the-notebook";

@@ -1,13 +1,12 @@
 //! The end: asked for, twice asked for, and forced on the relay.
 
-mod support;
-
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::support;
+use crate::support::{Agent, Http, KEY, Relay, said, turn};
 use rustix::process::Signal;
-use support::{Agent, Http, KEY, Relay, said, turn};
 
 #[test]
 fn the_first_signal_ends_it_with_code_0() {

@@ -1,14 +1,13 @@
 //! Smart Home's devices and actions, as Yandex asks for them (docs/facts/smart_home.md, 7).
 
-mod support;
-
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::smart_home::{Yandex, capability, off, pause, results, send, start, volume};
+use crate::support::{Agent, Http, Relay, turn};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::smart_home::{Yandex, capability, off, pause, results, send, start, volume};
-use support::{Agent, Http, Relay, turn};
 
 /// Nothing passes on the line for longer than it counts as alive.
 fn silence() {

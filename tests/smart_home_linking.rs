@@ -1,13 +1,11 @@
 //! Linking Smart Home: the page, the codes and the tokens, as Yandex and the owner use them.
 
-mod support;
-
-use serde_json::json;
-use support::smart_home::{
+use crate::support::smart_home::{
     REDIRECT, SECRET, STATE, asked, authorization_code, client_secret, exchange, form, leads_on,
     leads_to, link, pairing_code, parameter, post_form, request, send, start, tokens, type_in,
 };
-use support::{Relay, Response};
+use crate::support::{Relay, Response};
+use serde_json::json;
 
 fn with(name: &str, value: Option<&str>) -> String {
     let mut pairs = asked();

@@ -1,11 +1,9 @@
 //! What agents tell of themselves, and switching on: a PC that is away is woken by another's agent.
 
-mod support;
-
+use crate::support::owner::{self, Browser};
+use crate::support::smart_home::{self, Yandex, capability, results};
+use crate::support::{Agent, Http, KEY, Relay, Response, said, turn};
 use serde_json::{Value, json};
-use support::owner::{self, Browser};
-use support::smart_home::{self, Yandex, capability, results};
-use support::{Agent, Http, KEY, Relay, Response, said, turn};
 use tungstenite::Message;
 
 const NOTEBOOK: &str = "key-of-the-notebook";

@@ -1,9 +1,8 @@
 //! Turns: what Alice is told, and when.
 
-mod support;
-
+use crate::support;
+use crate::support::{Relay, said, turn};
 use serde_json::json;
-use support::{Relay, said, turn};
 
 /// A whole turn with some of it replaced.
 fn turn_with(pointer: &str, value: serde_json::Value) -> serde_json::Value {

@@ -2,6 +2,7 @@
 //! its socket is carried out when it wakes, minutes later (docs/facts/agent.md). So a command goes only into
 //! a line on which something has just come. Plain data.
 
+use std::mem::take;
 use std::time::{Duration, Instant};
 
 /// How long ago something may have come on a line that counts as alive.
@@ -97,8 +98,10 @@ impl Probe {
             true => unsent.deadline,
             false => unsent.deadline.min(unsent.since + unsent.patience),
         };
-        let over = self.waiting.extract_if(.., |unsent| end(unsent) <= now);
-        let over = over.map(|unsent| unsent.id).collect();
+        let (over, waiting) =
+            take(&mut self.waiting).into_iter().partition(|unsent| end(unsent) <= now);
+        self.waiting = waiting;
+        let over = Vec::into_iter(over).map(|unsent| unsent.id).collect();
         // What is at work may be answered, or cease to count, while others wait for it.
         let again = self.waiting.iter().map(end).min();
         let soon = is_at_work.then(|| now + PROBE_TIMEOUT);

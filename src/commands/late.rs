@@ -3,6 +3,7 @@
 //!
 //! Yandex can't be pushed to (docs/facts/alice.md), so the person's next turn is the only chance to tell.
 
+use std::mem::take;
 use std::time::{Duration, Instant};
 
 use crate::commands::person::Person;
@@ -182,13 +183,16 @@ impl<A> Late<A> {
         }
         self.tend(now);
         let is_meant =
-            |kept: &mut Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
-        let answers: Vec<_> = self.answers.extract_if(.., is_meant).collect();
+            |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
+        let (answers, others) = take(&mut self.answers).into_iter().partition(is_meant);
+        self.answers = others;
         // A loss has no id: whoever waits for one command hears of it when there is nothing else.
         let takes_losses =
             only.is_none_or(|id| answers.is_empty() && self.at_work(person, Some(id)).is_none());
-        let is_theirs = |lost: &mut Lost| takes_losses && lost.owner.person == *person;
-        Taken { answers, losses: self.losses.extract_if(.., is_theirs).collect() }
+        let is_theirs = |lost: &Lost| takes_losses && lost.owner.person == *person;
+        let (losses, others) = take(&mut self.losses).into_iter().partition(is_theirs);
+        self.losses = others;
+        Taken { answers, losses }
     }
 
     /// So many of the items that were taken out have been told. The others are kept on, each where it stood and until

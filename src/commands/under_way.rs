@@ -1,6 +1,7 @@
 //! The commands under way: registered, then sent, then taken out once by whatever ends them. Plain data:
 //! a command that has ended is not in here any more, so it can't end twice.
 
+use std::mem::take;
 use std::time::Instant;
 
 use crate::commands::person::Person;
@@ -137,8 +138,13 @@ impl<W> UnderWay<W> {
     }
 
     fn take_all(&mut self, is_meant: &dyn Fn(&Command<W>) -> bool) -> Vec<(Command<W>, bool)> {
-        let taken = self.commands.extract_if(.., |entry| is_meant(&entry.command));
-        taken.map(|Entry { command, state, .. }| (command, state == State::Sent)).collect()
+        if !self.commands.iter().any(|entry| is_meant(&entry.command)) {
+            return Vec::new();
+        }
+        let all = take(&mut self.commands).into_iter();
+        let (taken, rest): (Vec<_>, _) = all.partition(|entry| is_meant(&entry.command));
+        self.commands = rest;
+        taken.into_iter().map(|Entry { command, state, .. }| (command, state == State::Sent)).collect()
     }
 
     /// Whether any command was sent on `link`.

@@ -58,10 +58,10 @@ impl Reception {
 
     /// Returns something to do, if it is there already.
     fn look(&self) -> io::Result<Option<Work>> {
-        if let Some(request) = self.server.try_recv()?
-            && let Some(work) = self.take(request)?
-        {
-            return Ok(Some(work));
+        if let Some(request) = self.server.try_recv()? {
+            if let Some(work) = self.take(request)? {
+                return Ok(Some(work));
+            }
         }
         // What is handed over comes with a wake-up, which `try_recv` may have swallowed.
         Ok(self.workers.ready())

@@ -13,7 +13,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
 use crate::config::secret::{Secret, hide};
-use crate::upkeep::ends::{Ends, start_vital};
+use crate::upkeep::ends::{Ends, start_vital, words};
 use crate::upkeep::repeats::Repeats;
 
 /// Log lines that may wait to be written; one more is dropped and counted.
@@ -150,7 +150,7 @@ fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let words = panic.payload_as_str().unwrap_or("?");
+        let words = words(panic.payload());
         match thread.name() {
             Some("log") => {}
             Some(name) => log::error!("a bug in thread {name} at {place}: {words}"),

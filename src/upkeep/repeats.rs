@@ -44,9 +44,10 @@ impl Repeats {
 
     /// Says `line`, or counts it if it was said within the last minute.
     pub fn say(&self, line: String) {
-        if log::log_enabled!(self.level)
-            && let Some(line) = self.count(line, Instant::now())
-        {
+        if !log::log_enabled!(self.level) {
+            return;
+        }
+        if let Some(line) = self.count(line, Instant::now()) {
             log::log!(self.level, "{line}");
         }
     }

@@ -1,7 +1,5 @@
 //! The project's documents, taken apart: headings, links, fences and tables.
 
-#![allow(dead_code, reason = "each test takes what it needs")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

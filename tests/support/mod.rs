@@ -1,9 +1,9 @@
 //! What the tests share: a relay in a process of its own on a free port, an agent, a raw HTTP client.
 //!
 //! Every wait is for an event and bounded by [`PATIENCE`], which no test comes near unless it fails.
-#![allow(dead_code, reason = "no test file uses all of it")]
-
+pub mod markdown;
 pub mod owner;
+pub mod parsing;
 pub mod smart_home;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
