@@ -13,9 +13,9 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 
 # The dependencies, in a layer that a change of the relay's own source leaves alone.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src benches \
+RUN mkdir src benches tests \
     && echo '//! Nothing yet.' > src/lib.rs \
-    && printf '//! Nothing yet.\nfn main() {}\n' | tee src/main.rs > benches/roundtrip.rs \
+    && printf '//! Nothing yet.\nfn main() {}\n' | tee src/main.rs tests/main.rs > benches/roundtrip.rs \
     && cargo build --release --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
 
 # Cargo rebuilds what is newer than the last build, and COPY keeps the older times of the checkout.

@@ -1,29 +1,31 @@
 //! The relay without threads and sockets: its parts, put together, and what is due at a moment. The threads of
-//! [`crate::relay`] drive it, and so does the simulation.
+//! [`crate::relay`] drive it, and so does the simulation. Every handler borrows it.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use data_encoding::HEXLOWER;
 
+use crate::agents::link::Link;
+use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
+use crate::agents::second::Context;
 use crate::agents::slow::Waiter;
 use crate::agents::telling::Telling;
-use crate::commands::Commands;
+use crate::commands::under_way::New;
+use crate::commands::{Commands, Waits};
 use crate::config::Config;
+use crate::config::agents::Names;
 use crate::config::secret::random_bytes;
-use crate::dialogs::access::Access;
-use crate::dialogs::webhook::{self, Webhook};
 use crate::http::owed::Owed;
 use crate::http::presses::Presses;
 use crate::http::workers::{Wake, Workers};
-use crate::upkeep::clock::alarm;
-use crate::upkeep::repeats::Repeats;
-use crate::upkeep::tally::Tally;
-use crate::upkeep::way::Way;
+use crate::runtime::clock::alarm;
+use crate::runtime::way::Way;
 
-/// What the relay stands in.
+/// The engine's environment: clock, sockets, wake-ups.
 pub struct Outside {
     /// When the relay starts.
     pub now: Instant,
@@ -33,40 +35,32 @@ pub struct Outside {
     pub wake: Wake,
 }
 
+/// The ids of the first turn that came behind `WEBHOOK_SECRET`, where none is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenIds {
+    /// For `ALICE_SKILL_ID`.
+    pub skill: Option<String>,
+    /// For `ALICE_USER_IDS`.
+    pub user: Option<String>,
+}
+
 /// The relay's parts.
 pub struct Engine {
+    pub config: Config,
+    /// What the PCs are called.
+    pub names: Names,
     pub workers: Arc<Workers>,
     /// Waits for agents that read slowly.
     pub waiter: Waiter,
-    pub access: Arc<Access>,
-    pub webhook: Webhook,
     pub commands: Arc<Commands>,
     pub registry: Arc<Registry>,
-    /// What is answered before the end.
-    pub owed: Arc<Owed>,
-    /// What is known of the way.
-    pub way: Arc<Way>,
+    /// Answers that a stopping relay waits for.
+    pub owed: Owed,
+    pub way: Way,
     /// What was given to whoever typed a code into a form.
-    pub presses: Arc<Presses>,
-    /// Takes what is to be said of strangers at Smart Home.
-    pub strangers: Arc<Repeats>,
-    /// Takes what is to be said of strangers at the owner's page.
-    pub visitors: Arc<Repeats>,
-    /// Takes what is to be said of Smart Home's requests.
-    pub requests: Arc<Tally>,
-    /// Takes what is to be said of agents that are rejected.
-    pub rejected: Arc<Repeats>,
-    fights: Arc<Repeats>,
-    /// Takes what is to be said of agents' messages that can't be used.
-    pub odd: Arc<Repeats>,
-    /// Writes what agents are told.
-    pub telling: Arc<Telling>,
-    /// Takes what is to be said of tiny_http's failures.
-    pub failed: Arc<Repeats>,
-    turned_away: Arc<Repeats>,
-    /// Takes what is to be said of connections that bring something else than HTTP.
-    pub no_request: Arc<Repeats>,
-    lines: Arc<Tally>,
+    pub presses: Presses,
+    /// Set once the log has told them.
+    pub seen_ids: OnceLock<SeenIds>,
 }
 
 impl Engine {
@@ -74,95 +68,57 @@ impl Engine {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn new(config: &Config, outside: Outside) -> io::Result<(Self, Receiver<()>)> {
+    pub fn new(config: Config, outside: Outside) -> io::Result<(Self, Receiver<()>)> {
         let (alarm, rung) = alarm();
-        let repeats = |what| Arc::new(Repeats::new(what, log::Level::Warn, alarm.clone()));
-        let turned_away = repeats("turns turned away");
-        let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
-        let prefix = random_bytes::<4>()?.map(|byte| format!("{byte:02x}")).concat();
-        let names = config.credentials.agents.names();
-        let keeps = config.keeps_late_answers;
-        let commands = Commands::new(prefix, names.clone(), lines.clone(), alarm.clone(), keeps);
-        let commands = Arc::new(commands);
-        let odd = repeats("odd messages of agents");
-        let telling = Arc::new(Telling::new(config.credentials.webhook.as_ref(), odd.clone()));
-        let fights = repeats("agents that share a key");
-        let registry = Registry::new(
-            config.heartbeat,
-            names.clone(),
-            commands.clone(),
-            telling.clone(),
-            fights.clone(),
-            alarm.clone(),
-        );
-        let registry = Arc::new(registry);
-        let no_request = repeats("connections without a request");
         let Outside { now, waiter, wake } = outside;
-        let workers = Arc::new(Workers::new(wake));
-        let access = Arc::new(Access::new(&config.credentials, turned_away.clone()));
-        let owed = Arc::new(Owed::new());
-        let way = Arc::new(Way::new(now));
-        let presses = Arc::new(Presses::new(alarm.clone()));
-        let parts = webhook::Parts {
-            access: access.clone(),
-            registry: registry.clone(),
-            commands: commands.clone(),
-            owed: owed.clone(),
-            telling: telling.clone(),
-            way: way.clone(),
-        };
-        let manners = webhook::Manners {
-            reply_timeout: config.reply_timeout,
-            leaves: config.leaves_after_one_phrase,
-            keeps,
-        };
-        let webhook = Webhook::new(parts, names.clone(), manners);
-        let strangers = repeats("Smart Home requests refused");
-        let visitors = repeats("requests for the owner's page refused");
-        let requests = Arc::new(Tally::new("Smart Home requests", log::Level::Info, alarm.clone()));
-        let (rejected, failed) = (repeats("agents rejected"), repeats("failures of tiny_http"));
+        let prefix = HEXLOWER.encode(&random_bytes::<4>()?);
+        let names = config.credentials.agents.names();
+        let commands = Arc::new(Commands::new(prefix, names.clone(), alarm.clone()));
+        let telling = Telling::new(config.credentials.webhook.as_ref());
+        let registry = Registry::new(config.heartbeat, commands.clone(), telling, alarm.clone());
         let engine = Self {
-            workers,
+            config,
+            names,
+            workers: Arc::new(Workers::new(wake)),
             waiter,
-            access,
-            webhook,
             commands,
-            registry,
-            owed,
-            way,
-            presses,
-            strangers,
-            visitors,
-            requests,
-            rejected,
-            fights,
-            odd,
-            telling,
-            failed,
-            turned_away,
-            no_request,
-            lines,
+            registry: Arc::new(registry),
+            owed: Owed::new(),
+            way: Way::new(now),
+            presses: Presses::new(alarm),
+            seen_ids: OnceLock::new(),
         };
         Ok((engine, rung))
     }
 
-    /// Does what is due. Returns when something is again.
+    /// Registers a command and sends it on `link`, with its text and, to an agent that asks for it, its context. It is
+    /// withdrawn when the agent gives no sign of life within `patience`.
+    pub fn dispatch(
+        &self,
+        link: &Link,
+        new: New<Box<dyn Waits>>,
+        text: &str,
+        context: &Context<'_>,
+        patience: Duration,
+    ) {
+        let (begun, deadline) = (new.begun, new.deadline);
+        if let Some(id) = self.commands.begin(new) {
+            let times = (begun, deadline);
+            let message = self.registry.telling.command(link.format, (&id, text), context, times);
+            self.registry.send(link, Unsent { id, message, since: begun, patience, deadline }, begun);
+        }
+    }
+
+    /// Runs expired timers. Returns the next deadline.
     pub fn tend(&self, now: Instant) -> Option<Instant> {
-        let due = [
-            self.commands.tend(now),
-            self.registry.tend(now),
-            self.lines.tend(now),
-            self.rejected.tend(now),
-            self.fights.tend(now),
-            self.odd.tend(now),
-            self.turned_away.tend(now),
-            self.no_request.tend(now),
-            self.failed.tend(now),
-            self.presses.tend(now),
-            self.strangers.tend(now),
-            self.visitors.tend(now),
-            self.requests.tend(now),
-        ];
+        let due = [self.commands.tend(now), self.registry.tend(now), self.presses.tend(now)];
         due.into_iter().flatten().min()
+    }
+
+    /// Takes no more commands, and waits until those under way have their replies, but not longer than `longest`.
+    pub fn drain(&self, longest: Duration) {
+        self.owed.close();
+        self.commands.close();
+        self.owed.settle(longest);
     }
 }

@@ -31,7 +31,7 @@
 //!
 //! **Where channels are, and where not.** Between two threads of which one waits for the other: a request
 //! that is handed to a worker (`http::workers`), a slow socket for the thread that waits for it
-//! (`agents::slow`), lines for the log (`upkeep::log`), the clock's alarm, the program's end, and what is to be
+//! (`agents::slow`), lines for the log (`runtime::log`), the clock's alarm, the program's end, and what is to be
 //! waited for at a stop: the readers (`agents::registry`), answers that are owed (`http::owed`). All are
 //! crossbeam's, and bounded. The thread that reads a connection is parked until the answer before is out
 //! (`http::guarded`): what it waits for is a state, not a message. A command and its answer are *not* paired by a
@@ -74,7 +74,7 @@
 //! | `agents` | the PCs: joining, handshake, links, messages, which link is whose, waiting for those that read slowly |
 //! | `commands` | a command's life under one lock: under way, late, how it ended |
 //! | `http` | the gate and what it reads, tiny_http behind it, reception, requests and their answers |
-//! | `upkeep` | threads that must not die, the clock, the watchdog, the log and its limits |
+//! | `runtime` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, ending connections; no HTTP |
 //! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
 //!
@@ -110,6 +110,7 @@ mod owner_page;
 mod proofs;
 mod relay;
 mod routes;
+mod runtime;
 mod smart_home;
 mod speech;
 mod sync;
@@ -117,7 +118,7 @@ mod system;
 mod text;
 mod tts;
 mod unchecked;
-mod upkeep;
+mod ws;
 
 #[cfg(test)]
 #[path = "../tests/models/seen.rs"]
@@ -132,7 +133,6 @@ pub use config::credentials::{AgentKeys, Credentials};
 pub use config::error::ConfigError;
 pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
-pub use owner::check_agent::{COME_TIMEOUT, Desk, check_agent};
 pub use owner::domain::{BadDomain, domain};
 pub use owner::healthcheck::healthcheck;
 pub use owner::invite::{Invitation, invite};
@@ -141,11 +141,11 @@ pub use owner::pair::pair;
 pub use owner::setup::setup;
 pub use owner::target::{AskError, Target};
 pub use relay::{Relay, StartError};
+pub use runtime::ends::{End, Ends, start_vital};
+pub use runtime::log::{flush as flush_log, init as start_log};
 pub use smart_home::secrets;
 pub use system::refused;
 pub use unchecked::heap::one_arena;
-pub use upkeep::ends::{End, Ends, start_vital};
-pub use upkeep::log::{flush as flush_log, init as start_log};
 
 /// What comes in and goes out, for tests and fuzz targets.
 pub mod wire {
@@ -162,5 +162,5 @@ pub mod wire {
 /// What the files of the deployment must agree with, for tests.
 pub mod limits {
     pub use crate::config::credentials::PLACEHOLDER;
-    pub use crate::upkeep::watchdog::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS};
+    pub use crate::runtime::watchdog::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS};
 }

@@ -9,14 +9,14 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, COME_TIMEOUT, Config, Desk, End, Ends, Invitation, ListenAddr, MAX_WAIT, Pass,
-    Relay, StartError, Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, Config, End, Ends, Invitation, ListenAddr, MAX_WAIT, Pass, Relay, StartError,
+    Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
 Carries a voice command from Yandex Alice to your own PC, and the PC's answer back.
 
-  home-alice-relay                        serve; configured by the environment, see README.md
+  home-alice-relay                        serve; configured by the environment, see docs/configuration.md
   home-alice-relay healthcheck            ask the running relay whether it is healthy
   home-alice-relay ask \"a command\"        send a turn like Alice's and print what she would say;
                                           with --wait SECONDS also an answer that comes later
@@ -26,9 +26,6 @@ Carries a voice command from Yandex Alice to your own PC, and the PC's answer ba
   home-alice-relay login                  print a code for the owner's page, good for 5 minutes;
                                           with --monitor a token that lets a monitor read its state
   home-alice-relay pair                   print a code for linking Smart Home, good for 5 minutes
-  home-alice-relay check-agent            put an agent of your own through all that it must withstand;
-                                          with --yes without asking first; with --wait SECONDS it
-                                          waits so long for the agent to come, and not 600
   home-alice-relay setup --domain NAME    print what goes where: into the consoles, proxy and agent
   home-alice-relay --version | --help
 
@@ -69,17 +66,6 @@ fn main() -> ExitCode {
             Ok(_) => not_understood(),
             Err(unusable) => unusable.tell(),
         },
-        ["check-agent", options @ ..] => {
-            let others: Vec<_> = options.iter().copied().filter(|o| *o != "--yes").collect();
-            let is_sure = others.len() < options.len();
-            match Options::read(&others) {
-                Ok(Options { phrase: None, url: None, wait, domain: None }) => {
-                    check_agent(is_sure, wait)
-                }
-                Ok(_) => not_understood(),
-                Err(unusable) => unusable.tell(),
-            }
-        }
         ["login", options @ ..] => {
             let others: Vec<_> = options.iter().copied().filter(|o| *o != "--monitor").collect();
             let pass = match options.len() - others.len() {
@@ -297,9 +283,6 @@ fn ask(phrase: &str, url: Option<&str>, wait: Option<Duration>) -> ExitCode {
             let outcome = said.outcome.as_deref().unwrap_or("unknown");
             let cure = match outcome {
                 "refused" => ". Run ask with the relay's own environment",
-                _ if wait.is_some() && said.is_late() && !said.will_be_kept() => {
-                    ". Its answer will not be kept, so there is nothing to wait for (LATE_ANSWERS)"
-                }
                 _ => "",
             };
             eprint(&format!("the relay answers, but no agent did: {outcome}{cure}"));
@@ -383,46 +366,6 @@ fn invite(pc: Option<&str>, url: Option<&str>, text: Option<&str>) -> ExitCode {
              This line joins the agent of the PC «{pc}»: type it there. It is good once, for 5 minutes, and instead of\n\
              any before it for this PC. It brings the PC's key, so give it to nobody.\n"
         )),
-        Err(error) => failure(&error),
-    }
-}
-
-/// The person who checks an agent.
-struct Person {
-    is_sure: bool,
-}
-
-impl Desk for Person {
-    fn say(&mut self, line: &str) {
-        print(&format!("{line}\n"));
-    }
-
-    fn may_begin(&mut self, who: &str) -> bool {
-        if self.is_sure {
-            self.say(who);
-            return true;
-        }
-        self.say(&format!(
-            "{who} It may be a real PC: every text is like «проверка связи 17», which is harmless to carry out. Begin? \
-             [y/N]"
-        ));
-        let mut answer = String::new();
-        let read = io::stdin().read_line(&mut answer);
-        read.is_ok_and(|_| ["y", "yes", "да"].contains(&answer.trim()))
-    }
-}
-
-fn check_agent(is_sure: bool, wait: Option<Duration>) -> ExitCode {
-    let listen = match std::env::var("LISTEN_ADDR") {
-        Ok(listen) => listen.parse().map_err(AskError::from),
-        Err(_) => Ok(ListenAddr::default()),
-    };
-    let mut person = Person { is_sure };
-    let check =
-        |listen| home_alice_relay::check_agent(&listen, wait.unwrap_or(COME_TIMEOUT), &mut person);
-    match listen.and_then(check) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
         Err(error) => failure(&error),
     }
 }

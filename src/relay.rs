@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -19,15 +19,14 @@ use crate::http::receive::LINGER;
 use crate::net::listener;
 use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
-use crate::smart_home::devices::{self, Device};
+use crate::runtime::clock;
+use crate::runtime::ends::{Ends, start_vital};
+use crate::runtime::watchdog;
+use crate::smart_home::SmartHome;
+use crate::smart_home::devices;
 use crate::smart_home::perform::ACTION_TIMEOUT;
-use crate::smart_home::{Parts, SmartHome};
 use crate::system::refused;
 use crate::unchecked::{door, heap};
-use crate::upkeep::clock;
-use crate::upkeep::ends::{Ends, start_vital};
-use crate::upkeep::log::count_panics_of_tiny_http;
-use crate::upkeep::watchdog;
 
 /// Why a relay could not start.
 #[derive(Debug)]
@@ -77,7 +76,6 @@ pub struct Relay {
     listener: TcpListener,
     routes: Arc<Routes>,
     engine: Arc<Engine>,
-    reply_timeout: Duration,
     /// Closed to end the watchdog.
     watched: Sender<()>,
 }
@@ -107,19 +105,19 @@ impl Relay {
             let tiny = tiny.clone();
             Box::new(move || tiny.get().into_iter().for_each(|tiny| tiny.unblock()))
         };
-        let (engine, rung) = Engine::new(config, Outside { now: Instant::now(), waiter, wake })?;
+        let (engine, rung) =
+            Engine::new(config.clone(), Outside { now: Instant::now(), waiter, wake })?;
         let engine = Arc::new(engine);
         let accepting = listener
             .try_clone()
             .map_err(|error| refused("a second descriptor of the listening socket (fcntl)", &error))?;
         // Before tiny_http accepts anything.
-        let gate = Arc::new(Gate::new(&accepting, max_descriptors, engine.no_request.clone()));
+        let gate = Arc::new(Gate::new(&accepting, max_descriptors));
         door::set(Box::new(gate.clone()));
         let server = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
             refused("what the HTTP server needs to start", &io::Error::other(error))
         })?;
         let server = tiny.get_or_init(|| Arc::new(server)).clone();
-        count_panics_of_tiny_http(engine.failed.clone());
         start_vital(ends, "clock", {
             let engine = engine.clone();
             move || {
@@ -128,11 +126,11 @@ impl Relay {
             }
         })?;
 
-        let smart_home = smart_home(config, devices, &engine);
+        let secret = config.smart_home.secret.as_ref();
+        let smart_home = secret.map(|secret| SmartHome::new(secret, devices));
         let limits = watchdog::Limits::of(max_descriptors);
-        let owner_page = OwnerPage::new(engine.clone(), config.clone(), limits);
-        let credentials = config.credentials.clone();
-        let routes = Routes::new(engine.clone(), server, gate, credentials, smart_home, owner_page);
+        let owner_page = OwnerPage::new(&config.credentials, limits);
+        let routes = Routes::new(engine.clone(), server, gate, smart_home, owner_page);
         let routes = Arc::new(routes);
         routes::start(&routes, ends)?;
         let (watched, stop) = bounded(0);
@@ -142,8 +140,7 @@ impl Relay {
         })?;
         log::info!("Relay started on {address}");
         doubts.iter().for_each(|doubt| log::warn!("{doubt}"));
-        let reply_timeout = config.reply_timeout;
-        Ok(Self { reachable, listener, routes, engine, reply_timeout, watched })
+        Ok(Self { reachable, listener, routes, engine, watched })
     }
 
     /// Returns where this machine reaches it.
@@ -156,24 +153,9 @@ impl Relay {
         drop(self.watched);
         self.routes.stopping.store(true, Relaxed);
         listener::close(&self.listener);
-        self.engine.webhook.stop(self.reply_timeout.max(ACTION_TIMEOUT) + LINGER);
+        self.engine.drain(self.engine.config.reply_timeout.max(ACTION_TIMEOUT) + LINGER);
         self.engine.registry.stop(Instant::now());
         self.engine.commands.sum_up();
         log::info!("Relay stopped");
     }
-}
-
-/// Returns what answers Smart Home, with these devices; none when it is off.
-fn smart_home(config: &Config, devices: Vec<Device>, engine: &Engine) -> Option<SmartHome> {
-    let secret = config.smart_home.secret.as_ref()?;
-    let parts = Parts {
-        registry: engine.registry.clone(),
-        commands: engine.commands.clone(),
-        owed: engine.owed.clone(),
-        telling: engine.telling.clone(),
-        presses: engine.presses.clone(),
-        strangers: engine.strangers.clone(),
-        lines: engine.requests.clone(),
-    };
-    Some(SmartHome::new(secret, devices, parts))
 }

@@ -4,12 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
-use crate::agents::handshake::Handshake;
-use crate::agents::joining::{INVITE_PATH, JOIN_PATH, Joining};
-use crate::config::credentials::{Credentials, WEBHOOK_PATH};
+use crate::config::credentials::WEBHOOK_PATH;
+use crate::dialogs::{access, webhook};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::client::Client;
@@ -20,10 +19,12 @@ use crate::http::target;
 use crate::http::workers::Work;
 use crate::owner_page::greeting::{self, is_browser};
 use crate::owner_page::{self, OwnerPage};
+use crate::runtime::ends::{Ends, fault, start_vital};
+use crate::runtime::watchdog::LOOK_TIMEOUT;
 use crate::smart_home::{self, SmartHome};
 use crate::text::origin;
-use crate::upkeep::ends::{Ends, fault, start_vital};
-use crate::upkeep::watchdog::LOOK_TIMEOUT;
+use crate::ws::handshake;
+use crate::ws::joining::{INVITE_PATH, JOIN_PATH, Joining};
 
 /// Threads that take requests from tiny_http. A client that takes no answer holds one, or two if it pipelines, for no
 /// longer than [`crate::net::listener::SEND_TIMEOUT`] each, so a few serve any number of clients.
@@ -37,7 +38,6 @@ pub struct Routes {
     pub stopping: AtomicBool,
     engine: Arc<Engine>,
     reception: Reception,
-    handshake: Handshake,
     joining: Joining,
     smart_home: Option<SmartHome>,
     owner_page: OwnerPage,
@@ -69,31 +69,18 @@ pub fn look(address: SocketAddr) -> Result<(), String> {
 }
 
 impl Routes {
-    /// Serves what `server` hears through `gate`. Agents show one of their keys in `credentials`; Smart Home is off without
-    /// `smart_home`.
+    /// Serves what `server` hears through `gate`. Smart Home is off without `smart_home`.
     pub fn new(
         engine: Arc<Engine>,
         server: Arc<tiny_http::Server>,
         gate: Arc<Gate>,
-        credentials: Credentials,
         smart_home: Option<SmartHome>,
         owner_page: OwnerPage,
     ) -> Self {
         let reception = Reception::new(server, gate, engine.workers.clone());
-        let joining = Joining::new(&credentials, engine.presses.clone(), engine.rejected.clone());
-        let handshake = Handshake {
-            credentials,
-            registry: engine.registry.clone(),
-            commands: engine.commands.clone(),
-            links: AtomicU64::new(0),
-            rejected: engine.rejected.clone(),
-            odd: engine.odd.clone(),
-            telling: engine.telling.clone(),
-            way: engine.way.clone(),
-            waiter: engine.waiter.clone(),
-        };
+        let joining = Joining::new(&engine.config.credentials);
         let stopping = AtomicBool::new(false);
-        Self { stopping, engine, reception, handshake, joining, smart_home, owner_page }
+        Self { stopping, engine, reception, joining, smart_home, owner_page }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
@@ -120,22 +107,24 @@ impl Routes {
     }
 
     fn route(&self, incoming: Incoming, body: &[u8]) {
+        let engine = &*self.engine;
+        let credentials = &engine.config.credentials;
         let (method, is_read) = (incoming.method(), incoming.is_read());
         // What has no path was refused.
         let path = target::path(method, incoming.target()).unwrap_or_default();
         match (path, method) {
             (HEALTH, "GET" | "HEAD") => incoming.answer(self.health()),
-            ("/ws", "GET") => self.handshake.serve(incoming),
+            ("/ws", "GET") => handshake::serve(engine, incoming),
             (HEALTH, _) => incoming.answer(Answer::wrong_method("GET, HEAD")),
             ("/ws", _) => incoming.answer(Answer::wrong_method("GET")),
-            (JOIN_PATH, "POST") => self.joining.join(incoming, body, Instant::now()),
+            (JOIN_PATH, "POST") => self.joining.join(engine, incoming, body, Instant::now()),
             (INVITE_PATH, "POST") => self.joining.invite(incoming, Instant::now()),
             (JOIN_PATH | INVITE_PATH, _) => incoming.answer(Answer::wrong_method("POST")),
-            (path, method) if self.engine.access.is_webhook(path) => match method {
+            (path, method) if credentials.is_webhook(path) => match method {
                 "POST" => {
                     // A test's fault must be one of this request's own.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
-                    self.engine.webhook.serve(incoming, body, Instant::now());
+                    webhook::serve(engine, incoming, body, Instant::now());
                 }
                 _ if is_read && is_browser(&incoming) => {
                     incoming.answer(greeting::webhook());
@@ -149,20 +138,20 @@ impl Routes {
                 let path = path.to_owned();
                 let incoming = match &self.smart_home {
                     Some(smart_home) if path.starts_with(smart_home::PATH) => {
-                        smart_home.serve(incoming, &path, body, Instant::now())
+                        smart_home.serve(engine, incoming, &path, body, Instant::now())
                     }
                     _ if path.starts_with(owner_page::PATH) => {
-                        self.owner_page.serve(incoming, &path, body, Instant::now())
+                        self.owner_page.serve(engine, incoming, &path, body, Instant::now())
                     }
                     _ => Some(incoming),
                 };
                 let Some(incoming) = incoming else { return };
                 if path.starts_with(WEBHOOK_PATH) {
                     let origin = origin(incoming.peer().ip(), incoming.claimed());
-                    self.engine.access.tell_of_wrong_address(&origin);
+                    access::tell_of_wrong_address(credentials, &origin);
                 }
                 if incoming.has_token("Upgrade", "websocket") {
-                    self.handshake.tell_of_wrong_path(&incoming);
+                    handshake::tell_of_wrong_path(&incoming);
                 }
                 incoming.answer(Answer::error(404, "there is nothing here"));
             }

@@ -1,4 +1,4 @@
-//! `check-agent`: agents that hold what is demanded pass, and broken ones are told what to mend.
+//! examples/check_agent.rs: agents that hold what is demanded pass, and broken ones are told what to mend.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,9 +6,16 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Agent, PATIENCE, command, exit_of};
+use crate::support::{Agent, PATIENCE, example, exit_of};
 use serde_json::{Value, json};
 use tungstenite::Message;
+
+/// The example, on a free port.
+fn check_agent() -> Command {
+    let mut command = Command::new(example("check_agent"));
+    command.env_clear().env("LISTEN_ADDR", "127.0.0.1:0").stdin(Stdio::null());
+    command
+}
 
 /// The check, until it ends.
 struct Check {
@@ -22,11 +29,7 @@ struct Check {
 
 impl Check {
     fn start() -> Self {
-        let mut program = command(&[("LISTEN_ADDR", "127.0.0.1:0")])
-            .args(["check-agent", "--yes"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut program = check_agent().arg("--yes").stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(program.stdout.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -130,9 +133,7 @@ fn with_a_clock(keeps: usize) -> impl Fn(&Value) -> Option<Value> {
 #[test]
 fn the_example_passes() {
     let mut check = Check::start();
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/agent");
-    let mut agent = Command::new(program)
+    let mut agent = Command::new(example("agent"))
         .env_clear()
         .envs([("API_KEY", &*check.key), ("RELAY_URL", &format!("ws://{}/ws", check.address))])
         .stdin(Stdio::null())
@@ -267,8 +268,7 @@ fn an_agent_that_ends_when_it_is_refused_is_told_so() {
 
 #[test]
 fn when_no_agent_comes_the_check_has_failed_and_says_so() {
-    let arguments = ["check-agent", "--wait", "0"];
-    let output = command(&[("LISTEN_ADDR", "127.0.0.1:0")]).args(arguments).output().unwrap();
+    let output = check_agent().args(["--wait", "0"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("✘ no agent came within 0 s"), "{said}");
@@ -276,13 +276,7 @@ fn when_no_agent_comes_the_check_has_failed_and_says_so() {
 
 #[test]
 fn an_agent_is_asked_for_permission_and_a_wrong_key_told() {
-    let mut program = command(&[("LISTEN_ADDR", "127.0.0.1:0")])
-        .arg("check-agent")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut program = check_agent().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(program.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut value =
         |name: &str| stdout.find_map(|line| line.strip_prefix(name).map(str::to_owned)).unwrap();

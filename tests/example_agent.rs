@@ -1,9 +1,8 @@
 //! examples/agent.rs, which is made to be copied: it works beside the thread that answers pings.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{KEY, Relay};
+use crate::support::{KEY, Relay, example};
 
 /// The example, as `cargo test` has built it.
 struct Example(Child);
@@ -25,12 +24,6 @@ impl Example {
         relay.line("Agent connected");
         Self(child)
     }
-}
-
-/// An example, as `cargo test` has built it.
-fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name)
 }
 
 impl Drop for Example {

@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::{Agent, Http, Relay, said, turn};
-use home_alice_relay::{Config, Said, Target, wait};
 use serde_json::{Value, json};
 
 const SETTINGS: [(&str, &str); 1] = [("REPLY_TIMEOUT_MS", "400")];
 const AT_WORK: &str = "Компьютер ещё выполняет команду. Спросите: «готово?»";
 const NO_NEWS: &str = "Новых ответов нет.";
-/// The same, where late answers are not kept.
-const DROP: [(&str, &str); 2] = [("REPLY_TIMEOUT_MS", "400"), ("LATE_ANSWERS", "drop")];
-const DROPPED: &str = "Компьютер не успел ответить. Возможно, команда ещё выполнится.";
 /// Every way to ask for them.
 const ASKING: [&str; 8] =
     ["готово", "готова", "готово ли", "что там", "ну что", "ну что там", "ответ", "что с ответом"];
@@ -403,92 +399,6 @@ fn the_log_tells_how_many_were_late_and_how_many_were_heard() {
     assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), "ответ");
     assert_eq!(relay.stop().code(), Some(0));
     assert!(relay.rest_of_log().contains("2 answers came late, 1 kept ones were heard"));
-}
-
-#[test]
-fn where_none_is_kept_a_late_answer_is_dropped_and_nobody_is_invited_to_ask_for_it() {
-    let mut relay = Relay::start(&DROP);
-    let mut agent = relay.agent();
-    for is_first in [false, true] {
-        let mut turn = turn_of(Some("я"), "speaker", "команда");
-        turn["session"]["new"] = json!(is_first);
-        let mut http = relay.http();
-        http.send_post(&turn.to_string());
-        let (id, _) = agent.command();
-        let response = json!({ "text": DROPPED, "end_session": is_first });
-        assert_eq!(http.response().json()["response"], response, "no button, and it asks for nothing");
-        agent.answer(&id, "поздний ответ");
-        let line = relay.line(&format!("Command {id}: "));
-        assert!(line.contains("too-late after "), "{line}");
-        let line = relay.line(&format!("Command {id}: "));
-        assert!(line.contains("answered late, dropped after "), "{line}");
-        // Nothing is said before the next answer, and who comes anew is greeted.
-        http.send_post(&turn_of(Some("я"), "speaker", "вторая").to_string());
-        agent.echo("");
-        assert_eq!(said(&http.response().json()), "вторая");
-        let mut greeting = turn_of(Some("я"), "speaker", "");
-        greeting["session"]["new"] = json!(true);
-        assert!(said(&relay.turn(&greeting)).contains("например: системная информация"));
-    }
-    let mut http = relay.http();
-    http.send_post(&turn_of(Some("я"), "speaker", "потерянная").to_string());
-    agent.command();
-    assert_eq!(said(&http.response().json()), DROPPED);
-    drop(agent);
-    relay.line("Agent disconnected");
-    let _agent = relay.agent().echo_for_ever("");
-    assert_eq!(say_of(&relay, Some("я"), "speaker", "вторая"), "вторая", "no loss is told either");
-    assert_eq!(relay.stop().code(), Some(0));
-    let log = relay.rest_of_log();
-    assert!(
-        log.contains("2 answers came late and were dropped") && !log.contains("were heard"),
-        "{log}"
-    );
-}
-
-#[test]
-fn where_none_is_kept_the_words_that_ask_for_one_are_commands() {
-    let relay = Relay::start(&DROP);
-    let _agent = relay.agent().echo_for_ever("агент: ");
-    for words in ASKING {
-        assert_eq!(say_of(&relay, Some("я"), "speaker", words), format!("агент: {words}"));
-        assert_eq!(say_of(&relay, None, "speaker", words), format!("агент: {words}"));
-    }
-    for words in ["помощь", "что ты умеешь"] {
-        let help = relay.say(words);
-        assert!(help.starts_with("Скажите команду") && help.ends_with("скажите: хватит."), "{help}");
-        assert!(!help.contains("готово") && !help.contains("спросите"), "{help}");
-    }
-}
-
-#[test]
-fn where_none_is_kept_ask_waits_for_none_and_says_nothing_to_the_agent() {
-    let relay = Relay::start(&DROP);
-    let mut agent = relay.agent();
-    let address = relay.address().to_string();
-    let settings = [("LISTEN_ADDR", address.as_str()), ("API_KEY", support::KEY)];
-    let output = support::command(&settings).args(["ask", "думай", "--wait", "20"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{DROPPED}\n"));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("too-late") && told.contains("LATE_ANSWERS"), "{told}");
-    let (id, text) = agent.command();
-    assert_eq!(text, "думай");
-    // What asks about a command is never one, not even for a relay that was started anew with this setting.
-    let of = |name| settings.iter().find(|(own, _)| *own == name).map(|(_, value)| value.into());
-    let credentials = Config::read(of).unwrap().credentials;
-    let target = Target::of_url(&format!("http://{address}")).unwrap();
-    let late = Said { text: DROPPED.into(), outcome: Some("too-late".into()), command: Some(id) };
-    let told = wait(target, &credentials, &late, Duration::from_secs(20)).unwrap();
-    assert_eq!((&*told.text, told.by_agent()), (NO_NEWS, false));
-    // Without that it is one, as it would be of anybody's.
-    let asking = support::command(&settings)
-        .args(["ask", "готово?"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    agent.echo("агент: ");
-    assert_eq!(asking.wait_with_output().unwrap().stdout, "агент: готово\n".as_bytes());
 }
 
 #[test]

@@ -269,28 +269,6 @@ fn a_late_answer_is_told_to_the_browser_that_asked_and_to_nobody_else() {
 }
 
 #[test]
-fn where_no_late_answer_is_kept_the_page_tells_that_it_came_and_has_none_to_fetch() {
-    let relay = start(&[("REPLY_TIMEOUT_MS", "150"), ("LATE_ANSWERS", "drop")]);
-    let browser = Browser::logged_in(&relay);
-    let mut agent = relay.agent();
-    let mut waiting = browser.begin("найди билеты");
-    let (id, _) = agent.command();
-    assert_eq!(heard(&waiting.response()).1, "too-late");
-    assert_eq!(browser.state()["you"], json!({"kept":0,"at_work":null}));
-    agent.answer(&id, "нашёл");
-    until("it has come", || browser.state()["counts"]["answered-late"] == 1);
-    let state = browser.state();
-    assert_eq!(state["you"], json!({"kept":0,"at_work":null}));
-    assert_eq!(hows(&state), ["too-late"]);
-    assert!(state["commands"][0]["late_ms"].is_u64(), "{state}");
-    let mut waiting = browser.begin("Готово?");
-    let (id, text) = agent.command();
-    assert_eq!(text, "готово");
-    agent.answer(&id, "да");
-    assert_eq!(heard(&waiting.response()), ("да".into(), "answered".into()));
-}
-
-#[test]
 fn nothing_is_said_without_the_cookie_and_the_token_of_its_own_page() {
     let relay = start(&[]);
     let (browser, other) = (Browser::logged_in(&relay), Browser::logged_in(&relay));

@@ -200,23 +200,6 @@ fn a_late_answer_tells_whose_it_is_and_blocks_no_other_pc() {
 }
 
 #[test]
-fn where_no_late_answer_is_kept_the_words_that_ask_for_one_reach_the_pc_that_is_named() {
-    let relay = household(&[("REPLY_TIMEOUT_MS", "300"), ("LATE_ANSWERS", "drop")]);
-    let (mut desktop, mut notebook) = (agent(&relay, KEY), agent(&relay, NOTEBOOK));
-    let mut http = relay.http();
-    http.send_post(&turn("ноутбук найди билеты").to_string());
-    let (id, _) = notebook.command();
-    let words = "Ноутбук: ответ не пришёл вовремя. Возможно, команда ещё выполнится.";
-    assert_eq!(said(&http.response().json()), words);
-    notebook.answer(&id, "4200 рублей");
-    relay.line("(ноутбук): answered late, dropped after");
-    assert_eq!(hears(&relay, "что там на ноутбуке", &mut notebook).0, "что там");
-    assert_eq!(hears(&relay, "готово", &mut desktop), ("готово".into(), "сделано".into()));
-    let help = relay.say("помощь");
-    assert!(help.contains("Компьютеры: ") && !help.contains("готово"), "{help}");
-}
-
-#[test]
 fn each_pc_has_a_link_of_its_own_and_is_replaced_by_its_own_key_alone() {
     let relay = household(&[]);
     let (mut desktop, mut old, mut server) =

@@ -263,21 +263,6 @@ fn what_was_sent_and_is_still_at_work_is_done_after_a_second_and_a_half() {
 }
 
 #[test]
-fn an_action_does_not_care_whether_late_answers_are_kept() {
-    let relay = start(&[("LOG_LEVEL", "debug"), ("LATE_ANSWERS", "drop")]);
-    let yandex = Yandex::linked(&relay);
-    let mut agent = relay.agent();
-    let mut http = yandex.begin(&json!([pause(), volume(5)]));
-    let (pause_id, _) = agent.command();
-    let (volume_id, _) = agent.command();
-    agent.answer(&volume_id, "да");
-    assert_eq!(results(&http.response()), ["DONE", "DONE"]);
-    // As ever, what comes later is nobody's.
-    agent.answer(&pause_id, "поздно");
-    relay.line("no longer waits");
-}
-
-#[test]
 fn without_an_agent_every_action_is_unreachable_at_once() {
     let relay = start(&[]);
     let yandex = Yandex::linked(&relay);

@@ -1,9 +1,7 @@
 //! The agents on the PCs: who they are, what they say, and the links to them (docs/facts/agent.md).
 
-pub mod handshake;
 pub mod hello;
 pub mod household;
-pub mod joining;
 pub mod link;
 pub mod message;
 pub mod outbox;

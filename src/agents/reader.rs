@@ -16,11 +16,10 @@ use crate::agents::link::Link;
 use crate::agents::message::Answer;
 use crate::agents::registry::Registry;
 use crate::agents::telling::Format;
-use crate::commands::Commands;
 use crate::config::names::AgentId;
+use crate::runtime::ends::{fault, start_thread};
+use crate::runtime::log_limit::target::ODD_MESSAGES;
 use crate::text::quoted;
-use crate::upkeep::ends::{fault, start_thread};
-use crate::upkeep::repeats::Repeats;
 
 /// Bytes of one message from the agent; a longer one closes the link with 1009.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -32,22 +31,14 @@ pub const READ_BUFFER: usize = 4 * 1024;
 pub struct Reader {
     pub link: Arc<Link>,
     pub registry: Arc<Registry>,
-    pub commands: Arc<Commands>,
-    /// Takes what is to be said of odd messages.
-    odd: Arc<Repeats>,
     /// Messages that were no answers, so far.
     garbage: u64,
 }
 
 impl Reader {
-    /// Reads `link`. Tells `odd` of messages that can't be used.
-    pub fn new(
-        link: Arc<Link>,
-        registry: Arc<Registry>,
-        commands: Arc<Commands>,
-        odd: Arc<Repeats>,
-    ) -> Self {
-        Self { link, registry, commands, odd, garbage: 0 }
+    /// Reads `link`.
+    pub fn new(link: Arc<Link>, registry: Arc<Registry>) -> Self {
+        Self { link, registry, garbage: 0 }
     }
 
     /// Starts the thread on `stream`, which the link was upgraded from. It ends when the connection does,
@@ -133,13 +124,14 @@ impl Reader {
                 );
                 if !left_out.is_empty() {
                     let (id, left_out) = (quoted(&id), left_out.join(", "));
-                    self.odd.say(format!(
+                    log::warn!(
+                        target: ODD_MESSAGES,
                         "agent{} {} answered {id} with something that can't be used: {left_out}",
                         self.whose(),
                         self.link.peer
-                    ));
+                    );
                 }
-                self.commands.answer(self.link.id, &id, speech, now);
+                self.registry.commands.answer(self.link.id, &id, speech, now);
             }
             Err(problem) => match Hello::parse(text) {
                 Some(hello) => self.registry.introduce(&self.link, hello),
@@ -164,12 +156,13 @@ impl Reader {
     /// Tells of a message that is no answer.
     fn tell_of(&mut self, problem: &str) {
         self.garbage += 1;
-        self.odd.say(format!(
+        log::warn!(
+            target: ODD_MESSAGES,
             "agent{} {} sent a message that is not {{\"id\",\"text\"}}: {}",
             self.whose(),
             self.link.peer,
             quoted(problem)
-        ));
+        );
     }
 
     /// Closes the link with the code that fits the error (RFC 6455, 7.4.1). Returns why it is over.
@@ -237,10 +230,10 @@ mod tests {
     use super::*;
     use crate::agents::outbox::{Outbox, Wire};
     use crate::agents::telling::Telling;
+    use crate::commands::Commands;
     use crate::commands::under_way::LinkId;
     use crate::config::names::Names;
-    use crate::upkeep::clock::alarm;
-    use crate::upkeep::tally::Tally;
+    use crate::runtime::clock::alarm;
 
     /// A socket that takes everything; tells what came last and how it ended.
     #[derive(Clone, Default)]
@@ -277,18 +270,12 @@ mod tests {
 
     fn reader() -> (Reader, MadeUp) {
         let (alarm, _) = alarm();
-        let odd = Arc::new(Repeats::new("things", log::Level::Warn, alarm.clone()));
-        let lines = Arc::new(Tally::new("things", log::Level::Info, alarm.clone()));
-        let commands =
-            Arc::new(Commands::new("a".into(), Names::default(), lines, alarm.clone(), true));
-        let telling = Arc::new(Telling::new(None, odd.clone()));
-        let heartbeat = Duration::from_secs(20);
-        let (names, fights) = (Names::default(), odd.clone());
-        let registry = Registry::new(heartbeat, names, commands.clone(), telling, fights, alarm);
+        let commands = Arc::new(Commands::new("a".into(), Names::default(), alarm.clone()));
+        let registry = Registry::new(Duration::from_secs(20), commands, Telling::new(None), alarm);
         let (wire, id) = (MadeUp::default(), LinkId::new(AgentId::DEFAULT, 0));
         let link = Link::new(id, "peer".into(), Box::new(wire.clone()), Format::First, Instant::now());
         link.outbox.open();
-        (Reader::new(Arc::new(link), Arc::new(registry), commands, odd), wire)
+        (Reader::new(Arc::new(link), Arc::new(registry)), wire)
     }
 
     #[test]

@@ -12,13 +12,14 @@ use crate::agents::link::Link;
 use crate::agents::probe::{Offered, Unsent};
 use crate::agents::roster::{Bounds, Joined, Roster};
 use crate::agents::telling::Telling;
+use crate::commands::under_way::LinkId;
 use crate::commands::{Commands, Why};
-use crate::config::agents::{AgentId, Names};
+use crate::config::agents::AgentId;
 use crate::config::credentials::Shown;
-use crate::sync::atomic::Ordering::Relaxed;
+use crate::runtime::clock::Alarm;
+use crate::runtime::log_limit::target::SHARED_KEYS;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::upkeep::clock::Alarm;
-use crate::upkeep::repeats::Repeats;
 
 /// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
 pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
@@ -59,13 +60,13 @@ fn make_room(too_many: impl IntoIterator<Item = Arc<Link>>) {
 /// The links of the agents.
 pub struct Registry {
     silence: Duration,
-    names: Names,
-    commands: Arc<Commands>,
-    telling: Arc<Telling>,
-    /// Takes what is to be said of agents that fight over one key.
-    fights: Arc<Repeats>,
+    pub commands: Arc<Commands>,
+    /// Writes what agents are told.
+    pub telling: Telling,
     alarm: Alarm,
     state: Mutex<State>,
+    /// How many links there have been.
+    links: AtomicU64,
     /// Ends when every reader thread has.
     readers: Receiver<()>,
 }
@@ -78,28 +79,27 @@ struct State {
 }
 
 impl Registry {
-    /// None of the agents called `names` is here yet. They will be pinged every `heartbeat`, and told the time by
-    /// `telling`; `fights` is told of those that share a key.
-    pub fn new(
-        heartbeat: Duration,
-        names: Names,
-        commands: Arc<Commands>,
-        telling: Arc<Telling>,
-        fights: Arc<Repeats>,
-        alarm: Alarm,
-    ) -> Self {
+    /// No agent is here yet. They will be pinged every `heartbeat`.
+    pub fn new(heartbeat: Duration, commands: Arc<Commands>, telling: Telling, alarm: Alarm) -> Self {
         let (running, readers) = bounded(0);
+        let pcs = commands.names.all().count();
         let silence = 2 * heartbeat + HEARTBEAT_GRACE;
         let bounds = Bounds {
             heartbeat,
             silence,
             closing: CLOSE_TIMEOUT,
-            most_closing: MAX_CLOSING * names.all().count(),
+            most_closing: MAX_CLOSING * pcs,
             often: (REPLACED_OFTEN, REPLACED_WINDOW),
         };
-        let household = Household::new(names.all().count());
+        let household = Household::new(pcs);
         let state = State { roster: Roster::new(bounds), household, running: Some(running) };
-        Self { silence, names, commands, telling, fights, alarm, state: Mutex::new(state), readers }
+        let (state, links) = (Mutex::new(state), AtomicU64::new(0));
+        Self { silence, commands, telling, alarm, state, links, readers }
+    }
+
+    /// Returns an id for a new link of this agent's.
+    pub fn new_link(&self, agent: AgentId) -> LinkId {
+        LinkId::new(agent, self.links.fetch_add(1, Relaxed))
     }
 
     /// Returns the agent's link.
@@ -192,7 +192,9 @@ impl Registry {
         drop(state);
         match replaced.is_some() && is_fought_over {
             false => log::info!("Agent{whose} connected from {peer} with key {position} of {of}"),
-            true => self.fights.say(format!("Agent{whose} connected again, while two share its key")),
+            true => {
+                log::warn!(target: SHARED_KEYS, "Agent{whose} connected again, while two share its key");
+            }
         }
         if let Some(old) = replaced {
             old.close(CloseCode::from(REPLACED), "replaced", REPLACED_WHY);
@@ -200,10 +202,11 @@ impl Registry {
         }
         make_room(one_too_many);
         if often {
-            self.fights.say(format!(
+            log::warn!(
+                target: SHARED_KEYS,
                 "The agent{whose} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
                  share one key. Stop one of them, or give it an entry of its own in AGENTS"
-            ));
+            );
         }
         self.alarm.ring();
         Some(running)
@@ -291,7 +294,7 @@ impl Registry {
 
     /// As [`Names::among_several`].
     pub fn name(&self, agent: AgentId) -> Option<&str> {
-        self.names.among_several(agent)
+        self.commands.names.among_several(agent)
     }
 
     /// Returns how the log names an agent: not at all while there is one alone.

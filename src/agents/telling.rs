@@ -1,6 +1,5 @@
 //! What an agent is told: a command in the format that it has asked for.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::agents::message;
@@ -8,8 +7,8 @@ use crate::agents::pseudonym::Pseudonyms;
 use crate::agents::second::{self, Context, Times};
 use crate::commands::person::Person;
 use crate::config::secret::Secret;
-use crate::upkeep::repeats::Repeats;
-use crate::upkeep::unix::Unix;
+use crate::runtime::log_limit::target::ODD_MESSAGES;
+use crate::runtime::unix::Unix;
 
 /// The format of a link's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +23,12 @@ pub enum Format {
 pub struct Telling {
     unix: Unix,
     pseudonyms: Pseudonyms,
-    odd: Arc<Repeats>,
 }
 
 impl Telling {
-    /// Names people under the `webhook`'s secret, and tells `odd` of what does not fit into a command.
-    pub fn new(webhook: Option<&Secret>, odd: Arc<Repeats>) -> Self {
-        Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook), odd }
+    /// Names people under the `webhook`'s secret.
+    pub fn new(webhook: Option<&Secret>) -> Self {
+        Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook) }
     }
 
     /// Returns the message of the second format that tells the relay's time.
@@ -65,9 +63,10 @@ impl Telling {
         let (json, left_out) = second::command(id, text, context, Times { now: unix, until });
         if !left_out.is_empty() {
             let parts = left_out.join(", ");
-            self.odd.say(format!(
+            log::warn!(
+                target: ODD_MESSAGES,
                 "what came with a command is too long for the agent, and left out: {parts}"
-            ));
+            );
         }
         json
     }

@@ -8,7 +8,6 @@ pub mod record;
 pub mod table;
 pub mod under_way;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commands::late::{Bounds, Item};
@@ -18,11 +17,11 @@ use crate::commands::record::Record;
 use crate::commands::table::{Answered, Expired, Table};
 use crate::commands::under_way::{Command, LinkId, New};
 use crate::config::agents::{AgentId, Names};
+use crate::runtime::clock::Alarm;
+use crate::runtime::log_limit::target;
 use crate::speech::Speech;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::quoted;
-use crate::upkeep::clock::Alarm;
-use crate::upkeep::tally::Tally;
 
 /// Commands under way at once; one more is told to wait. Each has a request of its own open.
 pub const MAX_UNDER_WAY: usize = 256;
@@ -94,18 +93,18 @@ pub struct Commands {
     /// How they ended.
     pub record: Record,
     table: Mutex<Table<Box<dyn Waits>, Speech>>,
-    names: Names,
-    lines: Arc<Tally>,
+    /// What the PCs are called.
+    pub names: Names,
     alarm: Alarm,
 }
 
 impl Commands {
-    /// No commands yet. `prefix` begins every id, `lines` takes how each ended and whose it was by the agents'
-    /// `names`, `alarm` wakes whoever calls [`Commands::tend`]. Late answers are kept if it `keeps` any.
-    pub fn new(prefix: String, names: Names, lines: Arc<Tally>, alarm: Alarm, keeps: bool) -> Self {
+    /// No commands yet. `prefix` begins every id; the log names the PC of each by `names`; `alarm` wakes whoever calls
+    /// [`Commands::tend`].
+    pub fn new(prefix: String, names: Names, alarm: Alarm) -> Self {
         let bounds = Bounds { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
-        let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds, keeps));
-        Self { record: Record::default(), table, names, lines, alarm }
+        let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds));
+        Self { record: Record::default(), table, names, alarm }
     }
 
     /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
@@ -153,10 +152,6 @@ impl Commands {
             Answered::Late(agent, begun) => {
                 self.record.answered_late(agent, begun, now);
                 self.say(id, agent, "answered late", begun, now);
-            }
-            Answered::Dropped(agent, begun) => {
-                self.record.answered_late(agent, begun, now);
-                self.say(id, agent, "answered late, dropped", begun, now);
             }
             Answered::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
@@ -241,17 +236,14 @@ impl Commands {
         self.lock().close();
     }
 
-    /// Says how many answers were late, and how many of them were told or dropped, for the end of the log.
+    /// Says how many answers were late, and how many of them were told, for the end of the log.
     pub fn sum_up(&self) {
-        let (came, told, dropped) = {
+        let (came, told) = {
             let table = self.lock();
-            (table.late.came, table.late.told, table.dropped)
+            (table.late.came, table.late.told)
         };
         if came > 0 {
             log::info!("{came} answers came late, {told} kept ones were heard");
-        }
-        if dropped > 0 {
-            log::info!("{dropped} answers came late and were dropped");
         }
     }
 
@@ -265,10 +257,13 @@ impl Commands {
     fn say(&self, id: &str, agent: AgentId, how: &str, begun: Instant, now: Instant) {
         let milliseconds = now.saturating_duration_since(begun).as_millis();
         match self.names.among_several(agent) {
-            None => self.lines.say(format_args!("Command {id}: {how} after {milliseconds} ms")),
-            Some(name) => {
-                self.lines.say(format_args!("Command {id} ({name}): {how} after {milliseconds} ms"));
+            None => {
+                log::info!(target: target::COMMANDS, "Command {id}: {how} after {milliseconds} ms");
             }
+            Some(name) => log::info!(
+                target: target::COMMANDS,
+                "Command {id} ({name}): {how} after {milliseconds} ms"
+            ),
         }
     }
 
@@ -294,7 +289,7 @@ mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
 
     use super::*;
-    use crate::upkeep::clock::alarm;
+    use crate::runtime::clock::alarm;
 
     /// Tells a test how its command ended.
     struct MadeUp(Sender<Outcome>);
@@ -317,8 +312,7 @@ mod tests {
 
     fn world() -> World {
         let (alarm, rung) = alarm();
-        let lines = Arc::new(Tally::new("commands", log::Level::Info, alarm.clone()));
-        let commands = Commands::new("p".into(), Names::default(), lines, alarm, true);
+        let commands = Commands::new("p".into(), Names::default(), alarm);
         World { commands, rung, ends: unbounded(), now: Instant::now() }
     }
 

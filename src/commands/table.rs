@@ -20,10 +20,6 @@ pub struct Table<W, A> {
     /// What was sent and missed its turn, and whose answer will be kept for nobody.
     nobodys: Vec<Nobodys>,
     remembered: Duration,
-    /// Whether late answers are kept at all.
-    keeps: bool,
-    /// How many late answers were dropped instead, since the start.
-    pub dropped: u64,
     /// Nobody will come back to hear late answers.
     closing: bool,
     /// When the clock will look at this table by itself.
@@ -35,8 +31,6 @@ pub struct Table<W, A> {
 struct Nobodys {
     id: String,
     link: LinkId,
-    /// Which PC it is about, and when its turn came in, if its answer is nobody's only because none is kept.
-    dropped: Option<(AgentId, Instant)>,
     /// Until when it counts as at work.
     until: Instant,
 }
@@ -57,8 +51,6 @@ pub enum Answered<W, A> {
     InTime(Command<W>, A),
     /// For a command about this PC whose turn, which came in then, is over: it is kept.
     Late(AgentId, Instant),
-    /// The same, but none is kept.
-    Dropped(AgentId, Instant),
     /// For none that still waits.
     Nobody,
 }
@@ -75,13 +67,11 @@ pub struct Expired<W> {
 }
 
 impl<W, A> Table<W, A> {
-    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones, whose answers
-    /// are kept if it `keeps` any.
-    pub fn new(prefix: String, most: usize, bounds: Bounds, keeps: bool) -> Self {
+    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
+    pub fn new(prefix: String, most: usize, bounds: Bounds) -> Self {
         let (under_way, late) = (UnderWay::new(prefix, most), Late::new(bounds));
         let (nobodys, remembered) = (Vec::new(), bounds.remembered);
-        let (dropped, closing, next_look) = (0, false, None);
-        Self { under_way, late, nobodys, remembered, keeps, dropped, closing, next_look }
+        Self { under_way, late, nobodys, remembered, closing: false, next_look: None }
     }
 
     /// Registers a command that has not been sent yet.
@@ -104,21 +94,11 @@ impl<W, A> Table<W, A> {
             Some(command) => Answered::InTime(command, answer),
             None => match self.late.answer(link, id, answer, now) {
                 Ok((agent, begun)) => Answered::Late(agent, begun),
-                Err(()) => self.forget(link, id),
+                Err(()) => {
+                    self.nobodys.retain(|nobodys| nobodys.link != link || nobodys.id != id);
+                    Answered::Nobody
+                }
             },
-        }
-    }
-
-    /// The agent answered on `link` what may be at work for nobody.
-    fn forget(&mut self, link: LinkId, id: &str) -> Answered<W, A> {
-        let is_it = |nobodys: &Nobodys| nobodys.link == link && nobodys.id == id;
-        let place = self.nobodys.iter().position(is_it);
-        match place.and_then(|place| self.nobodys.remove(place).dropped) {
-            Some((agent, begun)) => {
-                self.dropped += 1;
-                Answered::Dropped(agent, begun)
-            }
-            None => Answered::Nobody,
         }
     }
 
@@ -137,14 +117,13 @@ impl<W, A> Table<W, A> {
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work for them
-    /// from now on, if late answers are kept; what was not sent never will be. Returns also when to look again;
+    /// from now on;
+    /// what was not sent never will be. Returns also when to look again;
     /// none means not before the next [`Table::begin`] that asks for it.
     pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
         let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone();
-            let dropped =
-                person.as_ref().filter(|_| !self.keeps).map(|_| (command.agent, command.begun));
-            let person = person.filter(|_| was_sent && self.keeps && !self.closing);
+            let person = person.filter(|_| was_sent && !self.closing);
             let will_be_kept = person.is_some();
             let id = command.id.clone();
             match person {
@@ -157,7 +136,7 @@ impl<W, A> Table<W, A> {
                         self.nobodys.remove(0);
                     }
                     let (link, until) = (command.link, now + self.remembered);
-                    self.nobodys.push(Nobodys { id, link, dropped, until });
+                    self.nobodys.push(Nobodys { id, link, until });
                 }
                 None => {}
             }
@@ -191,7 +170,7 @@ mod tests {
 
     fn table() -> (Table<&'static str, &'static str>, Instant) {
         let bounds = Bounds { in_all: 8, each: 3, remembered: 600 * SECOND };
-        (Table::new("p".into(), 3, bounds, true), Instant::now())
+        (Table::new("p".into(), 3, bounds), Instant::now())
     }
 
     fn new(deadline: Instant, person: Option<Person>) -> New<&'static str> {
@@ -224,27 +203,6 @@ mod tests {
         assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(..)));
         assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
-    }
-
-    #[test]
-    fn where_none_is_kept_a_late_answer_is_dropped_and_the_agent_is_at_work_until_then() {
-        let (table, now) = table();
-        let mut table = Table { keeps: false, ..table };
-        let [mine, nobodys] =
-            [Some(Person::Ask), None].map(|person| table.begin(new(now, person)).unwrap().id);
-        assert!(table.under_way.send(&mine) && table.under_way.send(&nobodys));
-        assert!(table.tend(now).0.iter().all(|expired| !expired.will_be_kept));
-        assert_eq!(table.sizes(), [0; 4]);
-        assert!(table.is_at_work(LINK, now));
-        let other = LinkId::new(AgentId::DEFAULT, 2);
-        assert!(matches!(table.answer(other, &mine, "done", now), Answered::Nobody));
-        assert!(
-            matches!(table.answer(LINK, &mine, "done", now), Answered::Dropped(_, at) if at == now)
-        );
-        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Nobody), "it came before");
-        assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
-        assert!(!table.is_at_work(LINK, now));
-        assert_eq!((table.dropped, table.late.came), (1, 0));
     }
 
     #[test]

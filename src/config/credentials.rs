@@ -1,6 +1,7 @@
 //! Everything that decides who is let in, as it is configured: the agent's keys, the webhook's secret,
 //! the owner's ids.
 
+use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
 
 use crate::config::agents::{AgentId, Agents};
@@ -155,7 +156,7 @@ impl Credentials {
     /// it can't be turned back; collisions are of no use to anybody here.
     pub fn ask_token(&self) -> Secret {
         let digest = Sha1::digest(self.all());
-        Secret::new(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Secret::new(HEXLOWER.encode(&digest))
     }
 
     /// Returns what the proofs of the owner's page are derived from: all that is configured here, too. None
@@ -216,6 +217,17 @@ impl Credentials {
         match &self.webhook {
             None => WEBHOOK_PATH.to_owned(),
             Some(secret) => format!("{WEBHOOK_PATH}/{}", secret.reveal()),
+        }
+    }
+
+    /// Whether `path` is the webhook's: with `WEBHOOK_SECRET` the one that ends in it and no other.
+    pub fn is_webhook(&self, path: &str) -> bool {
+        match &self.webhook {
+            None => path == WEBHOOK_PATH,
+            Some(secret) => path
+                .strip_prefix(WEBHOOK_PATH)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|shown| secret.matches(shown.as_bytes())),
         }
     }
 

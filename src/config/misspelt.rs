@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 /// Every variable that the relay reads.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 17] = [
     "LISTEN_ADDR",
     "WEBHOOK_SECRET",
     "WEBHOOK_SECRET_FILE",
@@ -21,55 +21,65 @@ const KNOWN: [&str; 18] = [
     "REPLY_TIMEOUT_MS",
     "HEARTBEAT_SECS",
     "AFTER_ONE_PHRASE",
-    "LATE_ANSWERS",
     "LOG_LEVEL",
 ];
 
-/// Characters to change, put in or leave out until a misspelt name is a known one. Short names, which others
-/// may use as well, have half of it.
-const SLIPS: usize = 2;
+/// A variable that earlier releases read.
+const GONE: &str = "LATE_ANSWERS";
 
-/// Returns a warning for each of these `names` that is nearly one the relay reads, without its value.
-pub fn warnings(names: impl Iterator<Item = OsString>) -> Vec<String> {
-    names
-        .filter_map(|name| {
-            let name = name.into_string().ok()?;
-            let meant = meant(&name)?;
-            Some(format!("{name} is no variable of the relay's and does nothing: write {meant}"))
-        })
-        .collect()
+/// Returns a warning for each of these variables that is nearly one the relay reads, or that it reads no more, without
+/// its value. An empty one is as good as none.
+pub fn warnings(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
+    let set = variables.filter(|(_, value)| !value.is_empty());
+    let warning = |(name, _): (OsString, OsString)| {
+        let name = name.into_string().ok()?;
+        if name == GONE {
+            return Some(format!(
+                "{GONE} is no longer read: late answers are always kept. Remove the line"
+            ));
+        }
+        let meant = meant(&name)?;
+        Some(format!("{name} is not a known variable and is ignored. Did you mean {meant}?"))
+    };
+    set.filter_map(warning).collect()
 }
 
-/// Returns the known variable that `name` was meant to be, if it is none itself.
+/// Returns the known variable that `name` was meant to be, if it is none itself: the most alike of those that it begins
+/// and ends like for three quarters of their letters, or that begin with it for more than half. Underscores don't count.
 fn meant(name: &str) -> Option<&'static str> {
     if KNOWN.contains(&name) {
         return None;
     }
-    let upper = name.to_uppercase();
-    let near = |known: &&str| {
-        let allowed = if known.len() < 10 { SLIPS / 2 } else { SLIPS };
-        known.len().abs_diff(upper.len()) <= allowed && distance(&upper, known) <= allowed
-    };
-    KNOWN.into_iter().find(near)
+    let name = letters(name);
+    let alike = KNOWN.into_iter().filter_map(|known| {
+        let own = letters(known);
+        let (start, end) =
+            (common(own.iter(), name.iter()), common(own.iter().rev(), name.iter().rev()));
+        let shared = (start + end).min(own.len()).min(name.len());
+        let is_slip = start > 0 && shared * 4 >= own.len() * 3 && name.len() <= own.len() * 4 / 3;
+        let is_cut_short = start == name.len() && start * 2 > own.len();
+        let unlike = own.len().max(name.len()) - shared;
+        (is_slip || is_cut_short).then_some((unlike, known))
+    });
+    alike.min_by_key(|(unlike, _)| *unlike).map(|(_, known)| known)
 }
 
-/// Returns how many characters must be changed, put in or left out to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[row.len() - 1]
+fn letters(name: &str) -> Vec<char> {
+    name.to_uppercase().chars().filter(|letter| *letter != '_').collect()
+}
+
+/// Returns how many letters two names have in common from here on.
+fn common<'a>(a: impl Iterator<Item = &'a char>, b: impl Iterator<Item = &'a char>) -> usize {
+    a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn warned<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        warnings(names.into_iter().map(|name| (name.into(), "x".into())))
+    }
 
     #[test]
     fn a_name_that_is_nearly_a_known_one_is_told_with_the_right_one() {
@@ -78,28 +88,59 @@ mod tests {
             ("WEBHOOKSECRET", "WEBHOOK_SECRET"),
             ("webhook_secret", "WEBHOOK_SECRET"),
             ("WEBHOOK_SECRETS", "WEBHOOK_SECRET"),
+            ("WEBHOK_SECRET", "WEBHOOK_SECRET"),
+            ("WEBHOOK_SECRET_FIL", "WEBHOOK_SECRET_FILE"),
+            ("WEBHOOK", "WEBHOOK_SECRET"),
             ("ALICE_USER_ID", "ALICE_USER_IDS"),
+            ("ALICE_USERS_IDS", "ALICE_USER_IDS"),
             ("ALICE_SKILL_IDS", "ALICE_SKILL_ID"),
             ("APIKEY", "API_KEY"),
             ("API_KEYS", "API_KEY"),
-            ("REPLY_TIMEOUT", ""),
-            ("LISTEN_ADRESS", ""),
+            ("AGENT", "AGENTS"),
+            ("AGENTS_NAME", "AGENT_NAME"),
+            ("REPLY_TIMEOUT", "REPLY_TIMEOUT_MS"),
+            ("REPLY_TIMEOUT_SECS", "REPLY_TIMEOUT_MS"),
+            ("HEARTBEAT", "HEARTBEAT_SECS"),
+            ("HEARTBEAT_SECONDS", "HEARTBEAT_SECS"),
+            ("SMARTHOME_SECRET", "SMART_HOME_SECRET"),
+            ("LISTEN_ADRESS", "LISTEN_ADDR"),
+            ("LISTEN_ADDRESS", "LISTEN_ADDR"),
             ("LISTEN_ADR", "LISTEN_ADDR"),
+            ("LOG_LEVLE", "LOG_LEVEL"),
         ] {
-            let told = warnings([OsString::from(name)].into_iter());
-            match right {
-                "" => assert_eq!(told.len(), 0, "{told:?}"),
-                right => assert!(told[0].starts_with(name) && told[0].ends_with(right), "{told:?}"),
-            }
+            let told = warned([name]);
+            let question = format!("Did you mean {right}?");
+            assert!(told.len() == 1 && told[0].ends_with(&question), "{name}: {told:?}");
         }
     }
 
     #[test]
     fn what_is_right_or_somebody_elses_is_not_told() {
-        let others =
-            ["PATH", "HOME", "APP_KEYS", "MY_KEY", "LOG_LEVELS_OF", "AGENTS", "LANG", "RELAY_FAULT"];
-        let names = KNOWN.iter().chain(&others).map(OsString::from);
-        assert_eq!(warnings(names), Vec::<String>::new());
+        let others = [
+            "PATH",
+            "HOME",
+            "APP_KEYS",
+            "MY_KEY",
+            "API_URL",
+            "AWS_API_KEY",
+            "LOG_LEVELS_OF",
+            "LOG_FILE",
+            "LISTEN_PID",
+            "LISTEN_FDS",
+            "LANG",
+            "RELAY_FAULT",
+            "RELAY_IMAGE",
+            "NPM_NETWORK",
+            "_",
+            "",
+        ];
+        assert_eq!(warned(KNOWN.into_iter().chain(others)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_variable_of_earlier_releases_is_told_unless_it_is_empty() {
+        assert!(warned(["LATE_ANSWERS"])[0].contains("no longer read"));
+        assert_eq!(warnings([("LATE_ANSWERS".into(), OsString::new())].into_iter()).len(), 0);
     }
 
     #[test]
@@ -111,13 +152,6 @@ mod tests {
         };
         for name in sources.iter().flat_map(|source| source.split('"')).filter(is_variable) {
             assert!(KNOWN.contains(&name), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_distance_is_the_number_of_slips() {
-        for (a, b, slips) in [("", "", 0), ("", "AB", 2), ("KITTEN", "SITTING", 3), ("AB", "BA", 2)] {
-            assert_eq!((distance(a, b), distance(b, a)), (slips, slips), "{a} {b}");
         }
     }
 }

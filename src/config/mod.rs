@@ -32,8 +32,6 @@ pub struct Config {
     pub reply_timeout: Duration,
     /// Whether Alice leaves the skill after a phrase that opened it (`AFTER_ONE_PHRASE`).
     pub leaves_after_one_phrase: bool,
-    /// Whether an answer that missed its turn is kept for whoever asked (`LATE_ANSWERS`).
-    pub keeps_late_answers: bool,
     /// How often the agent is pinged (`HEARTBEAT_SECS`).
     pub heartbeat: Duration,
     /// What is logged (`LOG_LEVEL`).
@@ -52,7 +50,7 @@ impl Config {
     /// Returns a warning for each variable of this process's environment that is nearly one of the relay's, and
     /// without its value.
     pub fn misspelt() -> Vec<String> {
-        misspelt::warnings(std::env::vars_os().map(|(name, _)| name))
+        misspelt::warnings(std::env::vars_os())
     }
 
     /// Returns that the webhook stands open though others than this machine's own programs reach it, with the line
@@ -95,7 +93,6 @@ impl Config {
                 "milliseconds",
             )?),
             leaves_after_one_phrase: either(text, "AFTER_ONE_PHRASE", ["leave", "stay"])?,
-            keeps_late_answers: either(text, "LATE_ANSWERS", ["keep", "drop"])?,
             heartbeat: Duration::from_secs(number(text, "HEARTBEAT_SECS", 20, 1..=60, "seconds")?),
             log_level: match given(text, "LOG_LEVEL")? {
                 None => log::LevelFilter::Info,
@@ -169,7 +166,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.reply_timeout, Duration::from_secs(4));
-        assert!(config.leaves_after_one_phrase && config.keeps_late_answers);
+        assert!(config.leaves_after_one_phrase);
         assert_eq!(config.heartbeat, Duration::from_secs(20));
         assert_eq!(config.log_level, log::LevelFilter::Info);
         assert!(matches!(config.credentials.keys, AgentKeys::Generated(_)));
@@ -205,8 +202,5 @@ mod tests {
             |value| read(&[("AFTER_ONE_PHRASE", value)]).map(|config| config.leaves_after_one_phrase);
         assert_eq!((leaves("leave"), leaves("stay"), leaves("")), (Ok(true), Ok(false), Ok(true)));
         assert!(leaves("go").unwrap_err().to_string().contains("leave or stay"));
-        let keeps = |value| read(&[("LATE_ANSWERS", value)]).map(|config| config.keeps_late_answers);
-        assert_eq!((keeps("keep"), keeps("drop"), keeps("")), (Ok(true), Ok(false), Ok(true)));
-        assert!(keeps("off").unwrap_err().to_string().contains("keep or drop"));
     }
 }

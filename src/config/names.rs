@@ -122,13 +122,6 @@ impl Names {
             .map(|(agent, _)| agent)
     }
 
-    /// Returns the PC of whose name a word is a form, also where there is one alone.
-    pub fn heard(&self, word: &str) -> Option<AgentId> {
-        let word = declension::plain(word);
-        let is_heard = |(_, name): &(AgentId, &Name)| name.forms.contains(&word);
-        (0..).map(AgentId).zip(&*self.0).find(is_heard).map(|(agent, _)| agent)
-    }
-
     /// Returns every PC and its name.
     pub fn all(&self) -> impl Iterator<Item = (AgentId, &str)> {
         (0..).map(AgentId).zip(self.0.iter().map(|name| name.word.as_str()))
@@ -137,14 +130,6 @@ impl Names {
     /// Returns all names, if there are several that must be told from each other; none otherwise.
     fn several(&self) -> &[Name] {
         if self.0.len() > 1 { &self.0 } else { &[] }
-    }
-
-    /// Returns every form that names a PC; none while there is one alone, so that no word is looked at.
-    pub fn forms(&self) -> Vec<(String, AgentId)> {
-        let of = |(agent, name): (AgentId, &Name)| {
-            name.forms.iter().map(move |form| (form.clone(), agent)).collect::<Vec<_>>()
-        };
-        (0..).map(AgentId).zip(self.several()).flat_map(of).collect()
     }
 
     /// Returns a warning for each name whose cases the relay is not sure of, with the forms that it hears.

@@ -34,7 +34,7 @@ pub fn asked_for(names: &Names, named: Option<AgentId>, command: &str) -> Option
 /// Returns the PC that a word means, which is the `named` one or none.
 fn meant(names: &Names, named: Option<AgentId>, word: &str) -> Option<AgentId> {
     let any = ANY.contains(&word).then_some(AgentId::DEFAULT);
-    match (named, names.heard(word).or(any)) {
+    match (named, names.find(word).or(any)) {
         (Some(named), Some(meant)) => (meant == named || any.is_some()).then_some(named),
         (_, meant) => meant,
     }

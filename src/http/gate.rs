@@ -22,8 +22,8 @@ use crate::http::connection::{Next, Start};
 use crate::http::guarded::{Guarded, number_of};
 use crate::http::head::NUMBER_FIELD;
 use crate::http::receive::{PIECE, Reader, Received};
+use crate::runtime::log_limit::target::NO_REQUEST;
 use crate::unchecked::door::{Buffer, Door};
-use crate::upkeep::repeats::Repeats;
 
 /// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
 pub const MAX_CONNECTIONS: usize = 512;
@@ -91,13 +91,12 @@ pub struct Gate {
     /// Bytes that larger buffers hold.
     held: AtomicUsize,
     acceptor: OnceLock<Thread>,
-    no_request: Arc<Repeats>,
 }
 
 impl Gate {
     /// A gate for what tiny_http accepts on `listener`, which stays open, in a process that may open so many
-    /// `descriptors`. `no_request` takes what is to be said of connections that bring something else than HTTP.
-    pub fn new(listener: &TcpListener, descriptors: usize, no_request: Arc<Repeats>) -> Self {
+    /// `descriptors`.
+    pub fn new(listener: &TcpListener, descriptors: usize) -> Self {
         // tiny_http takes two descriptors for a connection.
         let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
         let too_high = descriptors.saturating_sub(SPARE_DESCRIPTORS / 4);
@@ -109,7 +108,6 @@ impl Gate {
             unread: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             acceptor: OnceLock::new(),
-            no_request,
         }
     }
 
@@ -282,10 +280,11 @@ impl Gate {
     fn tell_of_no_request(&self, socket: BorrowedFd<'_>) {
         let peer = getpeername(socket).ok().flatten().and_then(|peer| SocketAddr::try_from(peer).ok());
         let peer = peer.map_or_else(|| "a client that is gone".into(), |peer| peer.ip().to_string());
-        self.no_request.say(format!(
+        log::warn!(
+            target: NO_REQUEST,
             "A connection from {peer} brought bytes that are no HTTP request: a proxy whose scheme for the relay is \
              https (it must be http), or HTTP/2"
-        ));
+        );
     }
 
     fn all(&self) -> Vec<Arc<Guarded>> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::config::secret::same;
-use crate::upkeep::clock::Alarm;
+use crate::runtime::clock::Alarm;
 
 /// For how long an equal press is given the same. After that nothing of it is kept.
 pub const PRESSED_AGAIN: Duration = Duration::from_secs(10);
@@ -87,7 +87,7 @@ impl Presses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upkeep::clock::alarm;
+    use crate::runtime::clock::alarm;
 
     const PAGE: &str = "page=0123456789abcdefABCDEF";
     const SECOND: Duration = Duration::from_secs(1);

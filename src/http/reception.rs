@@ -8,7 +8,7 @@ use crate::http::gate::{Gate, number_in};
 use crate::http::incoming::Incoming;
 use crate::http::request::Heard;
 use crate::http::workers::{Work, Workers};
-use crate::upkeep::ends::fault;
+use crate::runtime::ends::fault;
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the

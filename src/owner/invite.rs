@@ -1,12 +1,12 @@
 //! The line that joins a PC's agent, with a code from the running relay.
 
-use crate::agents::joining::{INVITE_FIELD, INVITE_PATH};
 use crate::config::agents::AgentId;
 use crate::config::credentials::{Credentials, LOCK};
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
 use crate::proofs::seal::Kind;
 use crate::text::quoted;
+use crate::ws::joining::{INVITE_FIELD, INVITE_PATH};
 
 /// What to do when something was not set.
 const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";

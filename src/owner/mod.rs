@@ -1,7 +1,6 @@
 //! What the owner asks the running relay from its own machine.
 
 pub mod ask;
-pub mod check_agent;
 pub mod domain;
 pub mod healthcheck;
 pub mod invite;

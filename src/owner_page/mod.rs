@@ -9,12 +9,12 @@ pub mod state;
 pub mod values;
 pub mod visit;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::Config;
+use crate::config::credentials::Credentials;
 use crate::config::secret::{Secret, random_bytes};
-use crate::dialogs::webhook::Spoken;
+use crate::dialogs::webhook::{self, Spoken};
 use crate::dialogs::words;
 use crate::engine::Engine;
 use crate::http::answer::Answer;
@@ -27,8 +27,10 @@ use crate::owner_page::visit::{COOKIE_LIFE, Visit};
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::unix_time;
+use crate::runtime::log_limit::target::OWNER_REFUSED;
+use crate::runtime::watchdog::Limits;
+use crate::sync::lock;
 use crate::text::origin;
-use crate::upkeep::watchdog::Limits;
 
 /// Where everything of it is.
 pub const PATH: &str = "/owner";
@@ -44,8 +46,6 @@ pub const MAX_SAID: usize = 1024;
 
 /// What serves the owner's page.
 pub struct OwnerPage {
-    engine: Arc<Engine>,
-    config: Config,
     limits: Limits,
     /// When the relay was started, in milliseconds of Unix time.
     started: u64,
@@ -66,22 +66,28 @@ impl Door {
 }
 
 impl OwnerPage {
-    /// Shows what is going on in this `engine`, which has this `config` and these `limits`, to whom the config lets
-    /// in. Called when the relay starts.
-    pub fn new(engine: Arc<Engine>, config: Config, limits: Limits) -> Self {
-        let door = config.credentials.owner_secret().as_ref().map(Door::new);
+    /// Shows what is going on in a relay with these `limits` to whom these `credentials` let in. Called when the relay starts.
+    pub fn new(credentials: &Credentials, limits: Limits) -> Self {
+        let door = credentials.owner_secret().as_ref().map(Door::new);
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let started = u64::try_from(started).unwrap_or_default();
-        Self { engine, config, limits, started, door }
+        Self { limits, started, door }
     }
 
     /// Answers a request for `path`, which came in `now` with this body. Returns it when there is nothing at
     /// its path.
-    pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
+    pub fn serve(
+        &self,
+        engine: &Engine,
+        incoming: Incoming,
+        path: &str,
+        body: &[u8],
+        now: Instant,
+    ) -> Option<Incoming> {
         let method = incoming.method().to_owned();
         let is_read = incoming.is_read();
         let Some(below) = path.strip_prefix(PATH) else { return Some(incoming) };
-        self.engine.way.request(|| incoming.is_forwarded());
+        engine.way.request(|| incoming.is_forwarded());
         let Some(door) = &self.door else {
             if below.is_empty() && is_read {
                 incoming.answer(login::no_secret());
@@ -91,14 +97,14 @@ impl OwnerPage {
         };
         let is_post = method == "POST";
         match below {
-            "" if is_read => self.show(door, incoming, now),
-            "/enter" if is_post => self.enter(door, incoming, body, now),
-            "/leave" if is_post => self.leave(door, incoming, body),
-            "/code" | "/monitor" if is_post => self.give(door, incoming, below, now),
-            "/state" if is_read => self.tell_state(door, incoming, now),
+            "" if is_read => self.show(engine, door, incoming, now),
+            "/enter" if is_post => enter(engine, door, incoming, body, now),
+            "/leave" if is_post => leave(engine, door, incoming, body),
+            "/code" | "/monitor" if is_post => give(door, incoming, below, now),
+            "/state" if is_read => self.tell_state(engine, door, incoming, now),
             "/page.css" if is_read => incoming.answer(page::style()),
             "/page.js" if is_read => incoming.answer(page::script()),
-            "/say" if is_post => self.say(door, incoming, body, now),
+            "/say" if is_post => say(engine, door, incoming, body, now),
             "" | "/state" | "/page.css" | "/page.js" => {
                 incoming.answer(Answer::wrong_method("GET, HEAD"))
             }
@@ -110,12 +116,12 @@ impl OwnerPage {
         None
     }
 
-    fn show(&self, door: &Door, incoming: Incoming, now: Instant) {
+    fn show(&self, engine: &Engine, door: &Door, incoming: Incoming, now: Instant) {
         let page = match Visit::of(&incoming, &door.seals, unix_time()) {
             Some(visit) => {
                 let domain = values::domain(incoming.field("Host").unwrap_or_default());
-                let values = values::values(&self.config, &domain);
-                page::page(&self.state(now), &values, &domain, &visit.page_token(&door.seals))
+                let values = values::values(&engine.config, &domain);
+                page::page(&self.state(engine, now), &values, &domain, &visit.page_token(&door.seals))
             }
             None if incoming.target().ends_with("?entered") => login::ask(login::NOT_KEPT),
             None => login::ask(""),
@@ -123,111 +129,110 @@ impl OwnerPage {
         incoming.answer(page);
     }
 
-    /// Gives a cookie to whoever typed in the code.
-    fn enter(&self, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
-        let form = Form(std::str::from_utf8(body).unwrap_or_default());
-        let typed = form.value("code").ok().flatten().unwrap_or_default();
-        let kind = visit::kind(&incoming);
-        // Made first: a code that was typed is not used up by a system that fails.
-        let Ok(seal) = door.seals.make(kind, unix_time() + COOKIE_LIFE) else {
-            return incoming.answer(Answer::error(500, "the system gives no random bytes"));
-        };
-        // An equal press has an equal cookie, which is of this kind.
-        let press = Press::of(&format!("{PATH}/enter {kind:?}"), body);
-        let seal = self.engine.presses.once(press, now, || {
-            lock(&door.code).take(&typed, now).then(|| {
-                log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
-                seal
-            })
-        });
-        let Some(seal) = seal else {
-            self.tell_of_stranger(&incoming, "its code is wrong, used or too old");
-            return incoming.answer(login::ask(login::WRONG));
-        };
-        incoming.answer(go_to("/owner?entered").with("Set-Cookie", visit::cookie(kind, &seal)));
-    }
-
-    /// Takes the cookie back from whoever asks for it on the page.
-    fn leave(&self, door: &Door, incoming: Incoming, body: &[u8]) {
-        let form = Form(std::str::from_utf8(body).unwrap_or_default());
-        let token = form.value("token").ok().flatten().unwrap_or_default();
-        let visit = Visit::of(&incoming, &door.seals, unix_time());
-        if !visit.is_some_and(|visit| visit.is_of_page(&door.seals, &token)) {
-            return incoming.answer(go_to(PATH));
-        }
-        // Nor shall an equal press log it in again.
-        self.engine.presses.forget();
-        let kind = visit::kind(&incoming);
-        incoming.answer(go_to(PATH).with("Set-Cookie", visit::no_cookie(kind)));
-    }
-
     /// Tells what is going on: the page all, a monitor less of it.
-    fn tell_state(&self, door: &Door, incoming: Incoming, now: Instant) {
+    fn tell_state(&self, engine: &Engine, door: &Door, incoming: Incoming, now: Instant) {
         let bearer = incoming.field("Authorization").and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let is_monitor = |token| door.seals.check(Kind::Monitor, token, unix_time()).is_some();
         if bearer.is_some_and(is_monitor) {
-            return incoming.answer(Answer::json(json::for_monitor(&self.state(now)).into_bytes()));
+            return incoming
+                .answer(Answer::json(json::for_monitor(&self.state(engine, now)).into_bytes()));
         }
         let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
             let message = "log in at /owner, or show the token that `login --monitor` prints";
             return incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
         };
-        let of_person = OfPerson::gather(&self.engine, &visit.person(), now);
-        let json = json::for_page(&self.state(now), &of_person);
+        let of_person = OfPerson::gather(engine, &visit.person(), now);
+        let json = json::for_page(&self.state(engine, now), &of_person);
         incoming.answer(Answer::json(json.into_bytes()));
     }
 
-    fn state(&self, now: Instant) -> State {
-        State::gather(&self.engine, &self.config, self.limits, self.started, now)
+    fn state(&self, engine: &Engine, now: Instant) -> State {
+        State::gather(engine, self.limits, self.started, now)
     }
+}
 
-    /// Says something as the person that this browser is. The answer is that of a turn.
-    fn say(&self, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
-        let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
-            return incoming.answer(Answer::error(401, "log in at /owner"));
-        };
-        let fields = Fields::of_body(body);
-        let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
-        if !visit.is_of_page(&door.seals, &text("token")) {
-            self.tell_of_stranger(&incoming, "its page is not this browser's");
-            return incoming.answer(Answer::error(403, "load the page again"));
-        }
-        if text("text").chars().count() > MAX_SAID {
-            return incoming.answer(Answer::error(400, "say less at once"));
-        }
-        let command = words::normalised(&text("text"));
-        let person = Some(visit.person());
-        let spoken = Spoken { version: "1.0", command: &command, is_first: false, person, turn: None };
-        self.engine.webhook.hear(incoming, spoken, now);
-    }
+/// Gives a cookie to whoever typed in the code.
+fn enter(engine: &Engine, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
+    let form = Form(std::str::from_utf8(body).unwrap_or_default());
+    let typed = form.value("code").ok().flatten().unwrap_or_default();
+    let kind = visit::kind(&incoming);
+    // Made first: a code that was typed is not used up by a system that fails.
+    let Ok(seal) = door.seals.make(kind, unix_time() + COOKIE_LIFE) else {
+        return incoming.answer(Answer::error(500, "the system gives no random bytes"));
+    };
+    // An equal press has an equal cookie, which is of this kind.
+    let press = Press::of(&format!("{PATH}/enter {kind:?}"), body);
+    let seal = engine.presses.once(press, now, || {
+        lock(&door.code).take(&typed, now).then(|| {
+            log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
+            seal
+        })
+    });
+    let Some(seal) = seal else {
+        tell_of_stranger(&incoming, "its code is wrong, used or too old");
+        return incoming.answer(login::ask(login::WRONG));
+    };
+    incoming.answer(go_to("/owner?entered").with("Set-Cookie", visit::cookie(kind, &seal)));
+}
 
-    /// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
-    fn give(&self, door: &Door, incoming: Incoming, what: &str, now: Instant) {
-        let shown = incoming.field(LOGIN_FIELD).unwrap_or_default();
-        if door.seals.check(Kind::Login, shown, unix_time()).is_none() {
-            self.tell_of_stranger(&incoming, "it asks for a code without this relay's secrets and ids");
-            let message = "a good proof is needed: run `login` with the relay's own environment";
-            return incoming.answer(Answer::error(401, message));
-        }
-        let given = match what {
-            "/code" => random_bytes().map(|random| lock(&door.code).renew(random, now)),
-            _ => door.seals.make(Kind::Monitor, unix_time() + MONITOR_LIFE),
-        };
-        incoming.answer(match given {
-            Ok(given) => Answer::json([r#"{"given":""#, &given, r#""}"#].concat().into_bytes()),
-            Err(_) => Answer::error(500, "the system gives no random bytes"),
-        });
+/// Takes the cookie back from whoever asks for it on the page.
+fn leave(engine: &Engine, door: &Door, incoming: Incoming, body: &[u8]) {
+    let form = Form(std::str::from_utf8(body).unwrap_or_default());
+    let token = form.value("token").ok().flatten().unwrap_or_default();
+    let visit = Visit::of(&incoming, &door.seals, unix_time());
+    if !visit.is_some_and(|visit| visit.is_of_page(&door.seals, &token)) {
+        return incoming.answer(go_to(PATH));
     }
+    // Nor shall an equal press log it in again.
+    engine.presses.forget();
+    let kind = visit::kind(&incoming);
+    incoming.answer(go_to(PATH).with("Set-Cookie", visit::no_cookie(kind)));
+}
 
-    fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
-        let origin = origin_of(incoming);
-        self.engine
-            .visitors
-            .say(format!("A request for the owner's page from {origin} was refused: {why}"));
+/// Says something as the person that this browser is. The answer is that of a turn.
+fn say(engine: &Engine, door: &Door, incoming: Incoming, body: &[u8], now: Instant) {
+    let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
+        return incoming.answer(Answer::error(401, "log in at /owner"));
+    };
+    let fields = Fields::of_body(body);
+    let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
+    if !visit.is_of_page(&door.seals, &text("token")) {
+        tell_of_stranger(&incoming, "its page is not this browser's");
+        return incoming.answer(Answer::error(403, "load the page again"));
     }
+    if text("text").chars().count() > MAX_SAID {
+        return incoming.answer(Answer::error(400, "say less at once"));
+    }
+    let command = words::normalised(&text("text"));
+    let person = Some(visit.person());
+    let spoken = Spoken { version: "1.0", command: &command, is_first: false, person, turn: None };
+    webhook::hear(engine, incoming, spoken, now);
+}
+
+/// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
+fn give(door: &Door, incoming: Incoming, what: &str, now: Instant) {
+    let shown = incoming.field(LOGIN_FIELD).unwrap_or_default();
+    if door.seals.check(Kind::Login, shown, unix_time()).is_none() {
+        tell_of_stranger(&incoming, "it asks for a code without this relay's secrets and ids");
+        let message = "a good proof is needed: run `login` with the relay's own environment";
+        return incoming.answer(Answer::error(401, message));
+    }
+    let given = match what {
+        "/code" => random_bytes().map(|random| lock(&door.code).renew(random, now)),
+        _ => door.seals.make(Kind::Monitor, unix_time() + MONITOR_LIFE),
+    };
+    incoming.answer(match given {
+        Ok(given) => Answer::json([r#"{"given":""#, &given, r#""}"#].concat().into_bytes()),
+        Err(_) => Answer::error(500, "the system gives no random bytes"),
+    });
+}
+
+fn tell_of_stranger(incoming: &Incoming, why: &str) {
+    let origin = origin_of(incoming);
+    log::warn!(target: OWNER_REFUSED, "A request for the owner's page from {origin} was refused: {why}");
 }
 
 fn go_to(path: &'static str) -> Answer {
@@ -238,8 +243,4 @@ fn go_to(path: &'static str) -> Answer {
 
 fn origin_of(incoming: &Incoming) -> String {
     origin(incoming.peer().ip(), incoming.claimed())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

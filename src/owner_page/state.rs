@@ -8,12 +8,11 @@ use crate::commands::{MAX_UNDER_WAY, person::Person};
 use crate::config::Config;
 use crate::config::credentials::AgentKeys;
 use crate::config::secret::Secret;
-use crate::dialogs::access::Ids;
 use crate::dialogs::phrases::time;
-use crate::engine::Engine;
+use crate::engine::{Engine, SeenIds};
+use crate::runtime::watchdog::{self, Limits};
+use crate::runtime::way::Upgrade;
 use crate::speech::title;
-use crate::upkeep::watchdog::{self, Limits};
-use crate::upkeep::way::Upgrade;
 
 /// The size of the plot, in its own units.
 pub const PLOT: (u64, u64) = (600, 160);
@@ -163,17 +162,11 @@ pub fn word(outcome: Outcome) -> &'static str {
 
 impl State {
     /// Gathers it `now`. The relay was started at `started`, in milliseconds of Unix time.
-    pub fn gather(
-        engine: &Engine,
-        config: &Config,
-        limits: Limits,
-        started: u64,
-        now: Instant,
-    ) -> Self {
+    pub fn gather(engine: &Engine, limits: Limits, started: u64, now: Instant) -> Self {
         let up = now.saturating_duration_since(engine.way.started());
         let limits = used(engine, limits);
         let record = &engine.commands.record;
-        let names = config.credentials.agents.names();
+        let names = &engine.names;
         let last = record.last();
         let (percentiles, slowest) = (percentiles(&last), last.iter().map(shown_took).max());
         let slowest = slowest.unwrap_or(0);
@@ -194,8 +187,8 @@ impl State {
         Self {
             started: started / 1000,
             up,
-            parts: parts(engine, config, &limits, now),
-            open: open(config, engine.access.told()),
+            parts: parts(engine, &limits, now),
+            open: open(&engine.config, engine.seen_ids.get()),
             limits,
             counts: OUTCOMES.map(|(outcome, _)| (outcome, record.how_many(outcome))).into(),
             late: record.how_many_late(),
@@ -239,7 +232,7 @@ impl OfPerson {
     }
 }
 
-fn parts(engine: &Engine, config: &Config, limits: &[Limit], now: Instant) -> Vec<Part> {
+fn parts(engine: &Engine, limits: &[Limit], now: Instant) -> Vec<Part> {
     let since = |at: Instant| now.saturating_duration_since(at);
     let plain = |part, name: &str, light, says: String, seconds| Part {
         part,
@@ -266,7 +259,7 @@ fn parts(engine: &Engine, config: &Config, limits: &[Limit], now: Instant) -> Ve
         }
     };
     let relay = plain("relay", "Сервер", light, says, Some(up.as_secs()));
-    let names = config.credentials.agents.names();
+    let names = &engine.names;
     let pcs = names.all().map(|(agent, name)| match engine.registry.current(agent) {
         None => {
             let says = if engine.way.is_knocked(now) { KNOCKED } else { "Не на связи." };
@@ -275,7 +268,7 @@ fn parts(engine: &Engine, config: &Config, limits: &[Limit], now: Instant) -> Ve
         Some(link) => {
             let (connected, silent) = (since(link.opened()), since(link.heard()));
             let round_trip = link.round_trip();
-            let (light, mut says) = pc(connected, silent, config.heartbeat, round_trip);
+            let (light, mut says) = pc(connected, silent, engine.config.heartbeat, round_trip);
             let version = engine.registry.version(agent);
             if !version.is_empty() {
                 says += " Агент: ";
@@ -320,7 +313,7 @@ fn pc(
 }
 
 /// Returns what stands open. `told` are the ids that the log has told: they came behind `WEBHOOK_SECRET`.
-fn open(config: &Config, told: Option<&Ids>) -> Vec<Open> {
+fn open(config: &Config, told: Option<&SeenIds>) -> Vec<Open> {
     let credentials = &config.credentials;
     let line = |name: &str, id: Option<&String>| id.map(|id| format!("{name}={id}"));
     let mut open = Vec::new();
@@ -417,7 +410,7 @@ mod tests {
     #[test]
     fn what_stands_open_is_told_with_its_line() {
         let (key, lock) = (("API_KEY", "0123456789abcdef"), ("WEBHOOK_SECRET", "abcdefgh-_234567"));
-        let ids = Ids { skill: Some("s1".into()), user: Some("u1".into()) };
+        let ids = SeenIds { skill: Some("s1".into()), user: Some("u1".into()) };
         let lines = |pairs: &[(&'static str, &str)], told| -> Vec<_> {
             open(&config(pairs), told).into_iter().map(|open| open.line).collect()
         };

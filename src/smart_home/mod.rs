@@ -9,36 +9,34 @@ pub mod number;
 pub mod page;
 pub mod perform;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::agents::link::Link;
-use crate::agents::probe::Unsent;
-use crate::agents::registry::Registry;
 use crate::agents::second::Context;
-use crate::agents::telling::{Format, Telling};
+use crate::agents::telling::Format;
+use crate::commands::Waits;
 use crate::commands::under_way::New;
-use crate::commands::{Commands, Waits};
 use crate::config::Config;
 use crate::config::agents::AgentId;
 use crate::config::secret::{Secret, random_bytes};
 use crate::dialogs::wake;
+use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::form::Form;
 use crate::http::incoming::Incoming;
-use crate::http::owed::Owed;
-use crate::http::presses::{Press, Presses};
+use crate::http::presses::Press;
 use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, client_secret};
 use crate::proofs::unix_time;
+use crate::runtime::log_limit::target;
 use crate::smart_home::actions::{Asked, Todo, code};
 use crate::smart_home::devices::Device;
 use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, Used};
 use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
+use crate::sync::lock;
 use crate::text::{cut, origin};
-use crate::upkeep::repeats::Repeats;
-use crate::upkeep::tally::Tally;
 
 /// Where everything of Smart Home is.
 pub const PATH: &str = "/smart-home";
@@ -62,22 +60,6 @@ pub fn secrets(config: &Config) -> Vec<Secret> {
     config.credentials.secrets().into_iter().chain(own).collect()
 }
 
-/// What Smart Home works with.
-pub struct Parts {
-    pub registry: Arc<Registry>,
-    pub commands: Arc<Commands>,
-    /// What an action that waits holds.
-    pub owed: Arc<Owed>,
-    /// Writes what agents are told.
-    pub telling: Arc<Telling>,
-    /// What was given to whoever typed a code into a form.
-    pub presses: Arc<Presses>,
-    /// Takes what is to be said of strangers.
-    pub strangers: Arc<Repeats>,
-    /// Takes what is to be said of requests.
-    pub lines: Arc<Tally>,
-}
-
 /// What an action says to an agent.
 struct Said {
     /// Which PC it is about.
@@ -97,19 +79,25 @@ pub struct SmartHome {
     devices: Vec<Device>,
     pairing: Mutex<OneTimeCode>,
     used: Mutex<Used>,
-    parts: Parts,
 }
 
 impl SmartHome {
     /// Offers `devices` to whoever was linked with `secret`.
-    pub fn new(secret: &Secret, devices: Vec<Device>, parts: Parts) -> Self {
+    pub fn new(secret: &Secret, devices: Vec<Device>) -> Self {
         let (pairing, used) = (Mutex::default(), Mutex::default());
-        Self { linking: Linking::new(secret), devices, pairing, used, parts }
+        Self { linking: Linking::new(secret), devices, pairing, used }
     }
 
     /// Answers a request for `path`, which came in `now` with this body, or leaves it waiting for the agent.
     /// Returns it when there is nothing at its path.
-    pub fn serve(&self, incoming: Incoming, path: &str, body: &[u8], now: Instant) -> Option<Incoming> {
+    pub fn serve(
+        &self,
+        engine: &Engine,
+        incoming: Incoming,
+        path: &str,
+        body: &[u8],
+        now: Instant,
+    ) -> Option<Incoming> {
         let method = incoming.method().to_owned();
         let is_read = incoming.is_read();
         let below = path.strip_prefix(PATH).unwrap_or_default();
@@ -117,7 +105,7 @@ impl SmartHome {
             below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
             "/authorize" if is_read => self.show_page(incoming),
-            "/authorize" if method == "POST" => self.authorize(incoming, body, now),
+            "/authorize" if method == "POST" => self.authorize(engine, incoming, body, now),
             "/authorize" => incoming.answer(Answer::wrong_method("GET, HEAD, POST")),
             "/token" if method == "POST" => self.tokens(incoming, body),
             "/pair" if method == "POST" => self.pair(incoming, now),
@@ -125,7 +113,7 @@ impl SmartHome {
             "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
             _ => {
                 return match of_owner {
-                    Some(path) => self.serve_owner(incoming, path, &method, body, now),
+                    Some(path) => self.serve_owner(engine, incoming, path, &method, body, now),
                     None => Some(incoming),
                 };
             }
@@ -136,6 +124,7 @@ impl SmartHome {
     /// Answers what needs a token.
     fn serve_owner(
         &self,
+        engine: &Engine,
         incoming: Incoming,
         path: &str,
         method: &str,
@@ -143,7 +132,7 @@ impl SmartHome {
         now: Instant,
     ) -> Option<Incoming> {
         if !self.linking.admits(incoming.field("Authorization"), unix_time()) {
-            self.tell_of_stranger(
+            tell_of_stranger(
                 &incoming,
                 "its token is missing, not of this SMART_HOME_SECRET or too old",
             );
@@ -165,19 +154,19 @@ impl SmartHome {
         let payload = match path {
             "/user/devices" => Some(discovery::describe(&self.devices)),
             "/user/unlink" => None,
-            "/user/devices/query" => match self.query(body) {
+            "/user/devices/query" => match self.query(engine, body) {
                 Ok(payload) => Some(payload),
                 Err(problem) => return bad(incoming, problem),
             },
             _ => match asked(body) {
                 Ok(asked) => {
-                    self.act(incoming, id, &asked, now);
+                    self.act(engine, incoming, id, &asked, now);
                     return None;
                 }
                 Err(problem) => return bad(incoming, problem),
             },
         };
-        self.parts.lines.say(format_args!("Smart Home {}: {path}", loggable(&id)));
+        log::info!(target: target::SMART_HOME, "Smart Home {}: {path}", loggable(&id));
         incoming.answer(answer(&id, payload.as_deref()));
         None
     }
@@ -191,7 +180,7 @@ impl SmartHome {
         incoming.answer(page);
     }
 
-    fn authorize(&self, incoming: Incoming, body: &[u8], now: Instant) {
+    fn authorize(&self, engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
         let form = Form(std::str::from_utf8(body).unwrap_or_default());
         let state = match linking::check(form) {
             Ok(state) => state,
@@ -203,14 +192,14 @@ impl SmartHome {
             return incoming.answer(page::fail());
         };
         let press = Press::of("/smart-home/authorize", body);
-        let code = self.parts.presses.once(press, now, || {
+        let code = engine.presses.once(press, now, || {
             lock(&self.pairing).take(&typed, now).then(|| {
                 log::info!("Smart Home is being linked from {}", origin_of(&incoming));
                 code
             })
         });
         let Some(code) = code else {
-            self.tell_of_stranger(&incoming, "its pairing code is wrong, used or too old");
+            tell_of_stranger(&incoming, "its pairing code is wrong, used or too old");
             return incoming.answer(page::ask(&state, true));
         };
         incoming.answer(page::lead_on(&code, &state));
@@ -224,7 +213,7 @@ impl SmartHome {
             Ok(json) => Answer::json(json.into_bytes()),
             Err(refused) => {
                 let (status, word) = refused.code();
-                self.tell_of_stranger(&incoming, word);
+                tell_of_stranger(&incoming, word);
                 let answer = Answer::error(status, word);
                 match refused {
                     Refused::Client => answer.with("WWW-Authenticate", "Basic realm=\"home-alice\""),
@@ -239,10 +228,7 @@ impl SmartHome {
     fn pair(&self, incoming: Incoming, now: Instant) {
         let shown = incoming.field(PAIR_FIELD).unwrap_or_default();
         if self.linking.seals.check(Kind::Pairing, shown, unix_time()).is_none() {
-            self.tell_of_stranger(
-                &incoming,
-                "it asks for a pairing code without this SMART_HOME_SECRET",
-            );
+            tell_of_stranger(&incoming, "it asks for a pairing code without this SMART_HOME_SECRET");
             return incoming.answer(Answer::error(
                 401,
                 "a good proof is needed: run `pair` with the relay's own environment",
@@ -257,7 +243,7 @@ impl SmartHome {
         });
     }
 
-    fn query(&self, body: &[u8]) -> Result<String, &'static str> {
+    fn query(&self, engine: &Engine, body: &[u8]) -> Result<String, &'static str> {
         let fields = object(body)?;
         let devices = fields.list("devices").ok_or("the body has no list of `devices`")?;
         if devices.len() > MAX_ASKED {
@@ -265,18 +251,19 @@ impl SmartHome {
         }
         let id = |json| Fields::of(json)?.text("id").map(|id| id.into_owned());
         let ids: Vec<String> = devices.into_iter().filter_map(id).collect();
-        let is_connected = |agent| self.parts.registry.current(agent).is_some();
+        let is_connected = |agent| engine.registry.current(agent).is_some();
         Ok(discovery::states(&self.devices, &ids, &is_connected))
     }
 
     fn act(
         &self,
+        engine: &Engine,
         mut incoming: Incoming,
         id: String,
         asked: &[(String, Vec<Asked<'_>>)],
         now: Instant,
     ) {
-        let owed = self.parts.owed.owe();
+        let owed = engine.owed.owe();
         let say = |agent, way: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| match way
             .filter(|_| owed.is_some())
         {
@@ -297,9 +284,9 @@ impl SmartHome {
                     device.map_or(Todo::Refuse(code::DEVICE_UNREACHABLE), |device| asked.todo(device));
                 let (result, say) = match todo {
                     Todo::Refuse(code) => (Err(code), None),
-                    Todo::On { agent, text } => say(agent, self.way_to(agent, true), text, false),
+                    Todo::On { agent, text } => say(agent, way_to(engine, agent, true), text, false),
                     Todo::Say { agent, text, is_off } => {
-                        say(agent, self.way_to(agent, false), Some(text), is_off)
+                        say(agent, way_to(engine, agent, false), Some(text), is_off)
                     }
                 };
                 let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
@@ -308,42 +295,42 @@ impl SmartHome {
             }
         }
         owed.into_iter().for_each(|owed| incoming.owe(owed));
-        let action = Action::new(incoming, id, report, commands.len(), now, self.parts.lines.clone());
+        let action = Action::new(incoming, id, report, commands.len(), now);
         let deadline = now + ACTION_TIMEOUT;
         for (place, Said { agent, link, text, wake, is_off }, (device, asked)) in commands {
             let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
             let new = New { agent, link: link.id, begun: now, deadline, person: None, waiting };
-            if let Some(id) = self.parts.commands.begin(new) {
-                let person = match link.format {
-                    Format::First => None,
-                    Format::Second => self.parts.telling.pseudonym_of_smart_home(),
-                };
-                let action = Some(asked.action(device));
-                let person = person.as_deref();
-                let wake = (!wake.is_empty()).then_some(&*wake);
-                let context = Context { person, action, wake, ..Context::default() };
-                let told = (&*id, &*text);
-                let message = self.parts.telling.command(link.format, told, &context, (now, deadline));
-                let unsent = Unsent { id, message, since: now, patience: ACTION_PROBE, deadline };
-                self.parts.registry.send(&link, unsent, now);
-            }
+            let person = match link.format {
+                Format::First => None,
+                Format::Second => engine.registry.telling.pseudonym_of_smart_home(),
+            };
+            let context = Context {
+                person: person.as_deref(),
+                action: Some(asked.action(device)),
+                wake: (!wake.is_empty()).then_some(&*wake),
+                ..Context::default()
+            };
+            engine.dispatch(&link, new, &text, &context, ACTION_PROBE);
         }
         action.begun();
     }
+}
 
-    /// Returns the link that leads to a PC; or, if that is away and `may_wake`, the one of whoever is to wake it, and the
-    /// addresses of its cards.
-    fn way_to(&self, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
-        match self.parts.registry.current(agent) {
-            None if may_wake => self.parts.registry.waker_of(agent).ok(),
-            link => link.map(|link| (link, Vec::new())),
-        }
+/// Returns the link that leads to a PC; or, if that is away and `may_wake`, the one of whoever is to wake it, and the
+/// addresses of its cards.
+fn way_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
+    match engine.registry.current(agent) {
+        None if may_wake => engine.registry.waker_of(agent).ok(),
+        link => link.map(|link| (link, Vec::new())),
     }
+}
 
-    fn tell_of_stranger(&self, incoming: &Incoming, why: &str) {
-        let origin = origin_of(incoming);
-        self.parts.strangers.say(format!("A Smart Home request from {origin} was refused: {why}"));
-    }
+fn tell_of_stranger(incoming: &Incoming, why: &str) {
+    let origin = origin_of(incoming);
+    log::warn!(
+        target: target::SMART_HOME_REFUSED,
+        "A Smart Home request from {origin} was refused: {why}"
+    );
 }
 
 /// Returns the devices that a body asks to act, each with what is asked of it. What has no id can't be
@@ -394,8 +381,4 @@ pub fn loggable(id: &str) -> &str {
 
 fn origin_of(incoming: &Incoming) -> String {
     origin(incoming.peer().ip(), incoming.claimed())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

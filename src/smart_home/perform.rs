@@ -7,8 +7,8 @@ use crate::commands::{Commands, Ended, Told, Waits};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::object::quoted;
+use crate::runtime::log_limit::target;
 use crate::smart_home::actions::code;
-use crate::upkeep::tally::Tally;
 
 /// How long an action waits for the agent. Yandex waits for 3 s, the way there and back among them
 /// (docs/facts/smart_home.md, 2).
@@ -99,7 +99,6 @@ pub struct Action {
     /// What is echoed and logged.
     pub request_id: String,
     begun: Instant,
-    lines: Arc<Tally>,
     state: Mutex<State>,
 }
 
@@ -113,17 +112,16 @@ struct State {
 
 impl Action {
     /// An action that came in `begun`. It is answered once `commands` have ended, and [`Action::begun`] was
-    /// called; `lines` takes how.
+    /// called.
     pub fn new(
         incoming: Incoming,
         request_id: String,
         report: Report,
         commands: usize,
         begun: Instant,
-        lines: Arc<Tally>,
     ) -> Arc<Self> {
         let state = State { incoming: Some(incoming), report, left: commands + 1 };
-        Arc::new(Self { request_id, begun, lines, state: Mutex::new(state) })
+        Arc::new(Self { request_id, begun, state: Mutex::new(state) })
     }
 
     /// Every command has been begun.
@@ -147,7 +145,10 @@ impl Action {
         let (all, done) = (report.results.len(), report.results.iter().filter(|r| r.is_ok()).count());
         let after = now.saturating_duration_since(self.begun).as_millis();
         let id = crate::smart_home::loggable(&self.request_id);
-        self.lines.say(format_args!("Smart Home action {id}: {done} of {all} done after {after} ms"));
+        log::info!(
+            target: target::SMART_HOME,
+            "Smart Home action {id}: {done} of {all} done after {after} ms"
+        );
         let answer = answer(&self.request_id, Some(&report.json()));
         if may { incoming.answer(answer) } else { incoming.answer_by_worker(answer) }
     }

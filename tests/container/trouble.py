@@ -187,15 +187,6 @@ def table(world: World, proxy):
     status, said, outcome = proxy.turn("громче")
     assert outcome == "answered" and said.startswith("Сделано: подожди 4500"), (status, said, outcome)
 
-    # The same where no late answer is kept.
-    env.write_text(f"{env_before}LATE_ANSWERS=drop\n")
-    seen = len(agent.seen)
-    world.up()
-    agent.expect("connected", 20, seen)
-    status, said, _ = proxy.turn("подожди 4500")
-    row("Компьютер не успел ответить. Возможно, команда ещё выполнится.", said)
-    env.write_text(env_before)
-    world.up()
     agent.end()
     agent = world.agent(proxy)
     agent.expect("connected", 20)

@@ -4,7 +4,7 @@
 use shuttle::thread::spawn;
 
 use super::*;
-use crate::upkeep::clock::alarm;
+use crate::runtime::clock::alarm;
 
 const SCHEDULES: usize = 4_000;
 
@@ -42,8 +42,7 @@ fn turn(commands: &Commands, room: usize, now: Instant) -> Vec<String> {
 fn each_late_answer_is_told_once_whoever_asks_meanwhile() {
     let schedule = || {
         let (alarm, _) = alarm();
-        let lines = Arc::new(Tally::new("commands", log::Level::Trace, alarm.clone()));
-        let commands = Arc::new(Commands::new("p".into(), Names::default(), lines, alarm, true));
+        let commands = Arc::new(Commands::new("p".into(), Names::default(), alarm));
         let now = Instant::now();
         let ids: Vec<_> = (0..4).map(|_| be_late(&commands, now)).collect();
         let answer = |commands: &Commands, number: usize| {

@@ -13,10 +13,8 @@ use crate::commands::under_way::{LinkId, New};
 use crate::commands::{Commands, Ended, Told, Waits};
 use crate::config::agents::{AgentId, Agents};
 use crate::config::credentials::Shown;
+use crate::runtime::clock::alarm;
 use crate::sync::{Mutex, lock};
-use crate::upkeep::clock::alarm;
-use crate::upkeep::repeats::Repeats;
-use crate::upkeep::tally::Tally;
 
 /// Two PCs.
 pub const ONE: AgentId = AgentId(0);
@@ -80,13 +78,9 @@ impl World {
         let (alarm, _) = alarm();
         let entries = Some(("AGENTS", "ноутбук=0123456789abcdef".to_owned()));
         let names = Agents::read(None, entries, &[]).unwrap().names();
-        let lines = Arc::new(Tally::new("commands", log::Level::Trace, alarm.clone()));
-        let commands = Commands::new("p".into(), names.clone(), lines, alarm.clone(), true);
-        let commands = Arc::new(commands);
-        let odd = Arc::new(Repeats::new("things", log::Level::Trace, alarm.clone()));
-        let telling = Arc::new(Telling::new(None, odd.clone()));
+        let commands = Arc::new(Commands::new("p".into(), names, alarm.clone()));
         let heartbeat = Duration::from_secs(20);
-        let registry = Registry::new(heartbeat, names, commands.clone(), telling, odd, alarm);
+        let registry = Registry::new(heartbeat, commands.clone(), Telling::new(None), alarm);
         let (registry, ends) = (Arc::new(registry), Ends::default());
         Self { registry, commands, ends, start: Instant::now() }
     }

@@ -20,6 +20,7 @@ use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
 use crate::config::Config;
 use crate::config::agents::AgentId;
 use crate::config::credentials::Shown;
+use crate::dialogs::webhook;
 use crate::engine::{Engine, Outside};
 use crate::http::incoming::Incoming;
 use crate::http::workers::Work;
@@ -171,7 +172,7 @@ impl World {
         let net = SharedNet::new(start, reply_timeout);
         let waiter = slow::channel(1).expect("the system gives a descriptor").0;
         let outside = Outside { now: start, waiter, wake: Box::new(|| {}) };
-        let (engine, rung) = Engine::new(&config.expect("it is right"), outside).expect("random bytes");
+        let (engine, rung) = Engine::new(config.expect("it is right"), outside).expect("random bytes");
         Self {
             counts: Counts::default(),
             chance,
@@ -271,7 +272,7 @@ impl World {
                 "request": { "command": command },
             })
         };
-        self.engine.webhook.serve(incoming, body.to_string().as_bytes(), now());
+        webhook::serve(&self.engine, incoming, body.to_string().as_bytes(), now());
     }
 
     fn agent(&mut self) {
@@ -328,8 +329,7 @@ impl World {
             self.hand_over();
         }
         link.outbox.open();
-        let (commands, odd) = (self.engine.commands.clone(), self.engine.odd.clone());
-        let reader = Reader::new(link, registry, commands, odd);
+        let reader = Reader::new(link, registry);
         let (at_work, answered) = (Default::default(), Vec::new());
         let (has_said_its_cards, silent) = (false, false);
         self.agents.push(Agent { reader, socket, at_work, answered, has_said_its_cards, silent });

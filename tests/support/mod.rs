@@ -8,6 +8,7 @@ pub mod smart_home;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -177,6 +178,12 @@ pub fn command(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_home-alice-relay"));
     command.env_clear().envs(settings.iter().copied()).stdin(Stdio::null());
     command
+}
+
+/// The path of an example's program, which Cargo builds with the tests.
+pub fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name)
 }
 
 /// Waits for a process to end.

@@ -3,8 +3,7 @@
 pub mod clock;
 pub mod ends;
 pub mod log;
-pub mod repeats;
-pub mod tally;
+pub mod log_limit;
 pub mod unix;
 pub mod watchdog;
 pub mod way;

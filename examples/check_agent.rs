@@ -1,117 +1,168 @@
-//! Puts an agent through everything that it must withstand: a relay of its own for one agent at a time, which sends
-//! nothing but texts that are harmless to carry out.
+//! Puts an agent through everything that it must withstand (docs/agents.md): plays a relay for one agent at a time, and
+//! sends nothing but texts that are harmless to carry out.
+//!
+//! ```text
+//! cargo run --release --example check_agent -- [--yes] [--wait SECONDS]
+//! ```
+//!
+//! It listens on `LISTEN_ADDR`, asks before it begins unless there is `--yes`, and waits for an agent for 600 s unless
+//! `--wait` says otherwise. The exit code is 0 when everything holds, 1 when something does not, 2 when the command line
+//! can't be used.
 
 use std::collections::BTreeSet;
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use data_encoding::HEXLOWER;
+use home_alice_relay::ListenAddr;
+use home_alice_relay::wire::{Answer, Hello};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::json;
+use tungstenite::handshake::HandshakeError;
+use tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tungstenite::http::HeaderValue;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::agents::handshake::{accept_of, key_in_query};
-use crate::agents::hello::Hello;
-use crate::agents::message::{self, Answer};
-use crate::agents::second::{self, Context, PROTOCOL, Times};
-use crate::config::listen::ListenAddr;
-use crate::config::secret::Secret;
-use crate::net::listener::{bind, reachable};
-use crate::owner::target::AskError;
-use crate::system::refused;
-use crate::upkeep::unix::Unix;
-
 /// How long the first connection of an agent is waited for, unless the command line says otherwise.
-pub const COME_TIMEOUT: Duration = Duration::from_secs(600);
+const COME_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How long an agent may take over each harmless command.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a pong may take when the answer to a command that takes no time is there before it.
-pub const PONG_TIMEOUT: Duration = Duration::from_millis(250);
+const PONG_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Times that are told when an agent's clock is to follow the relay's: more than any agent keeps.
-pub const TIMES_TOLD: usize = 8;
+const TIMES_TOLD: usize = 8;
 
 /// How long it may take until it is back.
-pub const RETURN_TIMEOUT: Duration = Duration::from_secs(10);
+const RETURN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long one is waited for that was not back in time before.
-pub const GONE_TIMEOUT: Duration = Duration::from_secs(1);
+const GONE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Commands that are sent at once.
-pub const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 20;
 
-/// Bytes of a handshake.
-pub const MAX_HANDSHAKE: usize = 16 * 1024;
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where a check is told of, and asked whether it may begin.
-pub trait Desk {
-    /// Says one line.
-    fn say(&mut self, line: &str);
-    /// Whether the check may begin, now that an agent of this kind has come.
-    fn may_begin(&mut self, who: &str) -> bool;
+/// Bytes of a request that is turned away.
+const MAX_HANDSHAKE: u64 = 16 * 1024;
+
+/// The subprotocol of an agent that wants commands with their context.
+const V2: &str = "home-alice.v2";
+
+/// Milliseconds by which the relay that this plays falls behind.
+const FALLEN_BEHIND: u64 = 60_000;
+
+fn main() -> ExitCode {
+    let (mut is_sure, mut wait) = (false, COME_TIMEOUT);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let seconds = |text: String| text.parse().ok().filter(|seconds| *seconds <= 600);
+        match &*argument {
+            "--yes" => is_sure = true,
+            "--wait" => match arguments.next().and_then(seconds) {
+                Some(seconds) => wait = Duration::from_secs(seconds),
+                None => return unusable("--wait takes a whole number of seconds from 0 to 600"),
+            },
+            _ => return unusable("usage: check_agent [--yes] [--wait SECONDS]"),
+        }
+    }
+    let listen = match std::env::var("LISTEN_ADDR").map(|value| value.parse::<ListenAddr>()) {
+        Ok(Ok(listen)) => listen,
+        Ok(Err(error)) => return unusable(&error.to_string()),
+        Err(_) => ListenAddr::default(),
+    };
+    match check(&listen, wait, is_sure) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("check_agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn unusable(problem: &str) -> ExitCode {
+    eprintln!("check_agent: {problem}");
+    ExitCode::from(2)
 }
 
 /// Checks the agent that comes to `listen` within `patience`. Returns whether everything holds; it does not when no agent
-/// comes, or the check may not begin.
-///
-/// # Errors
-/// The system refuses what is needed.
-pub fn check_agent(
-    listen: &ListenAddr,
-    patience: Duration,
-    desk: &mut dyn Desk,
-) -> Result<bool, AskError> {
-    let listener = bind(listen).map_err(|error| {
-        AskError::System(refused(&format!("to listen on {listen} (LISTEN_ADDR)"), &error))
+/// comes, or the person does not want the check to begin.
+fn check(listen: &ListenAddr, patience: Duration, is_sure: bool) -> io::Result<bool> {
+    let host = listen.host.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let listener = TcpListener::bind(SocketAddr::new(host, listen.port)).map_err(|error| {
+        io::Error::new(error.kind(), format!("can't listen on {listen} (LISTEN_ADDR): {error}"))
     })?;
-    let address = reachable(listener.local_addr().map_err(AskError::System)?);
-    let key = Secret::random().map_err(AskError::System)?;
-    desk.say("Start the agent with these two values:");
-    desk.say(&format!("server_url: ws://{address}/ws"));
-    desk.say(&format!("api_key: {}", key.reveal()));
-    let mut bench = Bench {
+    let mut address = listener.local_addr()?;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let mut random = [0; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let key = HEXLOWER.encode(&random);
+    println!("Start the agent with these two values:");
+    println!("server_url: ws://{address}/ws");
+    println!("api_key: {key}");
+    let mut run = Run {
         listener,
         key,
-        unix: Unix::new(),
         behind: 0,
         sent: 0,
         link: None,
-        is_second: false,
+        is_v2: false,
         is_fine: true,
         is_gone: false,
-        desk,
     };
-    if !bench.come(patience) {
-        bench.desk.say(&format!("✘ no agent came within {} s", patience.as_secs()));
+    if !run.come(patience) {
+        println!("✘ no agent came within {} s", patience.as_secs());
         return Ok(false);
     }
-    let format = if bench.is_second { "second" } else { "first" };
-    if !bench.desk.may_begin(&format!("An agent of the {format} format has come.")) {
-        bench.desk.say("✘ nothing was sent to it");
+    let format = if run.is_v2 { "second" } else { "first" };
+    let who = format!("An agent of the {format} format has come.");
+    if !may_begin(is_sure, &who) {
+        println!("✘ nothing was sent to it");
         return Ok(false);
     }
-    bench.check();
-    Ok(bench.is_fine)
+    run.check();
+    Ok(run.is_fine)
 }
 
-struct Bench<'a> {
+fn may_begin(is_sure: bool, who: &str) -> bool {
+    if is_sure {
+        println!("{who}");
+        return true;
+    }
+    println!(
+        "{who} It may be a real PC: every text is like «проверка связи 17», which is harmless to carry out. Begin? \
+         [y/N]"
+    );
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.is_ok_and(|_| ["y", "yes", "да"].contains(&answer.trim()))
+}
+
+/// One check of one agent.
+struct Run {
     listener: TcpListener,
-    key: Secret,
-    unix: Unix,
+    key: String,
     /// How many milliseconds the clock of the relay that this plays is behind.
     behind: u64,
     sent: u32,
     link: Option<WebSocket<TcpStream>>,
-    /// Whether the agent has asked for the second format.
-    is_second: bool,
+    /// Whether the agent has asked for [`V2`].
+    is_v2: bool,
     is_fine: bool,
     /// Whether it was waited for in vain.
     is_gone: bool,
-    desk: &'a mut dyn Desk,
 }
 
 /// What an agent has answered.
@@ -120,72 +171,67 @@ struct Given {
     failed: bool,
 }
 
-impl Bench<'_> {
+impl Run {
     fn check(&mut self) {
         self.judge(
             "a command is answered",
             "answer each with one text message {\"id\",\"text\"}",
-            |bench| bench.ask(&["5f2a9c01-0"], ""),
+            |run| run.ask(&["5f2a9c01-0"], ""),
         );
         let cure = "repeat the id as it came: it is a text, not a number";
-        self.judge("ids are repeated exactly", cure, |bench| {
-            bench.ask(&["5F2A9C01-007", "0", "id с \"кавычками\"", &"9".repeat(64)], "")
+        self.judge("ids are repeated exactly", cure, |run| {
+            run.ask(&["5F2A9C01-007", "0", "id с \"кавычками\"", &"9".repeat(64)], "")
         });
         let cure = "take the next command while others are at work, or after them; answer each once";
-        self.judge("many commands at once are answered, each once, in any order", cure, |bench| {
+        self.judge("many commands at once are answered, each once, in any order", cure, |run| {
             let ids: Vec<_> = (0..AT_ONCE).map(|number| format!("5f2a9c01-{number}")).collect();
-            bench.ask(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "")
+            run.ask(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "")
         });
         let cure = "let the WebSocket library answer pings, on a thread that carries nothing out";
         self.judge("a ping is answered while a command is at work", cure, Self::ping_at_work);
         let cure = "read the message as JSON in UTF-8, and write the answer so";
-        self.judge("every kind of character is taken", cure, |bench| {
+        self.judge("every kind of character is taken", cure, |run| {
             let odd = ["\"\\/", "\u{1f600}👩‍💻", "a\tb\nc\u{1}", "\u{202e}абв", "ё́ ß 漢字", "<b>&amp;"];
-            odd.iter().all(|text| bench.ask(&["5f2a9c01-a"], text))
-                && bench.ask(&["5f2a9c01-b"], &"я".repeat(900))
+            odd.iter().all(|text| run.ask(&["5f2a9c01-a"], text))
+                && run.ask(&["5f2a9c01-b"], &"я".repeat(900))
         });
         self.judge(
             "keys that it does not know are passed over",
             "look at `id` and `text` alone",
-            |bench| {
-                let whole = bench.message("5f2a9c01-k", "проверка связи", 30_000);
+            |run| {
+                let whole = run.message("5f2a9c01-k", "проверка связи", 30_000);
                 let known = whole.strip_suffix('}').unwrap_or(&whole);
-                bench.send(&format!(r#"{known},"x":[1,{{"y":null}}],"z":1e9}}"#))
-                    && bench.take(&["5f2a9c01-k"]).is_some_and(|given| is_whole(&given))
+                run.send(&format!(r#"{known},"x":[1,{{"y":null}}],"z":1e9}}"#))
+                    && run.take(&["5f2a9c01-k"]).is_some_and(|given| is_whole(&given))
             },
         );
-        if self.is_second {
+        if self.is_v2 {
             let cure = "compare `until` with the relay's clock, which the first message tells, before carrying out";
             self.judge(
                 "a command past its `until` is not carried out, and answered with `ok` false",
                 cure,
-                |bench| {
-                    bench.send_until("5f2a9c01-u", "проверка связи", -5_000)
-                        && bench.take(&["5f2a9c01-u"]).is_some_and(|given| given[0].failed)
+                |run| {
+                    run.send_until("5f2a9c01-u", "проверка связи", -5_000)
+                        && run.take(&["5f2a9c01-u"]).is_some_and(|given| given[0].failed)
                 },
             );
             let cure = "of the last few times that were told, keep that by which the relay's clock is furthest ahead";
-            self.judge(
-                "a time that is read late, as after a sleep, revives no command",
-                cure,
-                |bench| {
-                    bench.behind = FALLEN_BEHIND;
-                    let is_sent =
-                        bench.tell_time() && bench.send_until("5f2a9c01-s", "проверка связи", 4_000);
-                    bench.behind = 0;
-                    is_sent && bench.take(&["5f2a9c01-s"]).is_some_and(|given| given[0].failed)
-                },
-            );
+            self.judge("a time that is read late, as after a sleep, revives no command", cure, |run| {
+                run.behind = FALLEN_BEHIND;
+                let is_sent = run.tell_time() && run.send_until("5f2a9c01-s", "проверка связи", 4_000);
+                run.behind = 0;
+                is_sent && run.take(&["5f2a9c01-s"]).is_some_and(|given| given[0].failed)
+            });
             let cure =
                 "take the time again from each message that tells it, and forget all but the last few";
-            self.judge("a relay's clock that has fallen behind makes no command late", cure, |bench| {
-                bench.behind = FALLEN_BEHIND;
-                let is_sent = (0..TIMES_TOLD).all(|_| bench.tell_time())
-                    && bench.send_until("5f2a9c01-t", "проверка связи", 4_000);
-                bench.behind = 0;
-                let is_done = bench.take(&["5f2a9c01-t"]).is_some_and(|given| !given[0].failed);
+            self.judge("a relay's clock that has fallen behind makes no command late", cure, |run| {
+                run.behind = FALLEN_BEHIND;
+                let is_sent = (0..TIMES_TOLD).all(|_| run.tell_time())
+                    && run.send_until("5f2a9c01-t", "проверка связи", 4_000);
+                run.behind = 0;
+                let is_done = run.take(&["5f2a9c01-t"]).is_some_and(|given| !given[0].failed);
                 // From here on the largest of its times is right again.
-                is_sent && is_done && bench.tell_time()
+                is_sent && is_done && run.tell_time()
             });
         }
         for (what, end) in [
@@ -197,9 +243,9 @@ impl Bench<'_> {
             ("a link that breaks is opened anew within 10 s", End::Cut),
         ] {
             let cure = "connect again a few seconds after any end of the connection, for ever";
-            self.judge(what, cure, move |bench| {
-                bench.end(end);
-                bench.come(RETURN_TIMEOUT) && bench.ask(&["5f2a9c01-r"], "")
+            self.judge(what, cure, move |run| {
+                run.end(end);
+                run.come(RETURN_TIMEOUT) && run.ask(&["5f2a9c01-r"], "")
             });
         }
         for (what, status) in [
@@ -208,11 +254,11 @@ impl Bench<'_> {
         ] {
             let cure =
                 "whatever a connection attempt ends with, wait a few seconds and try again, for ever";
-            self.judge(what, cure, move |bench| {
-                bench.end(End::Cut);
-                bench.turn_away(status, RETURN_TIMEOUT)
-                    && bench.come(RETURN_TIMEOUT)
-                    && bench.ask(&["5f2a9c01-r"], "")
+            self.judge(what, cure, move |run| {
+                run.end(End::Cut);
+                run.turn_away(status, RETURN_TIMEOUT)
+                    && run.come(RETURN_TIMEOUT)
+                    && run.ask(&["5f2a9c01-r"], "")
             });
         }
     }
@@ -233,7 +279,7 @@ impl Bench<'_> {
                 format!("✘ {what}: {cure}")
             }
         };
-        self.desk.say(&line);
+        println!("{line}");
     }
 
     /// Sends a command under each id, with these words behind its harmless text. Returns whether each was answered, once
@@ -256,22 +302,25 @@ impl Bench<'_> {
 
     /// Returns a command that is waited for so many milliseconds, in the agent's format.
     fn message(&self, id: &str, text: &str, wait: i64) -> String {
-        if !self.is_second {
-            return message::command(id, text);
+        if !self.is_v2 {
+            return json!({ "id": id, "text": text }).to_string();
         }
         let now = self.now();
-        let times = Times { now, until: now.saturating_add_signed(wait) };
-        let context = Context { session: Some(("check", false)), ..Context::default() };
-        second::command(id, text, &context, times).0
+        let (session, until) =
+            (json!({ "id": "check", "new": false }), now.saturating_add_signed(wait));
+        json!({ "id": id, "text": text, "session": session, "screen": false, "now": now, "until": until })
+            .to_string()
     }
 
     fn tell_time(&mut self) -> bool {
-        self.send(&second::time(self.now()))
+        let time = json!({ "now": self.now() }).to_string();
+        self.send(&time)
     }
 
     /// Returns the time of the relay that this plays, in Unix milliseconds.
     fn now(&self) -> u64 {
-        self.unix.now().saturating_sub(self.behind)
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        u64::try_from(now).unwrap_or(u64::MAX).saturating_sub(self.behind)
     }
 
     fn send(&mut self, message: &str) -> bool {
@@ -354,10 +403,10 @@ impl Bench<'_> {
             let Ok((stream, _)) = self.listener.accept() else { return false };
             match self.greet(stream) {
                 Ok((link, is_second)) => {
-                    (self.link, self.is_second) = (Some(link), is_second);
+                    (self.link, self.is_v2) = (Some(link), is_second);
                     return true;
                 }
-                Err(problem) => self.desk.say(&format!("an agent was not let in: {problem}")),
+                Err(problem) => println!("an agent was not let in: {problem}"),
             }
         }
         false
@@ -370,68 +419,73 @@ impl Bench<'_> {
         }
         let Ok((mut stream, _)) = self.listener.accept() else { return false };
         let refusal = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        read_head(&mut stream).is_ok() && stream.write_all(refusal.as_bytes()).is_ok()
+        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).is_ok()
+            && read_head(&stream).is_ok()
+            && stream.write_all(refusal.as_bytes()).is_ok()
     }
 
-    /// Answers the handshake (RFC 6455, 4.2). Returns the link, and whether it is of the second format.
-    fn greet(&self, mut stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), &'static str> {
-        let head = read_head(&mut stream)?;
-        let fields = |name: &str| {
-            let all = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-            let own = all.filter(|(field, _)| field.eq_ignore_ascii_case(name));
-            own.map(|(_, value)| value.trim().to_owned()).collect::<Vec<_>>()
+    /// Answers the handshake (RFC 6455, 4.2). Returns the link, and whether it is of [`V2`].
+    fn greet(&self, stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), &'static str> {
+        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(|_| BROKEN)?;
+        let mut is_v2 = false;
+        let answer = |request: &Request, mut response: Response| {
+            if request.uri().path() != "/ws" {
+                return Err(refusal(404));
+            }
+            if !self.is_key_shown(request) {
+                return Err(refusal(401));
+            }
+            let offered = request.headers().get_all("Sec-WebSocket-Protocol");
+            let mut offered = offered.iter().filter_map(|field| field.to_str().ok());
+            is_v2 = offered.any(|field| field.split(',').any(|name| name.trim() == V2));
+            if is_v2 {
+                response.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(V2));
+            }
+            Ok(response)
         };
-        let target = head.split(' ').nth(1).unwrap_or_default();
-        if target.split('?').next() != Some("/ws") {
-            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-            return Err("its address must end in /ws");
+        let mut socket = tungstenite::accept_hdr(stream, answer).map_err(|error| match error {
+            HandshakeError::Failure(Error::Http(response)) if response.status() == 404 => {
+                "its address must end in /ws"
+            }
+            HandshakeError::Failure(Error::Http(_)) => "its key is not the one above",
+            HandshakeError::Failure(Error::Protocol(_)) => "it asks for no WebSocket",
+            _ => BROKEN,
+        })?;
+        if is_v2 {
+            let time = json!({ "now": self.now() }).to_string();
+            socket.send(Message::text(time)).map_err(|_| BROKEN)?;
         }
-        let bearer = fields("Authorization").iter().any(|value| {
-            value.split_once(' ').is_some_and(|(_, shown)| self.key.matches(shown.trim().as_bytes()))
-        });
-        if !bearer && !key_in_query(target).is_some_and(|shown| self.key.matches(&shown)) {
-            let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
-            return Err("its key is not the one above");
-        }
-        let Some(nonce) = fields("Sec-WebSocket-Key").pop() else {
-            let _ = stream.write_all(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n");
-            return Err("it asks for no WebSocket");
-        };
-        let offered = fields("Sec-WebSocket-Protocol").join(",");
-        let is_second = offered.split(',').any(|name| name.trim() == PROTOCOL);
-        let protocol =
-            if is_second { format!("Sec-WebSocket-Protocol: {PROTOCOL}\r\n") } else { String::new() };
-        let accept = accept_of(&nonce);
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
-        );
-        stream.write_all(answer.as_bytes()).map_err(|_| BROKEN)?;
-        let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
-        if is_second {
-            socket.send(Message::text(second::time(self.now()))).map_err(|_| BROKEN)?;
-        }
-        Ok((socket, is_second))
+        Ok((socket, is_v2))
+    }
+
+    /// Whether a request shows the key, as `Authorization: Bearer` or as `?key=`.
+    fn is_key_shown(&self, request: &Request) -> bool {
+        let bearer = request.headers().get("Authorization").and_then(|field| field.to_str().ok());
+        let bearer = bearer.and_then(|field| field.split_once(' ')).map(|(_, key)| key.trim());
+        let mut query = request.uri().query().unwrap_or_default().split('&');
+        [bearer, query.find_map(|pair| pair.strip_prefix("key="))].contains(&Some(&self.key))
     }
 }
 
-/// Milliseconds by which the relay that this plays falls behind.
-const FALLEN_BEHIND: u64 = 60_000;
-
 const BROKEN: &str = "its connection broke";
 
+fn refusal(status: u16) -> ErrorResponse {
+    let mut refusal = ErrorResponse::new(None);
+    *refusal.status_mut() = status.try_into().expect("it is a status code");
+    refusal
+}
+
 /// Reads the head of a request.
-fn read_head(stream: &mut TcpStream) -> Result<String, &'static str> {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|_| BROKEN)?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if head.len() >= MAX_HANDSHAKE || stream.read(&mut byte).map_err(|_| BROKEN)? == 0 {
-            return Err("it sent no whole request");
+fn read_head(stream: &TcpStream) -> io::Result<()> {
+    let mut lines = BufReader::new(stream.take(MAX_HANDSHAKE));
+    let mut line = String::new();
+    while lines.read_line(&mut line)? > 0 {
+        if line == "\r\n" {
+            return Ok(());
         }
-        head.push(byte[0]);
+        line.clear();
     }
-    String::from_utf8(head).map_err(|_| "its request is no ASCII")
+    Err(ErrorKind::UnexpectedEof.into())
 }
 
 #[derive(Clone, Copy)]

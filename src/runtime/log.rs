@@ -5,16 +5,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
 use crate::config::secret::{Secret, hide};
-use crate::upkeep::ends::{Ends, start_vital, words};
-use crate::upkeep::repeats::Repeats;
+use crate::runtime::ends::{Ends, start_vital, words};
+use crate::runtime::log_limit::{LogRateLimit, target};
 
 /// Log lines that may wait to be written; one more is dropped and counted.
 pub const LOG_QUEUE: usize = 256;
@@ -36,7 +36,20 @@ enum Entry {
 
 struct Logger {
     queue: Sender<Entry>,
-    dropped: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads that log share with the one that writes.
+struct Shared {
+    /// Lines that found no room in the queue since the last line was written.
+    dropped: AtomicU64,
+    limit: Mutex<LogRateLimit>,
+}
+
+impl Shared {
+    fn limit(&self) -> MutexGuard<'_, LogRateLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Starts the log's thread, without which the program ends, and makes it the process's log. A second call
@@ -49,14 +62,15 @@ struct Logger {
 /// The system gives no thread.
 pub fn init(level: LevelFilter, secrets: Vec<Secret>, ends: &Ends) -> std::io::Result<()> {
     let (queue, lines) = bounded(LOG_QUEUE);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let counter = dropped.clone();
+    let limit = Mutex::new(LogRateLimit::new(Instant::now()));
+    let shared = Arc::new(Shared { dropped: AtomicU64::new(0), limit });
     log::set_max_level(level);
-    if log::set_boxed_logger(Box::new(Logger { queue: queue.clone(), dropped })).is_ok() {
+    let logger = Logger { queue: queue.clone(), shared: shared.clone() };
+    if log::set_boxed_logger(Box::new(logger)).is_ok() {
         let _ = QUEUE.set(queue);
         report_panics();
         start_vital(ends, "log", move || {
-            write(&lines, &secrets, &counter);
+            write(&lines, &secrets, &shared);
             Err("nobody has anything to log any more".into())
         })?;
     }
@@ -80,16 +94,20 @@ impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // The libraries' own lines repeat frames, and so commands, in full.
         metadata.target().starts_with("home_alice_relay")
+            || self.shared.limit().limits(metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line =
-            Line { at: SystemTime::now(), level: record.level(), text: record.args().to_string() };
+        let text = record.args().to_string();
+        if !self.shared.limit().admit(record.target(), &text, Instant::now()) {
+            return;
+        }
+        let line = Line { at: SystemTime::now(), level: record.level(), text };
         if self.queue.try_send(Entry::Line(Box::new(line))).is_err() {
-            self.dropped.fetch_add(1, Relaxed);
+            self.shared.dropped.fetch_add(1, Relaxed);
         }
     }
 
@@ -98,28 +116,39 @@ impl Log for Logger {
     }
 }
 
-fn write(lines: &Receiver<Entry>, secrets: &[Secret], dropped: &AtomicU64) {
+fn write(lines: &Receiver<Entry>, secrets: &[Secret], shared: &Shared) {
     let out = SimpleLogger::new();
-    for entry in lines {
-        let lost = dropped.swap(0, Relaxed);
+    let print = |at, level, text| print(&out, &Line { at, level, text: hide(text, secrets) }, shared);
+    loop {
+        let mut summaries = Vec::new();
+        let next =
+            shared.limit().run_timers(Instant::now(), &mut |level, text| summaries.push((level, text)));
+        for (level, text) in summaries {
+            print(SystemTime::now(), level, text);
+        }
+        let entry = match next {
+            Some(next) => lines.recv_deadline(next),
+            None => lines.recv().map_err(RecvTimeoutError::from),
+        };
+        let lost = shared.dropped.swap(0, Relaxed);
         if lost > 0 {
             let text = format!("{lost} log lines were dropped: nobody took them in time");
-            print(&out, &Line { at: SystemTime::now(), level: Level::Warn, text }, dropped);
+            print(SystemTime::now(), Level::Warn, text);
         }
         match entry {
-            Entry::Line(line) => {
-                print(&out, &Line { text: hide(line.text, secrets), ..*line }, dropped);
-            }
-            Entry::Flush(done) => {
+            Ok(Entry::Line(line)) => print(line.at, line.level, line.text),
+            Ok(Entry::Flush(done)) => {
                 let _ = done.try_send(());
             }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
 /// simple_logger prints `LEVEL [target] text`; the moment stands where a target would. It panics when
 /// stdout is closed, which must not end this thread: the line counts as dropped.
-fn print(out: &SimpleLogger, line: &Line, dropped: &AtomicU64) {
+fn print(out: &SimpleLogger, line: &Line, shared: &Shared) {
     let at = humantime::format_rfc3339_millis(line.at).to_string();
     let printed = catch_unwind(AssertUnwindSafe(|| {
         out.log(
@@ -131,17 +160,8 @@ fn print(out: &SimpleLogger, line: &Line, dropped: &AtomicU64) {
         );
     }));
     if printed.is_err() {
-        dropped.fetch_add(1, Relaxed);
+        shared.dropped.fetch_add(1, Relaxed);
     }
-}
-
-/// Counts the panics of tiny_http's own threads. The gate leaves the outside no way to cause one (T11).
-static IN_TINY_HTTP: OnceLock<Arc<Repeats>> = OnceLock::new();
-
-/// From now on `repeats` takes what is to be said of panics in tiny_http's own threads.
-pub fn count_panics_of_tiny_http(repeats: Arc<Repeats>) {
-    // There is one relay in a process.
-    let _ = IN_TINY_HTTP.set(repeats);
 }
 
 /// A panic in a thread of ours is a bug, and is told at once. Should one of tiny_http's threads, which have no name,
@@ -155,11 +175,7 @@ fn report_panics() {
             Some("log") => {}
             Some(name) => log::error!("a bug in thread {name} at {place}: {words}"),
             None => {
-                let line = format!("tiny_http has failed on a connection at {place}: {words}");
-                match IN_TINY_HTTP.get() {
-                    Some(repeats) => repeats.say(line),
-                    None => log::warn!("{line}"),
-                }
+                log::warn!(target: target::TINY_HTTP, "tiny_http has failed on a connection at {place}: {words}");
             }
         }
     }));

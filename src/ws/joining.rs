@@ -1,20 +1,22 @@
 //! How an agent gets its PC's key without anybody copying it: `invite` has a code made (`POST /ws/invite`), which the agent
 //! changes for the key (`POST /ws/join`).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::config::credentials::{Credentials, LOCK};
 use crate::config::secret::{Secret, random_bytes};
+use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
-use crate::http::presses::{Press, Presses};
+use crate::http::presses::Press;
 use crate::object::{Fields, object_of, quoted};
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::unix_time;
+use crate::runtime::log_limit::target::AGENTS_REJECTED;
+use crate::sync::lock;
 use crate::text::origin;
-use crate::upkeep::repeats::Repeats;
 
 /// Where `invite` asks for a code.
 pub const INVITE_PATH: &str = "/ws/invite";
@@ -70,21 +72,18 @@ impl Pcs {
 pub struct Joining {
     /// None without `WEBHOOK_SECRET`: what is joined in one line must not hang on an open door.
     pcs: Option<Mutex<Pcs>>,
-    presses: Arc<Presses>,
-    rejected: Arc<Repeats>,
 }
 
 impl Joining {
-    /// Gives the newest key of each PC of `credentials`; keeps what was given in `presses`, and tells `rejected` of who gets
-    /// none.
-    pub fn new(credentials: &Credentials, presses: Arc<Presses>, rejected: Arc<Repeats>) -> Self {
+    /// Gives the newest key of each PC of `credentials`.
+    pub fn new(credentials: &Credentials) -> Self {
         let pcs = credentials.webhook.is_some().then(|| Mutex::new(Pcs::new(credentials)));
-        Self { pcs, presses, rejected }
+        Self { pcs }
     }
 
     /// Makes a code, `now`, for whoever has a PC's key, in place of any that there is for that PC.
     pub fn invite(&self, incoming: Incoming, now: Instant) {
-        let Some(pcs) = &self.pcs else { return self.refuse_at_open_door(incoming) };
+        let Some(pcs) = &self.pcs else { return refuse_at_open_door(incoming) };
         let Ok(random) = random_bytes() else {
             return incoming.answer(Answer::error(500, "the system gives no random bytes"));
         };
@@ -96,7 +95,7 @@ impl Joining {
             }
             None => {
                 let cure = "a good proof is needed: run `invite` with the relay's own environment";
-                self.refuse(
+                refuse(
                     incoming,
                     "it asks for an invitation without a key of this relay's",
                     (401, cure),
@@ -106,11 +105,11 @@ impl Joining {
     }
 
     /// Gives a PC's name and key, `now`, for a body with its code.
-    pub fn join(&self, incoming: Incoming, body: &[u8], now: Instant) {
-        let Some(pcs) = &self.pcs else { return self.refuse_at_open_door(incoming) };
+    pub fn join(&self, engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
+        let Some(pcs) = &self.pcs else { return refuse_at_open_door(incoming) };
         let Some(typed) = Fields::of_body(body).and_then(|fields| fields.text("code")) else {
             let message = "the body must be a JSON object with the text `code`";
-            return self.refuse(incoming, "its request to join holds no code", (400, message));
+            return refuse(incoming, "its request to join holds no code", (400, message));
         };
         if !incoming.is_over_https() && !incoming.is_at_home() {
             // Whoever listens has read it, so it counts no more.
@@ -118,9 +117,9 @@ impl Joining {
             let cure = "a key is given over https alone, or at 127.0.0.1 on the relay's own machine, without a proxy: use \
                         https://, let the proxy say so (`X-Forwarded-Proto: https`), and run `invite` again, for this code \
                         counts no more";
-            return self.refuse(incoming, "it wants to join, but not over https", (403, cure));
+            return refuse(incoming, "it wants to join, but not over https", (403, cure));
         }
-        let given = self.presses.once(Press::of(JOIN_PATH, body), now, || {
+        let given = engine.presses.once(Press::of(JOIN_PATH, body), now, || {
             let mut pcs = lock(pcs);
             let pc = pcs.take(&typed, now)?;
             log::info!("An agent joins from {} as the PC {}", origin_of(&incoming), pc.name);
@@ -130,28 +129,24 @@ impl Joining {
             Some(json) => incoming.answer(Answer::json(json.into_bytes())),
             None => {
                 let cure = "the code is wrong, used or too old: it is good once, for 5 minutes; run `invite` again";
-                self.refuse(incoming, "its code to join is wrong, used or too old", (401, cure));
+                refuse(incoming, "its code to join is wrong, used or too old", (401, cure));
             }
         }
     }
+}
 
-    fn refuse_at_open_door(&self, incoming: Incoming) {
-        let cure = ["WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ", LOCK].concat();
-        self.refuse(incoming, "no agent can join while WEBHOOK_SECRET is not set", (403, &cure));
-    }
+fn refuse_at_open_door(incoming: Incoming) {
+    let cure = ["WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ", LOCK].concat();
+    refuse(incoming, "no agent can join while WEBHOOK_SECRET is not set", (403, &cure));
+}
 
-    fn refuse(&self, incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
-        self.rejected.say(format!("Agent rejected from {}: {why}", origin_of(&incoming)));
-        incoming.answer(Answer::error(status, cure));
-    }
+fn refuse(incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
+    log::warn!(target: AGENTS_REJECTED, "Agent rejected from {}: {why}", origin_of(&incoming));
+    incoming.answer(Answer::error(status, cure));
 }
 
 fn origin_of(incoming: &Incoming) -> String {
     origin(incoming.peer().ip(), incoming.claimed())
-}
-
-fn lock(pcs: &Mutex<Pcs>) -> MutexGuard<'_, Pcs> {
-    pcs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,0 +1,219 @@
+//! `GET /ws`: the key first, then the WebSocket handshake (RFC 6455, 4.2), then the link.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use data_encoding::BASE64;
+use percent_encoding::percent_decode_str;
+use sha1::{Digest, Sha1};
+use tiny_http::{Header, Response, StatusCode};
+
+use crate::agents::link::Link;
+use crate::agents::reader::Reader;
+use crate::agents::second;
+use crate::agents::telling::Format;
+use crate::agents::wire::SocketWire;
+use crate::config::credentials::Shown;
+use crate::engine::Engine;
+use crate::http::answer::Answer;
+use crate::http::incoming::Incoming;
+use crate::runtime::log_limit::target::AGENTS_REJECTED;
+use crate::runtime::way::Upgrade;
+use crate::text::origin;
+
+/// Answers one request for `/ws`.
+pub fn serve(engine: &Engine, incoming: Incoming) {
+    engine.way.request(|| incoming.is_forwarded());
+    match check(engine, &incoming) {
+        Ok((shown, accept)) => upgrade(engine, incoming, shown, &accept),
+        Err((answer, why)) => {
+            // Every connection has another port, so it is not what they are counted by.
+            let origin = origin(incoming.peer().ip(), incoming.claimed());
+            log::warn!(target: AGENTS_REJECTED, "Agent rejected from {origin}: {why}");
+            incoming.answer(answer);
+        }
+    }
+}
+
+/// An agent has knocked where there is nothing. What it knocked at is not told: it may hold a key.
+pub fn tell_of_wrong_path(incoming: &Incoming) {
+    let origin = origin(incoming.peer().ip(), incoming.claimed());
+    log::warn!(
+        target: AGENTS_REJECTED,
+        "Agent rejected from {origin}: it wants a WebSocket where there is none; its address must end in \
+         /ws"
+    );
+}
+
+/// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
+fn check(engine: &Engine, incoming: &Incoming) -> Result<(Shown, String), (Answer, &'static str)> {
+    let Some(shown) = key_shown(engine, incoming) else {
+        engine.way.knock(Instant::now());
+        let why = match engine.config.credentials.agents.further() {
+            [] => "wrong or missing key; it must be the relay's API_KEY",
+            _ => "wrong or missing key; it must be the relay's API_KEY, or one of its AGENTS",
+        };
+        // RFC 9110, 15.5.2.
+        return Err((Answer::error(401, why).with("WWW-Authenticate", "Bearer"), why));
+    };
+    if !incoming.has_token("Upgrade", "websocket") || !incoming.has_token("Connection", "upgrade") {
+        engine.way.upgrade(Upgrade::Lost);
+        let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
+                   \"Websockets Support\" for this proxy host; nginx, Apache and lighttpd need a line \
+                   for WebSockets";
+        return Err((upgrade_required(why), why));
+    }
+    if incoming.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
+        let why = "the WebSocket version must be 13";
+        return Err((upgrade_required(why), why));
+    }
+    match incoming.field("Sec-WebSocket-Key") {
+        Some(key) if is_nonce(key) => Ok((shown, accept_of(key))),
+        _ => {
+            let why = "Sec-WebSocket-Key is missing or malformed";
+            Err((Answer::error(400, why), why))
+        }
+    }
+}
+
+fn key_shown(engine: &Engine, incoming: &Incoming) -> Option<Shown> {
+    let bearer = incoming.field("Authorization").and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    bearer
+        .and_then(|key| engine.config.credentials.agent(key.as_bytes()))
+        .or_else(|| engine.config.credentials.agent(&key_in_query(incoming.target())?))
+}
+
+fn upgrade(engine: &Engine, incoming: Incoming, shown: Shown, accept: &str) {
+    engine.way.upgrade(Upgrade::Came);
+    let peer = origin(incoming.peer(), incoming.claimed());
+    let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
+    let Some(socket) = incoming.socket().map(Arc::new) else { return incoming.cut() };
+    let wire = Box::new(SocketWire::new(socket.clone(), engine.waiter.clone()));
+    let id = engine.registry.new_link(shown.agent);
+    let format = format_of(&incoming);
+    let mut link = Link::new(id, peer, wire, format, Instant::now());
+    link.from = address(&incoming);
+    let link = Arc::new(link);
+    let mut switching = Response::empty(StatusCode(101)).with_header(accept);
+    if format == Format::Second {
+        // Before any command can be put in.
+        let _ = link.text(engine.registry.telling.time());
+        let protocol = Header::from_bytes("Sec-WebSocket-Protocol", second::PROTOCOL);
+        switching = protocol.into_iter().fold(switching, Response::with_header);
+    }
+    // Before the agent is told, so that no turn misses an agent that believes itself connected.
+    let Some(running) = engine.registry.join(link.clone(), shown, Instant::now()) else {
+        return incoming.answer(Answer::error(503, "the relay is stopping"));
+    };
+    let Some(stream) = incoming.upgrade(switching, socket) else { return };
+    // Before anything is read: what the agent sends first may be a Close, and its confirmation must
+    // find the link open.
+    link.outbox.open();
+    let reader = Reader::new(link.clone(), engine.registry.clone());
+    if let Err(error) = reader.start(stream, running) {
+        log::error!("the system refuses {error}; so this agent can't be served");
+        link.outbox.cut("the relay has no thread for it");
+        engine.registry.leave(&link, "", Instant::now());
+    }
+}
+
+/// Returns where an agent comes from: what the proxy claims, or the peer where there is none.
+fn address(incoming: &Incoming) -> Option<IpAddr> {
+    match incoming.claimed() {
+        Some(claimed) => claimed.parse().ok(),
+        None => Some(incoming.peer().ip()),
+    }
+}
+
+fn upgrade_required(why: &str) -> Answer {
+    Answer::error(426, why).with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+}
+
+/// Returns the value of `key` in a request target's query, percent-decoded.
+pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
+    let (_, query) = target.split_once('?')?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
+    Some(percent_decode_str(value).collect())
+}
+
+/// Returns what the agent's commands shall look like: it offers the second format as a subprotocol (RFC 6455, 4.1), by its
+/// exact name.
+fn format_of(incoming: &Incoming) -> Format {
+    match incoming.list("Sec-WebSocket-Protocol").any(|name| name == second::PROTOCOL) {
+        true => Format::Second,
+        false => Format::First,
+    }
+}
+
+/// Returns what proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).
+pub fn accept_of(key: &str) -> String {
+    const PROTOCOL: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
+}
+
+/// Whether this is 16 bytes in base64 (RFC 6455, 4.1).
+fn is_nonce(key: &str) -> bool {
+    key.len() == 24
+        && key.ends_with("==")
+        && key[..22].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_found_anywhere_in_the_query_and_decoded() {
+        assert_eq!(key_in_query("/ws?key=abc").unwrap(), b"abc");
+        assert_eq!(key_in_query("/ws?a=1&key=a%20b%2b&key=c").unwrap(), b"a b+");
+        assert_eq!(key_in_query("/ws?key=").unwrap(), b"");
+        assert_eq!(key_in_query("/ws?key=%d1%8").unwrap(), b"\xd1%8");
+        assert!(key_in_query("/ws").is_none());
+        assert!(key_in_query("/ws?monkey=abc").is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_key_comes_through_a_query_and_no_target_makes_it_panic(
+            key in "\\PC{0,40}",
+            target in "\\PC{0,60}",
+        ) {
+            let _ = key_in_query(&target);
+            let encoded = percent_encode(key.as_bytes(), NON_ALPHANUMERIC).to_string();
+            for target in [
+                format!("/ws?key={encoded}"),
+                format!("/ws?a=1&key={encoded}&key=other"),
+                format!("/ws?monkey=no&key={encoded}"),
+            ] {
+                proptest::prop_assert_eq!(key_in_query(&target).unwrap(), key.as_bytes());
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_text_come_through_a_query_too(
+            key in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+        ) {
+            let encoded = percent_encode(&key, NON_ALPHANUMERIC);
+            proptest::prop_assert_eq!(key_in_query(&format!("/ws?key={encoded}")).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn the_key_is_accepted_as_in_the_rfcs_own_example() {
+        assert_eq!(accept_of("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn only_sixteen_bytes_of_base64_are_a_nonce() {
+        assert!(is_nonce("dGhlIHNhbXBsZSBub25jZQ=="));
+        assert!(!is_nonce("dGhlIHNhbXBsZSBub25jZQ="));
+        assert!(!is_nonce("dGhlIHNhbXBsZSBub25jZ***"));
+        assert!(!is_nonce(""));
+    }
+}
