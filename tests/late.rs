@@ -493,11 +493,9 @@ fn where_none_is_kept_ask_waits_for_none_and_says_nothing_to_the_agent() {
 }
 
 #[test]
-fn the_dialogue_of_the_readme_is_what_alice_says() {
-    let readme = include_str!("../README.md");
-    let (_, late_answers) = readme.split_once("## Late answers").unwrap();
-    let (late_answers, _) = late_answers.split_once("\n## ").unwrap();
-    let lines: Vec<_> = late_answers.lines().filter_map(|l| l.strip_prefix("> — ")).collect();
+fn the_dialogue_of_the_document_is_what_alice_says() {
+    let document = include_str!("../docs/late-answers.md");
+    let lines: Vec<_> = document.lines().filter_map(|l| l.strip_prefix("> — ")).collect();
     let (words, spoken): (Vec<_>, Vec<_>) =
         lines.chunks(2).map(|pair| (pair[0], pair[1].trim())).unzip();
     let normalised = |words: &str| {
