@@ -190,3 +190,14 @@ fn every_test_that_the_documents_on_security_name_is_there() {
     }
     assert!(named > 20, "{named}");
 }
+
+#[test]
+fn the_readme_is_at_most_130_lines_of_100_columns() {
+    for path in ["README.md", "docs/ru/README.md"] {
+        let text = Document::read(path).text;
+        assert!(text.lines().count() <= 130, "{path} has {} lines", text.lines().count());
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{path}: {line}");
+        }
+    }
+}
