@@ -14,12 +14,12 @@ const CODE: [&str; 3] = [
     include_str!("../src/config/smart_home.rs"),
 ];
 const COMPOSE: &str = include_str!("../docker-compose.yml");
+const CONFIGURATION: &str = include_str!("../docs/configuration.md");
 const DEPLOYMENT: &str = include_str!("../DEPLOYMENT.md");
 const HOST_PORT: &str = include_str!("../deploy/host-port.yml");
 const DOCKERFILE: &str = include_str!("../Dockerfile");
 const ENV: &str = include_str!("../.env.example");
 const PROXY: &str = include_str!("../deploy/npm-advanced.conf");
-const README: &str = include_str!("../README.md");
 const SECRET_FILES: &str = include_str!("../deploy/secret-files.yml");
 /// What NPM includes in every location.
 const PROXY_OF_NPM: &str = include_str!("nginx/proxy.conf");
@@ -51,8 +51,8 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
     };
     let read: BTreeSet<_> = CODE.iter().flat_map(|code| code.split('"')).filter(is_variable).collect();
     assert!(read.len() >= 10, "{read:?}");
-    // The first cell of README's table of variables may name a second one.
-    let table = between(README, "## Configuration", "\n## ");
+    // The first cell of the table of variables may name a second one.
+    let table = between(CONFIGURATION, "\n## Settings", "\n## ");
     let rows: Vec<_> = table.lines().filter_map(|line| line.split(" | ").next()).collect();
     let mut missing = Vec::new();
     for name in read {
@@ -61,7 +61,7 @@ fn every_variable_that_the_relay_reads_can_be_set_in_the_env_file() {
                 missing.push(format!("{place} lacks {name}"));
             }
         };
-        must(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "README's table");
+        must(rows.iter().any(|row| row.contains(&format!("`{name}`"))), "docs/configuration.md");
         if name.ends_with("_FILE") {
             must(SECRET_FILES.contains(&format!("{name}: /files/")), "deploy/secret-files.yml");
         } else {
@@ -252,9 +252,14 @@ fn the_icon_has_the_size_that_yandex_wants() {
 #[test]
 fn the_documents_call_the_skill_by_a_name_that_yandex_takes() {
     let is_russian = |word: &str| word.chars().all(|c| matches!(c, 'а'..='я' | 'А'..='Я' | 'ё' | 'Ё'));
-    for (path, quotations) in
-        [("README.md", 0), ("docs/ru/README.md", 0), ("DEPLOYMENT.md", 1), ("docs/ru/DEPLOYMENT.md", 1)]
-    {
+    for (path, quotations) in [
+        ("README.md", 0),
+        ("docs/ru/README.md", 0),
+        ("docs/late-answers.md", 0),
+        ("docs/ru/late-answers.md", 0),
+        ("DEPLOYMENT.md", 1),
+        ("docs/ru/DEPLOYMENT.md", 1),
+    ] {
         let text = std::fs::read_to_string(path).unwrap();
         // The user's own phrase is quoted once.
         assert_eq!(text.matches("попроси Home Alice").count(), quotations, "{path}");

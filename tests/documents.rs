@@ -168,11 +168,12 @@ fn every_link_of_a_document_leads_somewhere() {
 }
 
 #[test]
-fn every_test_that_security_md_names_is_there() {
+fn every_test_that_the_documents_on_security_name_is_there() {
     let root = root();
     let mut named = 0;
     let mut file = String::new();
-    for quoted in read(&root.join("SECURITY.md")).split('`').skip(1).step_by(2) {
+    let documents = ["SECURITY.md", "docs/threats.md"].map(|path| read(&root.join(path))).concat();
+    for quoted in documents.split('`').skip(1).step_by(2) {
         let (of, name) = quoted.split_once(".rs: ").unwrap_or((&file, quoted));
         let name = name.trim_end_matches('…');
         let is_name = name.len() > 10 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
@@ -185,4 +186,15 @@ fn every_test_that_security_md_names_is_there() {
         named += 1;
     }
     assert!(named > 20, "{named}");
+}
+
+#[test]
+fn the_readme_is_at_most_130_lines_of_100_columns() {
+    for path in ["README.md", "docs/ru/README.md"] {
+        let text = Document::read(path).text;
+        assert!(text.lines().count() <= 130, "{path} has {} lines", text.lines().count());
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{path}: {line}");
+        }
+    }
 }

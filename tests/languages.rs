@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use crate::support::markdown::{Document, code};
 
 /// The English documents, and the Russian one of each.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 9] = [
     ("README.md", "docs/ru/README.md"),
     ("DEPLOYMENT.md", "docs/ru/DEPLOYMENT.md"),
     ("SECURITY.md", "docs/ru/SECURITY.md"),
     ("docs/agents.md", "docs/ru/agents.md"),
+    ("docs/configuration.md", "docs/ru/configuration.md"),
+    ("docs/late-answers.md", "docs/ru/late-answers.md"),
+    ("docs/monitoring.md", "docs/ru/monitoring.md"),
+    ("docs/several-pcs.md", "docs/ru/several-pcs.md"),
+    ("docs/smart-home.md", "docs/ru/smart-home.md"),
 ];
 
 /// The pictures with words in them, in English and in Russian.

@@ -143,11 +143,9 @@ fn a_name_alone_asks_whether_the_pc_is_connected_and_for_how_long() {
 }
 
 #[test]
-fn the_dialogue_of_the_readme_is_what_alice_says() {
-    let readme = include_str!("../README.md");
-    let (_, several) = readme.split_once("## Several PCs").unwrap();
-    let (several, _) = several.split_once("\n## ").unwrap();
-    let lines: Vec<_> = several.lines().filter_map(|line| line.strip_prefix("> — ")).collect();
+fn the_dialogue_of_the_document_is_what_alice_says() {
+    let document = include_str!("../docs/several-pcs.md");
+    let lines: Vec<_> = document.lines().filter_map(|line| line.strip_prefix("> — ")).collect();
     let relay = household(&[]);
     let mut notebook = agent(&relay, NOTEBOOK);
     let normalised = |words: &str| words.trim().to_lowercase().replace([',', '.'], "");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What nginx, HAProxy, Caddy and Apache do with what a proxy should not let through: each is started on this
 machine before an upstream that writes down what arrives, and is sent every input below. The outcome must be
-the table in SECURITY.md. Needs Debian's nginx-light, haproxy, caddy and apache2, which it installs as root, and the
+the table in docs/threats.md. Needs Debian's nginx-light, haproxy, caddy and apache2, which it installs as root, and the
 newest of each, as `run` gets them. Started by that.
 
     tests/proxies/malformed.py TOOLS TREE [--verbose]
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from programs import PATH, REPOSITORY, Programs, free_port, install
 
-# In the order of SECURITY.md's table.
+# In the order of docs/threats.md's table.
 NAMES = ("nginx", "haproxy", "caddy", "apache2")
 # Seconds until what does not come is taken for never.
 PATIENCE = 4.0
@@ -43,7 +43,7 @@ def chunked(field: bytes, body=b"0\r\n\r\n" + MORE, length=False) -> bytes:
     return post(field, body, length=length)
 
 
-# The kinds of SECURITY.md's table, and the inputs of each.
+# The kinds of docs/threats.md's table, and the inputs of each.
 KINDS = {
     "a bare LF for the end of a line": [
         b"GET / HTTP/1.1\nHost: r\n\n",
@@ -356,12 +356,12 @@ def main() -> int:
     rows = [f"| {kind} | {' | '.join(cell(name, kind) for name in NAMES)} |" for kind in KINDS]
     print(*(f"{name} {one.version(name)}" for name, one in asked), sep=", ")
     print("\n".join(rows))
-    text = (REPOSITORY / "SECURITY.md").read_text()
+    text = (REPOSITORY / "docs" / "threats.md").read_text()
     told = [line for line in text.splitlines() if line.startswith(tuple(f"| {kind} |" for kind in KINDS))]
     if told != rows:
-        print("this is not the table in SECURITY.md", file=sys.stderr)
+        print("this is not the table in docs/threats.md", file=sys.stderr)
         return 1
-    print(f"{sum(map(len, KINDS.values()))} inputs through {len(NAMES)} proxies: as SECURITY.md says")
+    print(f"{sum(map(len, KINDS.values()))} inputs through {len(NAMES)} proxies: as docs/threats.md says")
     return 0
 
 
