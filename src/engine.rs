@@ -18,12 +18,13 @@ use crate::commands::under_way::New;
 use crate::commands::{Commands, Waits};
 use crate::config::Config;
 use crate::config::agents::Names;
-use crate::config::secret::random_bytes;
+use crate::http::incoming::Workers;
 use crate::http::owed::Owed;
 use crate::http::presses::Presses;
-use crate::http::workers::{Wake, Workers};
+use crate::http::workers::Wake;
 use crate::runtime::clock::alarm;
 use crate::runtime::way::Way;
+use crate::secret::random_bytes;
 
 /// The engine's environment: clock, sockets, wake-ups.
 pub struct Outside {

@@ -111,6 +111,7 @@ mod proofs;
 mod relay;
 mod routes;
 mod runtime;
+mod secret;
 mod smart_home;
 mod speech;
 mod sync;
@@ -129,8 +130,9 @@ mod seen;
 mod simulation;
 
 pub use config::Config;
-pub use config::credentials::{AgentKeys, Credentials};
+pub use config::credentials::Credentials;
 pub use config::error::ConfigError;
+pub use config::keys::AgentKeys;
 pub use config::listen::ListenAddr;
 pub use owner::ask::{MAX_WAIT, Said, ask, wait};
 pub use owner::domain::{BadDomain, domain};

@@ -14,15 +14,14 @@ use crate::http::answer::Answer;
 use crate::http::client::Client;
 use crate::http::gate::Gate;
 use crate::http::incoming::Incoming;
+use crate::http::incoming::Work;
 use crate::http::reception::Reception;
 use crate::http::target;
-use crate::http::workers::Work;
 use crate::owner_page::greeting::{self, is_browser};
 use crate::owner_page::{self, OwnerPage};
 use crate::runtime::ends::{Ends, fault, start_vital};
 use crate::runtime::watchdog::LOOK_TIMEOUT;
 use crate::smart_home::{self, SmartHome};
-use crate::text::origin;
 use crate::ws::handshake;
 use crate::ws::joining::{INVITE_PATH, JOIN_PATH, Joining};
 
@@ -147,8 +146,7 @@ impl Routes {
                 };
                 let Some(incoming) = incoming else { return };
                 if path.starts_with(WEBHOOK_PATH) {
-                    let origin = origin(incoming.peer().ip(), incoming.claimed());
-                    access::tell_of_wrong_address(credentials, &origin);
+                    access::tell_of_wrong_address(credentials, &incoming.origin());
                 }
                 if incoming.has_token("Upgrade", "websocket") {
                     handshake::tell_of_wrong_path(&incoming);

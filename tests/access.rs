@@ -310,7 +310,7 @@ fn a_misspelt_variable_is_told_without_its_value() {
     relay.stop();
     let log = relay.rest_of_log();
     let line = log.lines().find(|line| line.contains("WEBHOOK_SECERT")).expect(&log);
-    assert!(line.contains("WARN") && line.ends_with("write WEBHOOK_SECRET"), "{line}");
+    assert!(line.contains("WARN") && line.ends_with("Did you mean WEBHOOK_SECRET?"), "{line}");
     assert!(log.contains("Open: whoever learns") && !log.contains(SECRET), "{log}");
 }
 

@@ -4,8 +4,8 @@
 use data_encoding::HEXLOWER;
 
 use crate::commands::person::Person;
-use crate::config::secret::Secret;
 use crate::proofs::seal::mac;
+use crate::secret::Secret;
 
 /// Bytes of a pseudonym: 128 bits.
 const BYTES: usize = 16;

@@ -6,9 +6,9 @@ use crate::agents::message;
 use crate::agents::pseudonym::Pseudonyms;
 use crate::agents::second::{self, Context, Times};
 use crate::commands::person::Person;
-use crate::config::secret::Secret;
 use crate::runtime::log_limit::target::ODD_MESSAGES;
 use crate::runtime::unix::Unix;
+use crate::secret::Secret;
 
 /// The format of a link's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The PCs: the one that `API_KEY` lets in, and those of `AGENTS`. The name of each, and what it must show.
 
-use crate::config::credentials::{AgentKeys, MAX_KEYS};
 use crate::config::error::ConfigError;
+use crate::config::keys::{AgentKeys, MAX_KEYS};
 use crate::config::names::Name;
 pub use crate::config::names::{AgentId, Names};
-use crate::config::secret::{SHORT_SECRET, Secret};
+use crate::secret::{SHORT_SECRET, Secret};
 
 /// PCs, the one of `API_KEY` among them.
 pub const MAX_AGENTS: usize = 16;

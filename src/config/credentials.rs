@@ -7,15 +7,13 @@ use sha1::{Digest, Sha1};
 use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
 use crate::config::file;
-use crate::config::secret::{SHORT_SECRET, Secret};
+use crate::config::keys::{AgentKeys, MAX_KEYS};
 use crate::proofs::seal::derived;
+use crate::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
 
 /// Bytes of a file that holds a secret, or those of all agents.
 pub const MAX_SECRET_FILE: u64 = 8 * 1024;
-
-/// Keys of the agent: the new one, and the old one while the agent changes over.
-pub const MAX_KEYS: usize = 2;
 
 /// Yandex users whose turns count: a household.
 pub const MAX_USER_IDS: usize = 32;
@@ -72,35 +70,6 @@ pub struct Shown {
     pub position: usize,
     /// How many that agent has.
     pub of: usize,
-}
-
-/// The keys that let the agent in, and where they came from.
-#[derive(Debug, Clone)]
-pub enum AgentKeys {
-    /// Given by the user: one, or the new and the old while the agent changes over.
-    Configured(Vec<Secret>),
-    /// Made for this run, since none was given; printed once, so that the first run works.
-    Generated(Secret),
-}
-
-impl AgentKeys {
-    /// Returns all of them; never none.
-    pub fn all(&self) -> &[Secret] {
-        match self {
-            Self::Configured(keys) => keys,
-            Self::Generated(key) => std::slice::from_ref(key),
-        }
-    }
-
-    /// Returns which of the keys `shown` is, counted from 1. Every key is compared, in constant time.
-    pub fn position(&self, shown: &[u8]) -> Option<usize> {
-        self.all().iter().zip(1..).fold(
-            None,
-            |found, (key, position)| {
-                if key.matches(shown) { Some(position) } else { found }
-            },
-        )
-    }
 }
 
 impl Credentials {

@@ -4,10 +4,10 @@ pub mod agents;
 pub mod credentials;
 pub mod error;
 pub mod file;
+pub mod keys;
 pub mod listen;
 mod misspelt;
 pub mod names;
-pub mod secret;
 pub mod smart_home;
 
 use std::ffi::OsString;
@@ -155,7 +155,7 @@ fn number(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::credentials::AgentKeys;
+    use crate::config::keys::AgentKeys;
 
     fn read(pairs: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
         Config::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))

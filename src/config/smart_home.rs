@@ -2,7 +2,7 @@
 
 use crate::config::credentials::{Credentials, secret, webhook_secret};
 use crate::config::error::ConfigError;
-use crate::config::secret::Secret;
+use crate::secret::Secret;
 
 /// The value of `SMART_HOME_SECRET` that switches Smart Home off, as absence does.
 pub const OFF: &str = "off";

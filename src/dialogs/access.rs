@@ -6,10 +6,10 @@
 use std::sync::OnceLock;
 
 use crate::config::credentials::{Credentials, WEBHOOK_PATH};
-use crate::config::secret::same;
 use crate::dialogs::turn::Turn;
 use crate::engine::SeenIds;
 use crate::runtime::log_limit::target::TURNS_REFUSED;
+use crate::secret::same;
 use crate::text::{MAX_QUOTED, quoted};
 
 /// Whose turn it is.

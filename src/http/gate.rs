@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread, park, park_timeout};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use crate::http::guarded::{Guarded, number_of};
 use crate::http::head::NUMBER_FIELD;
 use crate::http::receive::{PIECE, Reader, Received};
 use crate::runtime::log_limit::target::NO_REQUEST;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::unchecked::door::{Buffer, Door};
 
 /// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
@@ -292,7 +293,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guarded>>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.connections)
     }
 }
 

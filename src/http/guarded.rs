@@ -2,14 +2,15 @@
 
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Thread, park};
 use std::time::Instant;
 
 use rustix::io::Errno;
 
 use crate::http::connection::Connection;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::unchecked::door;
 
 /// A connection that others reach, too.
@@ -34,7 +35,7 @@ impl Guarded {
 
     /// Returns the connection itself.
     pub fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The state has changed: its reader, if it is parked, must look again.

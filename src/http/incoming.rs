@@ -9,7 +9,19 @@ use crossbeam_channel::Sender;
 
 use crate::http::answer::Answer;
 use crate::http::request::{Request, Switching, Upgraded};
-use crate::http::workers::{Work, Workers};
+use crate::http::workers;
+use crate::text::origin;
+
+/// What a worker is given to do.
+pub enum Work {
+    /// A request, with its body.
+    Request(Incoming, Vec<u8>),
+    /// An answer that a thread without time to spare has decided on, and whether it ends the connection.
+    Answer(Incoming, Answer, bool),
+}
+
+/// The workers, who are given such jobs.
+pub type Workers = workers::Workers<Work>;
 
 /// A request at its turn: all before it on its connection have been answered.
 pub struct Incoming {
@@ -59,6 +71,17 @@ impl Incoming {
         }
     }
 
+    /// Returns whom the log names: the peer, without its port, and what the proxy claims.
+    pub fn origin(&self) -> String {
+        origin(self.peer().ip(), self.claimed())
+    }
+
+    /// Returns the token of `Authorization: Bearer` (RFC 6750, 2.1).
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.field("Authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
     /// Whether a proxy says that it has passed this on.
     pub fn is_forwarded(&self) -> bool {
         self.claimed().is_some() || self.field("X-Forwarded-Proto").is_some()
@@ -93,7 +116,7 @@ impl Incoming {
     /// Has a worker answer, for threads that others wait for.
     pub fn answer_by_worker(self, answer: Answer) {
         let workers = self.workers.clone();
-        workers.hand_over(Work::Answer(self, answer, false));
+        hand_over(&workers, Work::Answer(self, answer, false));
     }
 
     /// Ends the connection without an answer.
@@ -126,8 +149,15 @@ impl Drop for Incoming {
         if let Some(request) = self.request.take() {
             let rescued = Self::new(request, self.workers.clone());
             let answer = Answer::error(500, "the relay failed on this request; see its log");
-            self.workers.hand_over(Work::Answer(rescued, answer, true));
+            hand_over(&self.workers, Work::Answer(rescued, answer, true));
         }
+    }
+}
+
+/// Gives a job to the next free worker. When too many wait, its connection is cut instead.
+pub fn hand_over(workers: &Workers, job: Work) {
+    if let Err(Work::Request(incoming, _) | Work::Answer(incoming, ..)) = workers.hand_over(job) {
+        incoming.cut();
     }
 }
 

@@ -1,9 +1,10 @@
 //! Answers that are owed when the relay is stopped: it waits for them, and takes on no more.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::sync::{Mutex, lock};
 
 /// Counts what is owed by who holds a part of it.
 pub struct Owed {
@@ -22,12 +23,12 @@ impl Owed {
 
     /// Returns what must be held until one more answer is out; none once the relay is stopping.
     pub fn owe(&self) -> Option<Sender<()>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.open).clone()
     }
 
     /// Takes on no more.
     pub fn close(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.open).take();
     }
 
     /// Waits until nothing is owed, but not longer than `longest`.

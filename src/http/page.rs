@@ -4,8 +4,8 @@
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
-use crate::config::secret::random_bytes;
 use crate::http::answer::Answer;
+use crate::secret::random_bytes;
 
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");

@@ -2,13 +2,13 @@
 //! then drops the first answer, with which the code would be lost: so an equal press is given the same again. An agent that
 //! joins presses no button, but may lose its answer all the same.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::secret::same;
 use crate::runtime::clock::Alarm;
+use crate::secret::same;
+use crate::sync::{Mutex, lock};
 
 /// For how long an equal press is given the same. After that nothing of it is kept.
 pub const PRESSED_AGAIN: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Presses {
         give: impl FnOnce() -> Option<String>,
     ) -> Option<String> {
         // Held while it is given: an equal press may come at the same moment.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.retain(|kept| now < kept.until);
         if let Some(equal) = kept.iter().find(|kept| same(&kept.press.0, &press.0)) {
             return Some(equal.given.clone());
@@ -73,12 +73,12 @@ impl Presses {
 
     /// Forgets all of them: what was given shall count no more.
     pub fn forget(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.kept).clear();
     }
 
     /// Forgets those whose time is over. Returns when that of the next is.
     pub fn tend(&self, now: Instant) -> Option<Instant> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.retain(|kept| now < kept.until);
         kept.first().map(|kept| kept.until)
     }

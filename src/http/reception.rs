@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::http::gate::{Gate, number_in};
 use crate::http::incoming::Incoming;
+use crate::http::incoming::{Work, Workers};
 use crate::http::request::Heard;
-use crate::http::workers::{Work, Workers};
 use crate::runtime::ends::fault;
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to

@@ -4,9 +4,6 @@ use std::cell::Cell;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
-
 /// Work that was handed over and waits for a worker. One connection has at most one.
 pub const MAX_READY: usize = 1024;
 
@@ -15,27 +12,19 @@ thread_local! {
     static RECEIVING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a worker is given to do.
-pub enum Work {
-    /// A request, with its body.
-    Request(Incoming, Vec<u8>),
-    /// An answer that a thread without time to spare has decided on, and whether it ends the connection.
-    Answer(Incoming, Answer, bool),
-}
-
 /// Wakes a worker that waits for a request.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// What was handed over, and the token of who receives.
-pub struct Workers {
+pub struct Workers<J> {
     /// Boxed, since the channel makes room for all of [`MAX_READY`] at once.
-    ready: (Sender<Box<Work>>, Receiver<Box<Work>>),
+    ready: (Sender<Box<J>>, Receiver<Box<J>>),
     /// Holds one token: whoever has taken it receives.
     reception: (Sender<()>, Receiver<()>),
     wake: Wake,
 }
 
-impl Workers {
+impl<J> Workers<J> {
     /// Nothing is handed over yet. `wake` wakes whoever receives.
     pub fn new(wake: Wake) -> Self {
         let (ready, reception) = (bounded(MAX_READY), bounded(1));
@@ -43,18 +32,18 @@ impl Workers {
         Self { ready, reception, wake }
     }
 
-    /// Gives work to the next free worker. When too much waits, the connection is cut instead.
-    pub fn hand_over(&self, work: Work) {
-        match self.ready.0.try_send(Box::new(work)) {
-            Ok(()) => (self.wake)(),
-            Err(full) => match *full.into_inner() {
-                Work::Request(incoming, _) | Work::Answer(incoming, ..) => incoming.cut(),
-            },
-        }
+    /// Gives a job to the next free worker.
+    ///
+    /// # Errors
+    /// Too many wait: returns it.
+    pub fn hand_over(&self, job: J) -> Result<(), J> {
+        self.ready.0.try_send(Box::new(job)).map_err(|full| *full.into_inner())?;
+        (self.wake)();
+        Ok(())
     }
 
     /// Returns what was handed over, if there is something.
-    pub fn ready(&self) -> Option<Work> {
+    pub fn ready(&self) -> Option<J> {
         self.ready.1.try_recv().ok().map(|work| *work)
     }
 

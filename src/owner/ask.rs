@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
+
 use crate::commands::REMEMBERED_FOR;
 use crate::commands::outcome::Outcome;
 use crate::config::credentials::{ASK_FIELD, Credentials};
-use crate::config::secret::{hide, random_bytes};
 use crate::dialogs::reply::{COMMAND_FIELD, OUTCOME_FIELD};
 use crate::dialogs::words;
 use crate::http::client::Client;
 use crate::object::{Fields, object_of, quoted};
 use crate::owner::target::{AskError, Target};
+use crate::secret::{hide, random_bytes};
 
 /// How long `ask` waits for a reply: 2 s more than the largest `REPLY_TIMEOUT_MS`.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(32);
@@ -65,7 +67,7 @@ fn turn(
     phrase: &str,
     command: Option<&str>,
 ) -> Result<Said, AskError> {
-    let id = random_bytes::<8>().map_err(AskError::System)?.map(|b| format!("{b:02x}")).concat();
+    let id = HEXLOWER.encode(&random_bytes::<8>().map_err(AskError::System)?);
     let session = object_of(&[
         ("new", "false".into()),
         ("message_id", "1".into()),

@@ -4,9 +4,9 @@ use crate::config::agents::AgentId;
 use crate::config::credentials::{Credentials, LOCK};
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
+use crate::proofs::field;
 use crate::proofs::seal::Kind;
 use crate::text::quoted;
-use crate::ws::joining::{INVITE_FIELD, INVITE_PATH};
 
 /// What to do when something was not set.
 const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
@@ -72,7 +72,7 @@ pub fn invite(
         ]);
     }
     let place = domain.map_or_else(|| ["ws://", &address, "/ws"].concat(), ToOwned::to_owned);
-    let proof = Proof { secret, kind: Kind::Invitation, field: INVITE_FIELD, path: INVITE_PATH };
+    let proof = Proof { secret, kind: Kind::Invitation, field: field::INVITE, path: "/ws/invite" };
     let code = proof.show(target, AskError::NotItsKey).map_err(|error| match error {
         AskError::Unexpected(target, 403, _) => AskError::DoorOpen(target),
         error => error,

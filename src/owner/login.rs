@@ -1,10 +1,10 @@
 //! A code for the owner's page, or a monitor's token, from the running relay.
 
-use crate::config::secret::Secret;
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
-use crate::owner_page::LOGIN_FIELD;
+use crate::proofs::field;
 use crate::proofs::seal::Kind;
+use crate::secret::Secret;
 
 /// What `login` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,6 @@ pub fn login(target: Target, secret: &Secret, pass: Pass) -> Result<String, AskE
         Pass::Code => "/owner/code",
         Pass::Monitor => "/owner/monitor",
     };
-    let proof = Proof { secret, kind: Kind::Login, field: LOGIN_FIELD, path };
+    let proof = Proof { secret, kind: Kind::Login, field: field::LOGIN, path };
     proof.show(target, AskError::NotTheOwner)
 }

@@ -1,10 +1,10 @@
 //! A pairing code for linking Smart Home, from the running relay.
 
-use crate::config::secret::Secret;
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
+use crate::proofs::field;
 use crate::proofs::seal::Kind;
-use crate::smart_home::PAIR_FIELD;
+use crate::secret::Secret;
 
 /// Asks the running relay for a pairing code. `secret` is its `SMART_HOME_SECRET`. Returns the code, in three
 /// groups.
@@ -12,6 +12,6 @@ use crate::smart_home::PAIR_FIELD;
 /// # Errors
 /// The relay can't be reached, has Smart Home off or another secret, or doesn't answer as one.
 pub fn pair(target: Target, secret: &Secret) -> Result<String, AskError> {
-    let proof = Proof { secret, kind: Kind::Pairing, field: PAIR_FIELD, path: "/smart-home/pair" };
+    let proof = Proof { secret, kind: Kind::Pairing, field: field::PAIR, path: "/smart-home/pair" };
     proof.show(target, AskError::NotLinkable)
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::config::secret::Secret;
 use crate::http::client::Client;
 use crate::object::Fields;
 use crate::owner::target::{AskError, Target};
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::unix_time;
+use crate::secret::Secret;
 
 /// How long it may take in all.
 pub const PROOF_TIMEOUT: Duration = Duration::from_secs(2);

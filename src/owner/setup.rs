@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::config::agents::Further;
-use crate::config::credentials::{AgentKeys, LOCK};
+use crate::config::credentials::LOCK;
+use crate::config::keys::AgentKeys;
 use crate::proofs::seal::client_secret;
 
 /// Returns what to put where, for a relay with this `config` at `domain`. It holds every secret but

@@ -9,11 +9,9 @@ pub mod state;
 pub mod values;
 pub mod visit;
 
-use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::credentials::Credentials;
-use crate::config::secret::{Secret, random_bytes};
 use crate::dialogs::webhook::{self, Spoken};
 use crate::dialogs::words;
 use crate::engine::Engine;
@@ -26,17 +24,14 @@ use crate::owner_page::state::{OfPerson, State};
 use crate::owner_page::visit::{COOKIE_LIFE, Visit};
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
-use crate::proofs::unix_time;
+use crate::proofs::{field, unix_time};
 use crate::runtime::log_limit::target::OWNER_REFUSED;
 use crate::runtime::watchdog::Limits;
-use crate::sync::lock;
-use crate::text::origin;
+use crate::secret::{Secret, random_bytes};
+use crate::sync::{Mutex, lock};
 
 /// Where everything of it is.
 pub const PATH: &str = "/owner";
-
-/// The header field in which `login` shows its proof.
-pub const LOGIN_FIELD: &str = "Relay-Login";
 
 /// Seconds that a monitor's token is good for: 400 days.
 pub const MONITOR_LIFE: u64 = 34_560_000;
@@ -131,12 +126,8 @@ impl OwnerPage {
 
     /// Tells what is going on: the page all, a monitor less of it.
     fn tell_state(&self, engine: &Engine, door: &Door, incoming: Incoming, now: Instant) {
-        let bearer = incoming.field("Authorization").and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
         let is_monitor = |token| door.seals.check(Kind::Monitor, token, unix_time()).is_some();
-        if bearer.is_some_and(is_monitor) {
+        if incoming.bearer().is_some_and(is_monitor) {
             return incoming
                 .answer(Answer::json(json::for_monitor(&self.state(engine, now)).into_bytes()));
         }
@@ -167,7 +158,7 @@ fn enter(engine: &Engine, door: &Door, incoming: Incoming, body: &[u8], now: Ins
     let press = Press::of(&format!("{PATH}/enter {kind:?}"), body);
     let seal = engine.presses.once(press, now, || {
         lock(&door.code).take(&typed, now).then(|| {
-            log::info!("Somebody has logged in to the owner's page from {}", origin_of(&incoming));
+            log::info!("Somebody has logged in to the owner's page from {}", incoming.origin());
             seal
         })
     });
@@ -214,7 +205,7 @@ fn say(engine: &Engine, door: &Door, incoming: Incoming, body: &[u8], now: Insta
 
 /// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
 fn give(door: &Door, incoming: Incoming, what: &str, now: Instant) {
-    let shown = incoming.field(LOGIN_FIELD).unwrap_or_default();
+    let shown = incoming.field(field::LOGIN).unwrap_or_default();
     if door.seals.check(Kind::Login, shown, unix_time()).is_none() {
         tell_of_stranger(&incoming, "it asks for a code without this relay's secrets and ids");
         let message = "a good proof is needed: run `login` with the relay's own environment";
@@ -231,7 +222,7 @@ fn give(door: &Door, incoming: Incoming, what: &str, now: Instant) {
 }
 
 fn tell_of_stranger(incoming: &Incoming, why: &str) {
-    let origin = origin_of(incoming);
+    let origin = incoming.origin();
     log::warn!(target: OWNER_REFUSED, "A request for the owner's page from {origin} was refused: {why}");
 }
 
@@ -239,8 +230,4 @@ fn go_to(path: &'static str) -> Answer {
     Answer::new(303, "text/plain", Vec::new())
         .with("Location", path)
         .with("Referrer-Policy", "no-referrer")
-}
-
-fn origin_of(incoming: &Incoming) -> String {
-    origin(incoming.peer().ip(), incoming.claimed())
 }

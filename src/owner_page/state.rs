@@ -6,12 +6,12 @@ use crate::commands::outcome::Outcome;
 use crate::commands::record::Entry;
 use crate::commands::{MAX_UNDER_WAY, person::Person};
 use crate::config::Config;
-use crate::config::credentials::AgentKeys;
-use crate::config::secret::Secret;
+use crate::config::keys::AgentKeys;
 use crate::dialogs::phrases::time;
 use crate::engine::{Engine, SeenIds};
 use crate::runtime::watchdog::{self, Limits};
 use crate::runtime::way::Upgrade;
+use crate::secret::Secret;
 use crate::speech::title;
 
 /// The size of the plot, in its own units.

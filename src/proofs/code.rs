@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::secret::same;
+use crate::secret::same;
 
 /// How long a code is good.
 pub const TYPED_CODE_LIFE: Duration = Duration::from_secs(300);

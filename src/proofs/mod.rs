@@ -4,6 +4,16 @@
 pub mod code;
 pub mod seal;
 
+/// The header fields in which the owner's commands show what proves them to the running relay.
+pub mod field {
+    /// What `login` shows.
+    pub const LOGIN: &str = "Relay-Login";
+    /// What `pair` shows.
+    pub const PAIR: &str = "Relay-Pair";
+    /// What `invite` shows.
+    pub const INVITE: &str = "Relay-Invite";
+}
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns the time in seconds of Unix time, by which seals expire.

@@ -9,7 +9,7 @@ use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::config::secret::{Secret, random_bytes, same};
+use crate::secret::{Secret, random_bytes, same};
 
 /// What a seal is for. Each kind has a key of its own, so none passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

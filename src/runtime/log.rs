@@ -5,16 +5,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::config::secret::{Secret, hide};
 use crate::runtime::ends::{Ends, start_vital, words};
 use crate::runtime::log_limit::{LogRateLimit, target};
+use crate::secret::{Secret, hide};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Log lines that may wait to be written; one more is dropped and counted.
 pub const LOG_QUEUE: usize = 256;
@@ -48,7 +49,7 @@ struct Shared {
 
 impl Shared {
     fn limit(&self) -> MutexGuard<'_, LogRateLimit> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.limit)
     }
 }
 

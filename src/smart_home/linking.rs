@@ -3,9 +3,9 @@
 
 use data_encoding::BASE64;
 
-use crate::config::secret::{Secret, same};
 use crate::http::form::{Form, Odd};
 use crate::proofs::seal::{Kind, Seals, client_secret};
+use crate::secret::{Secret, same};
 
 /// What the console's field «Идентификатор приложения» holds, always.
 pub const CLIENT_ID: &str = "home-alice";

@@ -8,8 +8,9 @@ pub mod linking;
 pub mod number;
 pub mod page;
 pub mod perform;
+pub mod request_id;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::agents::link::Link;
@@ -19,7 +20,6 @@ use crate::commands::Waits;
 use crate::commands::under_way::New;
 use crate::config::Config;
 use crate::config::agents::AgentId;
-use crate::config::secret::{Secret, random_bytes};
 use crate::dialogs::wake;
 use crate::engine::Engine;
 use crate::http::answer::Answer;
@@ -29,26 +29,18 @@ use crate::http::presses::Press;
 use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, client_secret};
-use crate::proofs::unix_time;
+use crate::proofs::{field, unix_time};
 use crate::runtime::log_limit::target;
+use crate::secret::{Secret, random_bytes};
 use crate::smart_home::actions::{Asked, Todo, code};
 use crate::smart_home::devices::Device;
 use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, Used};
 use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
-use crate::sync::lock;
-use crate::text::{cut, origin};
+use crate::smart_home::request_id::{loggable, request_id};
+use crate::sync::{Mutex, lock};
 
 /// Where everything of Smart Home is.
 pub const PATH: &str = "/smart-home";
-
-/// The header field in which `pair` shows its proof.
-pub const PAIR_FIELD: &str = "Relay-Pair";
-
-/// Characters of `X-Request-Id` that are echoed.
-pub const MAX_REQUEST_ID: usize = 128;
-
-/// Characters of one that is logged. A token is longer, and so never is.
-pub const MAX_LOGGED_ID: usize = 64;
 
 /// Devices and capabilities of one request; 64 KiB of real ones are fewer.
 pub const MAX_ASKED: usize = 1024;
@@ -194,7 +186,7 @@ impl SmartHome {
         let press = Press::of("/smart-home/authorize", body);
         let code = engine.presses.once(press, now, || {
             lock(&self.pairing).take(&typed, now).then(|| {
-                log::info!("Smart Home is being linked from {}", origin_of(&incoming));
+                log::info!("Smart Home is being linked from {}", incoming.origin());
                 code
             })
         });
@@ -226,7 +218,7 @@ impl SmartHome {
 
     /// Makes a pairing code for whoever has `SMART_HOME_SECRET`.
     fn pair(&self, incoming: Incoming, now: Instant) {
-        let shown = incoming.field(PAIR_FIELD).unwrap_or_default();
+        let shown = incoming.field(field::PAIR).unwrap_or_default();
         if self.linking.seals.check(Kind::Pairing, shown, unix_time()).is_none() {
             tell_of_stranger(&incoming, "it asks for a pairing code without this SMART_HOME_SECRET");
             return incoming.answer(Answer::error(
@@ -326,7 +318,7 @@ fn way_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>,
 }
 
 fn tell_of_stranger(incoming: &Incoming, why: &str) {
-    let origin = origin_of(incoming);
+    let origin = incoming.origin();
     log::warn!(
         target: target::SMART_HOME_REFUSED,
         "A Smart Home request from {origin} was refused: {why}"
@@ -357,28 +349,4 @@ fn object(body: &[u8]) -> Result<Fields<'_>, &'static str> {
 fn bad(incoming: Incoming, problem: &str) -> Option<Incoming> {
     incoming.answer(Answer::error(400, problem));
     None
-}
-
-/// Returns the request's id as it is echoed: its own, cut to [`MAX_REQUEST_ID`], or a new UUID (RFC 9562, 5.4).
-fn request_id(incoming: &Incoming) -> String {
-    if let Some(id) = incoming.field("X-Request-Id").filter(|id| !id.is_empty()) {
-        return cut(id, MAX_REQUEST_ID);
-    }
-    // Without random bytes the answer is worth more than the id.
-    let mut bytes = random_bytes::<16>().unwrap_or_default();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let mut uuid = data_encoding::HEXLOWER.encode(&bytes);
-    [8, 13, 18, 23].iter().for_each(|place| uuid.insert(*place, '-'));
-    uuid
-}
-
-/// Returns a request's id as the log may have it: an odd or a long one could be anything, even a token.
-pub fn loggable(id: &str) -> &str {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
-    if id.len() <= MAX_LOGGED_ID && id.bytes().all(is_plain) { id } else { "(odd id)" }
-}
-
-fn origin_of(incoming: &Incoming) -> String {
-    origin(incoming.peer().ip(), incoming.claimed())
 }

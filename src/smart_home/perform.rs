@@ -1,6 +1,6 @@
 //! An action of Smart Home: its commands go out together, and it is answered when all of them have ended.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commands::{Commands, Ended, Told, Waits};
@@ -9,6 +9,8 @@ use crate::http::incoming::Incoming;
 use crate::object::quoted;
 use crate::runtime::log_limit::target;
 use crate::smart_home::actions::code;
+use crate::smart_home::request_id::loggable;
+use crate::sync::{Mutex, lock};
 
 /// How long an action waits for the agent. Yandex waits for 3 s, the way there and back among them
 /// (docs/facts/smart_home.md, 2).
@@ -131,7 +133,7 @@ impl Action {
 
     /// One more has ended. The last one's end is the answer, which a worker gives unless this thread `may`.
     fn settle(&self, ended: Option<(usize, Result)>, may: bool, now: Instant) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if let Some((place, result)) = ended {
             state.report.results[place] = result;
         }
@@ -144,7 +146,7 @@ impl Action {
         drop(state);
         let (all, done) = (report.results.len(), report.results.iter().filter(|r| r.is_ok()).count());
         let after = now.saturating_duration_since(self.begun).as_millis();
-        let id = crate::smart_home::loggable(&self.request_id);
+        let id = loggable(&self.request_id);
         log::info!(
             target: target::SMART_HOME,
             "Smart Home action {id}: {done} of {all} done after {after} ms"

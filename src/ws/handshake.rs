@@ -29,7 +29,7 @@ pub fn serve(engine: &Engine, incoming: Incoming) {
         Ok((shown, accept)) => upgrade(engine, incoming, shown, &accept),
         Err((answer, why)) => {
             // Every connection has another port, so it is not what they are counted by.
-            let origin = origin(incoming.peer().ip(), incoming.claimed());
+            let origin = incoming.origin();
             log::warn!(target: AGENTS_REJECTED, "Agent rejected from {origin}: {why}");
             incoming.answer(answer);
         }
@@ -38,7 +38,7 @@ pub fn serve(engine: &Engine, incoming: Incoming) {
 
 /// An agent has knocked where there is nothing. What it knocked at is not told: it may hold a key.
 pub fn tell_of_wrong_path(incoming: &Incoming) {
-    let origin = origin(incoming.peer().ip(), incoming.claimed());
+    let origin = incoming.origin();
     log::warn!(
         target: AGENTS_REJECTED,
         "Agent rejected from {origin}: it wants a WebSocket where there is none; its address must end in \
@@ -78,11 +78,8 @@ fn check(engine: &Engine, incoming: &Incoming) -> Result<(Shown, String), (Answe
 }
 
 fn key_shown(engine: &Engine, incoming: &Incoming) -> Option<Shown> {
-    let bearer = incoming.field("Authorization").and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
-    bearer
+    incoming
+        .bearer()
         .and_then(|key| engine.config.credentials.agent(key.as_bytes()))
         .or_else(|| engine.config.credentials.agent(&key_in_query(incoming.target())?))
 }

@@ -1,11 +1,9 @@
 //! How an agent gets its PC's key without anybody copying it: `invite` has a code made (`POST /ws/invite`), which the agent
 //! changes for the key (`POST /ws/join`).
 
-use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::config::credentials::{Credentials, LOCK};
-use crate::config::secret::{Secret, random_bytes};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
@@ -13,19 +11,16 @@ use crate::http::presses::Press;
 use crate::object::{Fields, object_of, quoted};
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
-use crate::proofs::unix_time;
+use crate::proofs::{field, unix_time};
 use crate::runtime::log_limit::target::AGENTS_REJECTED;
-use crate::sync::lock;
-use crate::text::origin;
+use crate::secret::{Secret, random_bytes};
+use crate::sync::{Mutex, lock};
 
 /// Where `invite` asks for a code.
 pub const INVITE_PATH: &str = "/ws/invite";
 
 /// Where an agent changes it for the key.
 pub const JOIN_PATH: &str = "/ws/join";
-
-/// The header field in which `invite` shows its proof.
-pub const INVITE_FIELD: &str = "Relay-Invite";
 
 /// A PC that an agent can join.
 struct Pc {
@@ -87,7 +82,7 @@ impl Joining {
         let Ok(random) = random_bytes() else {
             return incoming.answer(Answer::error(500, "the system gives no random bytes"));
         };
-        let proof = incoming.field(INVITE_FIELD).unwrap_or_default();
+        let proof = incoming.field(field::INVITE).unwrap_or_default();
         let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));
         match code {
             Some(code) => {
@@ -122,7 +117,7 @@ impl Joining {
         let given = engine.presses.once(Press::of(JOIN_PATH, body), now, || {
             let mut pcs = lock(pcs);
             let pc = pcs.take(&typed, now)?;
-            log::info!("An agent joins from {} as the PC {}", origin_of(&incoming), pc.name);
+            log::info!("An agent joins from {} as the PC {}", incoming.origin(), pc.name);
             Some(object_of(&[("name", quoted(&pc.name)), ("key", quoted(pc.key.reveal()))]))
         });
         match given {
@@ -141,12 +136,8 @@ fn refuse_at_open_door(incoming: Incoming) {
 }
 
 fn refuse(incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
-    log::warn!(target: AGENTS_REJECTED, "Agent rejected from {}: {why}", origin_of(&incoming));
+    log::warn!(target: AGENTS_REJECTED, "Agent rejected from {}: {why}", incoming.origin());
     incoming.answer(Answer::error(status, cure));
-}
-
-fn origin_of(incoming: &Incoming) -> String {
-    origin(incoming.peer().ip(), incoming.claimed())
 }
 
 #[cfg(test)]

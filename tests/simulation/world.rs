@@ -23,7 +23,7 @@ use crate::config::credentials::Shown;
 use crate::dialogs::webhook;
 use crate::engine::{Engine, Outside};
 use crate::http::incoming::Incoming;
-use crate::http::workers::Work;
+use crate::http::incoming::Work;
 
 /// PCs, the first of which is meant when none is named.
 const NAMES: [&str; 3] = ["компьютер", "ноутбук", "сервер"];

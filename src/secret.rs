@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
 
 use crate::system::refused;
@@ -25,11 +26,7 @@ impl Secret {
     /// # Errors
     /// The system gives no random bytes.
     pub fn random() -> io::Result<Self> {
-        let mut key = String::with_capacity(64);
-        for byte in random_bytes::<32>()? {
-            key.push_str(&format!("{byte:02x}"));
-        }
-        Ok(Self(key))
+        Ok(Self(HEXLOWER.encode(&random_bytes::<32>()?)))
     }
 
     /// Whether `candidate` is this key, in a time that tells nothing but its length.
