@@ -1,5 +1,5 @@
 //! JSON from outside, opened one object at a time: what nobody asks for is never looked into, and what can't
-//! be used counts as not there. And JSON for the outside, made of parts that are JSON already.
+//! be used counts as not there.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -62,22 +62,6 @@ pub fn list(json: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(json).ok()
 }
 
-/// Returns `text` as JSON writes it, with its quotes.
-pub fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a string always serialises")
-}
-
-/// Returns an object of these keys, which need no escape, and values, which are JSON.
-pub fn object_of(fields: &[(&str, String)]) -> String {
-    let fields = fields.iter().map(|(key, value)| ["\"", key, "\":", value].concat());
-    ["{", &fields.collect::<Vec<_>>().join(","), "}"].concat()
-}
-
-/// Returns a list of these values, which are JSON.
-pub fn list_of(values: impl Iterator<Item = String>) -> String {
-    ["[", &values.collect::<Vec<_>>().join(","), "]"].concat()
-}
-
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FieldsVisitor)
@@ -105,14 +89,6 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_made_of_parts_is_json() {
-        let list = list_of([quoted("\"\n<"), "1".into()].into_iter());
-        let object = object_of(&[("a", list), ("b", "null".into())]);
-        assert_eq!(object, "{\"a\":[\"\\\"\\n<\",1],\"b\":null}");
-        assert_eq!((object_of(&[]), list_of([].into_iter())), ("{}".into(), "[]".into()));
-    }
 
     #[test]
     fn what_can_be_used_is_found_and_the_rest_is_not_there() {

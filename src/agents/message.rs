@@ -2,16 +2,21 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::Text;
-use crate::object::{Fields, object_of, quoted};
+use crate::object::Fields;
 use crate::speech::{Button, Speech, not_understood};
 
 /// Returns the relay's message: one command, as JSON.
 pub fn command(id: &str, text: &str) -> String {
-    object_of(&[("id", quoted(id)), ("text", quoted(text))])
+    #[derive(Serialize)]
+    struct Command<'a> {
+        id: &'a str,
+        text: &'a str,
+    }
+    serde_json::to_string(&Command { id, text }).expect("strings always serialise")
 }
 
 /// The agent's message: the answer to one command.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use crate::object::{object_of, quoted};
+use serde_json::json;
 
 /// What most answers are.
 const JSON: &str = "application/json";
@@ -45,7 +45,7 @@ impl Answer {
 
     /// Returns an error whose body is `{"error": message}`.
     pub fn error(status: u16, message: &str) -> Self {
-        let body = object_of(&[("error", quoted(message))]).into_bytes();
+        let body = json!({ "error": message }).to_string().into_bytes();
         Self::new(status, JSON, body)
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
+use serde_json::json;
 
 use crate::commands::REMEMBERED_FOR;
 use crate::commands::outcome::Outcome;
@@ -10,7 +11,7 @@ use crate::config::credentials::{ASK_FIELD, Credentials};
 use crate::dialogs::reply::{COMMAND_FIELD, OUTCOME_FIELD};
 use crate::dialogs::words;
 use crate::http::client::Client;
-use crate::object::{Fields, object_of, quoted};
+use crate::object::Fields;
 use crate::owner::target::{AskError, Target};
 use crate::secret::{hide, random_bytes};
 
@@ -68,18 +69,14 @@ fn turn(
     command: Option<&str>,
 ) -> Result<Said, AskError> {
     let id = HEXLOWER.encode(&random_bytes::<8>().map_err(AskError::System)?);
-    let session = object_of(&[
-        ("new", "false".into()),
-        ("message_id", "1".into()),
-        ("session_id", quoted(&format!("ask-{id}"))),
-        ("user_id", quoted("ask")),
-    ]);
-    let request = object_of(&[
-        ("command", quoted(&words::normalised(phrase))),
-        ("original_utterance", quoted(phrase)),
-        ("type", quoted("SimpleUtterance")),
-    ]);
-    let asked = object_of(&[("session", session), ("request", request), ("version", quoted("1.0"))]);
+    let asked = json!({
+        "session": { "new": false, "message_id": 1, "session_id": format!("ask-{id}"), "user_id": "ask" },
+        "request": {
+            "command": words::normalised(phrase), "original_utterance": phrase, "type": "SimpleUtterance",
+        },
+        "version": "1.0",
+    })
+    .to_string();
     let (path, token) = (credentials.webhook_path(), credentials.ask_token());
     let mut fields = vec![(ASK_FIELD, token.reveal())];
     fields.extend(command.map(|id| (COMMAND_FIELD, id)));

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::http::answer::Answer;
 use crate::http::page::{escaped, locked_up};
-use crate::owner_page::state::{Light, Limit, Open, PLOT, Part, Shown, State, word};
+use crate::owner_page::state::{CommandRow, Light, Limit, Open, PLOT, Part, State, word};
 use crate::owner_page::values::Group;
 
 const PAGE: &str = include_str!("page.html");
@@ -84,13 +84,13 @@ fn open(open: &Open) -> String {
     ["<li>", open.says, &line, "</li>"].concat()
 }
 
-fn dot(shown: &Shown) -> String {
+fn dot(shown: &CommandRow) -> String {
     let (x, y) = (shown.place.0.to_string(), shown.place.1.to_string());
     let class = shown.outcome.name();
     ["<circle class=\"", class, "\" cx=\"", &x, "\" cy=\"", &y, "\" r=\"4\"/>"].concat()
 }
 
-fn row(shown: &Shown) -> String {
+fn row(shown: &CommandRow) -> String {
     let late = shown.late.map(|late| late.to_string()).unwrap_or_default();
     let at = time(Duration::from_millis(shown.at));
     let cells = [&*at, &escaped(&shown.pc), word(shown.outcome), &shown.took.to_string(), &late];
@@ -153,7 +153,7 @@ mod tests {
             counts: vec![(Outcome::Answered, 1)],
             late: 0,
             percentiles: Some((1, 2)),
-            commands: vec![Shown {
+            commands: vec![CommandRow {
                 at: 1_700_000_000_000,
                 pc: MARKUP.into(),
                 outcome: Outcome::Answered,

@@ -94,7 +94,7 @@ pub struct Limit {
 
 /// A command, as it is shown.
 #[derive(Debug)]
-pub struct Shown {
+pub struct CommandRow {
     /// When it came in, in milliseconds of Unix time.
     pub at: u64,
     /// The PC's name.
@@ -125,14 +125,14 @@ pub struct State {
     pub late: u64,
     /// The median and the 95th percentile of the last commands that were answered, in milliseconds.
     pub percentiles: Option<(u32, u32)>,
-    pub commands: Vec<Shown>,
+    pub commands: Vec<CommandRow>,
     /// The slowest of them, in milliseconds.
     pub slowest: u32,
 }
 
 /// What becomes of a person's late answers.
 #[derive(Debug)]
-pub struct OfPerson {
+pub struct PersonState {
     /// How many things there are to tell.
     pub kept: usize,
     /// For how many seconds the oldest command has been at work.
@@ -176,7 +176,7 @@ impl State {
             started + u64::try_from(after).unwrap_or(0)
         };
         let span = last.first().map(at).zip(last.last().map(at)).unwrap_or_default();
-        let commands = last.iter().map(|entry| Shown {
+        let commands = last.iter().map(|entry| CommandRow {
             at: at(entry),
             pc: title(names.of(entry.agent)),
             outcome: entry.outcome,
@@ -221,7 +221,7 @@ impl State {
     }
 }
 
-impl OfPerson {
+impl PersonState {
     /// Returns what becomes of this person's late answers.
     pub fn gather(engine: &Engine, person: &Person, now: Instant) -> Self {
         let at_work = engine.commands.at_work(person, None);

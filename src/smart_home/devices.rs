@@ -31,6 +31,9 @@ pub const MAX_COMMAND: usize = 256;
 /// Sources of one device: Yandex knows «один» to «десять».
 pub const MAX_SOURCES: usize = 10;
 
+/// The largest channel.
+pub const MAX_CHANNEL: u16 = 999;
+
 /// Bytes of the devices file.
 pub const MAX_DEVICES_FILE: u64 = 256 * 1024;
 
@@ -40,40 +43,12 @@ const VARIABLE: &str = "SMART_HOME_DEVICES";
 const BUILT_IN: &str = include_str!("built_in.json");
 
 /// The types that suit something that takes commands, without `devices.types.`
-const TYPES: &[&str] = &[
-    "media_device",
-    "media_device.tv",
-    "media_device.tv_box",
-    "media_device.receiver",
-    "switch",
-    "socket",
-    "other",
-    "light",
-    "light.strip",
-    "light.ceiling",
-    "light.lamp",
-    "light.garland",
-    "thermostat",
-    "thermostat.ac",
-    "camera",
-    "cooking",
-    "cooking.coffee_maker",
-    "cooking.kettle",
-    "cooking.multicooker",
-    "openable",
-    "openable.curtain",
-    "openable.valve",
-    "humidifier",
-    "purifier",
-    "vacuum_cleaner",
-    "washing_machine",
-    "dishwasher",
-    "iron",
-    "pet_drinking_fountain",
-    "pet_feeder",
-    "ventilation",
-    "ventilation.fan",
-];
+const TYPES: &str = "\
+    media_device media_device.tv media_device.tv_box media_device.receiver switch socket other \
+    light light.strip light.ceiling light.lamp light.garland thermostat thermostat.ac camera \
+    cooking cooking.coffee_maker cooking.kettle cooking.multicooker openable openable.curtain \
+    openable.valve humidifier purifier vacuum_cleaner washing_machine dishwasher iron \
+    pet_drinking_fountain pet_feeder ventilation ventilation.fan";
 
 /// What a device may be told to do. Each is a key of the devices file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,7 +262,7 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
     room.iter().try_for_each(|room| spoken("room", room))?;
     let kind = required("type")?;
     let bare = kind.strip_prefix("devices.types.").unwrap_or(&kind);
-    let kind = *TYPES.iter().find(|known| **known == bare).ok_or_else(|| {
+    let kind = TYPES.split(' ').find(|known| *known == bare).ok_or_else(|| {
         let problem = format!("has the unknown type {}", quoted(&kind));
         (problem, "media_device suits a computer; others are switch, socket, media_device.tv and other")
     })?;

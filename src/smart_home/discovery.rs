@@ -1,38 +1,25 @@
 //! What Yandex is told of the devices (docs/facts/smart_home.md, 1.1 and 1.2). Plain data.
 
+use serde_json::{Value, json};
+
 use crate::config::agents::AgentId;
-use crate::object::quoted;
-use crate::smart_home::devices::{Device, Does};
+use crate::smart_home::devices::{Device, Does, MAX_CHANNEL};
 
 /// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/// The user whose devices they are: the owner, whoever that is.
-const USER: &str = "owner";
-
-/// Returns the payload of a list of devices.
-pub fn describe(devices: &[Device]) -> String {
-    let devices: Vec<_> = devices.iter().map(describe_one).collect();
-    [r#"{"user_id":""#, USER, r#"","devices":["#, &devices.join(","), "]}"].concat()
-}
-
-fn describe_one(device: &Device) -> String {
-    let mut json = [
-        r#"{"id":"#,
-        &quoted(&device.id),
-        r#","name":"#,
-        &quoted(&device.name),
-        r#","type":"devices.types."#,
-        device.kind,
-        r#"","#,
-    ]
-    .concat();
-    if let Some(room) = &device.room {
-        json += &[r#""room":"#, &quoted(room), ","].concat();
-    }
-    json += &[r#""capabilities":["#, &capabilities(device).join(","), "]}"].concat();
-    json
+/// Returns the payload of a list of devices. All are of one user: the owner, whoever that is.
+pub fn describe(devices: &[Device]) -> Value {
+    let device = |device: &Device| {
+        let Device { id, name, room, kind, .. } = device;
+        let kind = format!("devices.types.{kind}");
+        let mut described =
+            json!({ "id": id, "name": name, "type": kind, "capabilities": capabilities(device) });
+        room.iter().for_each(|room| described["room"] = json!(room));
+        described
+    };
+    json!({ "user_id": "owner", "devices": devices.iter().map(device).collect::<Vec<_>>() })
 }
 
 /// Whether the device can be switched.
@@ -40,96 +27,63 @@ pub fn has_switch(device: &Device) -> bool {
     device.does_any(&[Does::On, Does::Off])
 }
 
-fn capabilities(device: &Device) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut add = |kind: &str, is_retrievable: bool, parameters: &str| {
-        let retrievable = if is_retrievable { "true" } else { "false" };
-        all.push(
-            [
-                r#"{"type":"devices.capabilities."#,
-                kind,
-                r#"","retrievable":"#,
-                retrievable,
-                r#","reportable":false"#,
-                parameters,
-                "}",
-            ]
-            .concat(),
-        );
+fn capabilities(device: &Device) -> Vec<Value> {
+    let offer = |kind: &str, parameters: Value| {
+        let kind = format!("devices.capabilities.{kind}");
+        json!({ "type": kind, "retrievable": false, "reportable": false, "parameters": parameters })
     };
-    if has_switch(device) {
-        // No `split`, which Yandex takes only where nothing can be retrieved.
-        add("on_off", true, "");
-    }
+    let range = |instance: &str, absolute: Does, largest: u16, steps: &[Does]| {
+        let parameters = if device.command(absolute).is_some() {
+            let range = json!({ "min": 0, "max": largest, "precision": 1 });
+            json!({ "instance": instance, "random_access": true, "range": range })
+        } else if device.does_any(steps) {
+            json!({ "instance": instance, "random_access": false })
+        } else {
+            return None;
+        };
+        Some(offer("range", parameters))
+    };
+    let toggle = |instance: &str, either: &[Does]| {
+        device.does_any(either).then(|| offer("toggle", json!({ "instance": instance })))
+    };
+    // No `split`, which Yandex takes only where nothing can be retrieved.
+    let switch = json!({ "type": ON_OFF, "retrievable": true, "reportable": false });
     let steps = [Does::VolumeUp, Does::VolumeDown, Does::VolumeUpBy, Does::VolumeDownBy];
-    if device.command(Does::Volume).is_some() {
-        add(
-            "range",
-            false,
-            r#","parameters":{"instance":"volume","random_access":true,"range":{"min":0,"max":100,"precision":1}}"#,
-        );
-    } else if device.does_any(&steps) {
-        add("range", false, r#","parameters":{"instance":"volume","random_access":false}"#);
-    }
-    if device.command(Does::Channel).is_some() {
-        add(
-            "range",
-            false,
-            r#","parameters":{"instance":"channel","random_access":true,"range":{"min":0,"max":999,"precision":1}}"#,
-        );
-    } else if device.does_any(&[Does::Next, Does::Previous]) {
-        add("range", false, r#","parameters":{"instance":"channel","random_access":false}"#);
-    }
-    if device.does_any(&[Does::Mute, Does::Unmute]) {
-        add("toggle", false, r#","parameters":{"instance":"mute"}"#);
-    }
-    if device.does_any(&[Does::Pause, Does::Resume]) {
-        add("toggle", false, r#","parameters":{"instance":"pause"}"#);
-    }
-    let sources = &SOURCES[..device.sources.len()];
-    if !sources.is_empty() {
-        let modes: Vec<_> =
-            sources.iter().map(|source| [r#"{"value":""#, source, r#""}"#].concat()).collect();
-        let modes =
-            [r#","parameters":{"instance":"input_source","modes":["#, &modes.join(","), "]}"].concat();
-        add("mode", false, &modes);
-    }
-    all
+    let modes: Vec<_> = SOURCES[..device.sources.len()].iter().map(|s| json!({ "value": s })).collect();
+    let sources = (!modes.is_empty())
+        .then(|| offer("mode", json!({ "instance": "input_source", "modes": modes })));
+    let all = [
+        has_switch(device).then_some(switch),
+        range("volume", Does::Volume, 100, &steps),
+        range("channel", Does::Channel, MAX_CHANNEL, &[Does::Next, Does::Previous]),
+        toggle("mute", &[Does::Mute, Does::Unmute]),
+        toggle("pause", &[Does::Pause, Does::Resume]),
+        sources,
+    ];
+    all.into_iter().flatten().collect()
 }
+
+const ON_OFF: &str = "devices.capabilities.on_off";
 
 /// Returns the payload about the devices with these ids: whether the agents of those that can be switched are
 /// connected.
-pub fn states(devices: &[Device], ids: &[String], is_connected: &dyn Fn(AgentId) -> bool) -> String {
-    let states: Vec<_> = ids
-        .iter()
-        .map(|id| {
-            let state = match devices.iter().find(|device| device.id == *id) {
-                None => r#","error_code":"DEVICE_UNREACHABLE""#,
-                Some(device) if !has_switch(device) => "",
-                Some(device) if is_connected(device.agent) => {
-                    r#","capabilities":[{"type":"devices.capabilities.on_off","state":{"instance":"on","value":true}}]"#
-                }
-                Some(_) => {
-                    r#","capabilities":[{"type":"devices.capabilities.on_off","state":{"instance":"on","value":false}}]"#
-                }
-            };
-            [r#"{"id":"#, &quoted(id), state, "}"].concat()
-        })
-        .collect();
-    [r#"{"devices":["#, &states.join(","), "]}"].concat()
+pub fn states(devices: &[Device], ids: &[String], is_connected: &dyn Fn(AgentId) -> bool) -> Value {
+    let state = |id: &String| match devices.iter().find(|device| device.id == *id) {
+        None => json!({ "id": id, "error_code": "DEVICE_UNREACHABLE" }),
+        Some(device) if !has_switch(device) => json!({ "id": id }),
+        Some(device) => {
+            let state = json!({ "instance": "on", "value": is_connected(device.agent) });
+            json!({ "id": id, "capabilities": [{ "type": ON_OFF, "state": state }] })
+        }
+    };
+    json!({ "devices": ids.iter().map(state).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::config::agents::Names;
     use crate::smart_home::devices::{built_in, parse};
-
-    fn read(json: &str) -> Value {
-        serde_json::from_str(json).unwrap()
-    }
 
     #[test]
     fn the_built_in_device_offers_what_the_readme_says() {
@@ -137,7 +91,7 @@ mod tests {
         let range = |parameters: Value| json!({ "type": "devices.capabilities.range", "retrievable": false, "reportable": false, "parameters": parameters });
         let toggle = |instance: &str| json!({ "type": "devices.capabilities.toggle", "retrievable": false, "reportable": false, "parameters": { "instance": instance } });
         assert_eq!(
-            read(&describe(&devices)),
+            describe(&devices),
             json!({ "user_id": "owner", "devices": [{
                 "id": "pc", "name": "Компьютер", "type": "devices.types.media_device",
                 "capabilities": [
@@ -157,7 +111,7 @@ mod tests {
             let json =
                 format!(r#"[{{"id":"a","name":"Дом","room":"Зал","type":"switch",{commands}}}]"#);
             let devices = parse(json.as_bytes(), &Names::default()).unwrap();
-            let described = read(&describe(&devices));
+            let described = describe(&devices);
             assert_eq!(described["devices"][0]["room"], "Зал");
             let capabilities = described["devices"][0]["capabilities"].as_array().unwrap().clone();
             assert_eq!(capabilities.len(), 1, "{capabilities:?}");
@@ -200,7 +154,7 @@ mod tests {
             let state = json!({ "instance": "on", "value": is_connected });
             let on_off = json!([{ "type": "devices.capabilities.on_off", "state": state }]);
             assert_eq!(
-                read(&states(&devices, &ids, &|_| is_connected)),
+                states(&devices, &ids, &|_| is_connected),
                 json!({ "devices": [
                     { "id": "pc", "capabilities": on_off },
                     { "id": "gone\"", "error_code": "DEVICE_UNREACHABLE" },

@@ -2,6 +2,7 @@
 //! and no token is stored: they prove themselves. Plain data, but for random bytes.
 
 use data_encoding::BASE64;
+use serde_json::json;
 
 use crate::http::form::{Form, Odd};
 use crate::proofs::seal::{Kind, Seals, client_secret};
@@ -150,16 +151,11 @@ impl Linking {
             _ => return Err(Refused::GrantType),
         }
         let make = |kind, life| self.seals.make(kind, now + life).map_err(|_| Refused::System);
-        Ok([
-            r#"{"access_token":""#,
-            &make(Kind::Access, ACCESS_LIFE)?,
-            r#"","token_type":"Bearer","expires_in":"#,
-            &ACCESS_LIFE.to_string(),
-            r#","refresh_token":""#,
-            &make(Kind::Refresh, REFRESH_LIFE)?,
-            r#""}"#,
-        ]
-        .concat())
+        let (access, refresh) = (make(Kind::Access, ACCESS_LIFE)?, make(Kind::Refresh, REFRESH_LIFE)?);
+        let tokens = json!({
+            "access_token": access, "token_type": "Bearer", "expires_in": ACCESS_LIFE, "refresh_token": refresh,
+        });
+        Ok(tokens.to_string())
     }
 
     /// Checks the client, which shows itself in the form, or by HTTP Basic (RFC 6749, 2.3.1), or both.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::commands::{Commands, Ended, Told, Waits};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
-use crate::object::quoted;
 use crate::runtime::log_limit::target;
 use crate::smart_home::actions::code;
 use crate::smart_home::request_id::loggable;
@@ -53,46 +54,21 @@ impl Report {
     }
 
     /// Returns the payload of the answer (docs/facts/smart_home.md, 1.3).
-    fn json(&self) -> String {
-        let mut results = self.results.iter();
-        let mut json = String::from(r#"{"devices":["#);
-        for (place, device) in self.devices.iter().enumerate() {
-            json += if place == 0 { r#"{"id":"# } else { r#",{"id":"# };
-            json += &quoted(&device.id);
-            if device.asked.is_empty() && !device.is_known {
-                json += r#",""#;
-                add_result(&mut json, Err(code::DEVICE_UNREACHABLE));
-                json += "}";
-                continue;
+    fn json(&self) -> Value {
+        let status = |result: &Result| match result {
+            Ok(()) => json!({ "status": "DONE" }),
+            Err(code) => json!({ "status": "ERROR", "error_code": code }),
+        };
+        let mut results = self.results.iter().map(status);
+        let device = |Reported { id, asked, is_known }: &Reported| {
+            if asked.is_empty() && !is_known {
+                return json!({ "id": id, "action_result": status(&Err(code::DEVICE_UNREACHABLE)) });
             }
-            json += r#","capabilities":["#;
-            for ((kind, instance), result) in device.asked.iter().zip(&mut results) {
-                if !json.ends_with('[') {
-                    json += ",";
-                }
-                json += r#"{"type":"#;
-                json += &quoted(kind);
-                json += r#","state":{"instance":"#;
-                json += &quoted(instance);
-                json += r#",""#;
-                add_result(&mut json, *result);
-                json += "}}";
-            }
-            json += "]}";
-        }
-        json + "]}"
-    }
-}
-
-fn add_result(json: &mut String, result: Result) {
-    *json += r#"action_result":{"status":""#;
-    match result {
-        Ok(()) => *json += r#"DONE"}"#,
-        Err(code) => {
-            *json += r#"ERROR","error_code":""#;
-            *json += code;
-            *json += r#""}"#;
-        }
+            let capability = |((kind, instance), result): (&(String, String), Value)| json!({ "type": kind, "state": { "instance": instance, "action_result": result } });
+            let capabilities: Vec<_> = asked.iter().zip(&mut results).map(capability).collect();
+            json!({ "id": id, "capabilities": capabilities })
+        };
+        json!({ "devices": self.devices.iter().map(device).collect::<Vec<_>>() })
     }
 }
 
@@ -151,19 +127,16 @@ impl Action {
             target: target::SMART_HOME,
             "Smart Home action {id}: {done} of {all} done after {after} ms"
         );
-        let answer = answer(&self.request_id, Some(&report.json()));
+        let answer = answer(&self.request_id, Some(report.json()));
         if may { incoming.answer(answer) } else { incoming.answer_by_worker(answer) }
     }
 }
 
 /// Returns an answer that echoes the request's id, with a payload if there is one.
-pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
-    let mut json = [r#"{"request_id":"#, &quoted(request_id)].concat();
-    if let Some(payload) = payload {
-        json += r#","payload":"#;
-        json += payload;
-    }
-    Answer::json((json + "}").into_bytes())
+pub fn answer(request_id: &str, payload: Option<Value>) -> Answer {
+    let mut body = json!({ "request_id": request_id });
+    payload.into_iter().for_each(|payload| body["payload"] = payload);
+    Answer::json(body.to_string().into_bytes())
 }
 
 /// One command of an action.
@@ -194,8 +167,6 @@ impl Waits for Slot {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::http::answer::Ending;
 
@@ -212,7 +183,7 @@ mod tests {
         let done = json!({ "status": "DONE" });
         let error = |code: &str| json!({ "status": "ERROR", "error_code": code });
         assert_eq!(
-            serde_json::from_str::<Value>(&report.json()).unwrap(),
+            report.json(),
             json!({ "devices": [
                 { "id": "pc", "capabilities": [
                     { "type": "t.range", "state": { "instance": "volume", "action_result": done } },
@@ -225,7 +196,7 @@ mod tests {
                 { "id": "nobody", "action_result": error("DEVICE_UNREACHABLE") },
             ] })
         );
-        assert_eq!(Report::default().json(), r#"{"devices":[]}"#);
+        assert_eq!(Report::default().json(), json!({ "devices": [] }));
     }
 
     #[test]
@@ -234,6 +205,6 @@ mod tests {
             String::from_utf8(answer("r\"1", payload).into_bytes(Ending::Stays, false)).unwrap()
         };
         assert!(text(None).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\"}"));
-        assert!(text(Some("{}")).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\",\"payload\":{}}"));
+        assert!(text(Some(json!({}))).ends_with("\r\n\r\n{\"payload\":{},\"request_id\":\"r\\\"1\"}"));
     }
 }

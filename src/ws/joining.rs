@@ -3,12 +3,14 @@
 
 use std::time::Instant;
 
+use serde_json::json;
+
 use crate::config::credentials::{Credentials, LOCK};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::http::presses::Press;
-use crate::object::{Fields, object_of, quoted};
+use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
 use crate::proofs::{field, unix_time};
@@ -86,7 +88,7 @@ impl Joining {
         let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));
         match code {
             Some(code) => {
-                incoming.answer(Answer::json(object_of(&[("code", quoted(&code))]).into_bytes()));
+                incoming.answer(Answer::json(json!({ "code": code }).to_string().into_bytes()));
             }
             None => {
                 let cure = "a good proof is needed: run `invite` with the relay's own environment";
@@ -118,7 +120,7 @@ impl Joining {
             let mut pcs = lock(pcs);
             let pc = pcs.take(&typed, now)?;
             log::info!("An agent joins from {} as the PC {}", incoming.origin(), pc.name);
-            Some(object_of(&[("name", quoted(&pc.name)), ("key", quoted(pc.key.reveal()))]))
+            Some(json!({ "name": pc.name, "key": pc.key.reveal() }).to_string())
         });
         match given {
             Some(json) => incoming.answer(Answer::json(json.into_bytes())),
