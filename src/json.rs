@@ -1,9 +1,10 @@
-//! JSON from outside, read as it is meant where that takes no guess.
+//! JSON from outside, read as it is meant where that takes no guess; and JSON for the outside.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
@@ -80,6 +81,17 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
+}
+
+/// Returns a value as JSON.
+pub fn of(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("strings, numbers and raw JSON always serialise")
+}
+
+/// Returns an object of these keys and texts.
+pub fn texts(fields: &[(&str, &str)]) -> String {
+    let fields = fields.iter().map(|(key, text)| [&of(key), ":", &of(text)].concat());
+    ["{", &fields.collect::<Vec<_>>().join(","), "}"].concat()
 }
 
 /// Returns JSON without the byte order mark that some programs put in front of it.

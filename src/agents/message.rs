@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::Text;
+use crate::json::{self, Text};
 use crate::object::Fields;
 use crate::speech::{Button, Speech, not_understood};
 
@@ -16,7 +16,7 @@ pub fn command(id: &str, text: &str) -> String {
         id: &'a str,
         text: &'a str,
     }
-    serde_json::to_string(&Command { id, text }).expect("strings always serialise")
+    json::of(&Command { id, text })
 }
 
 /// The agent's message: the answer to one command.

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::json;
 use crate::speech::MAX_BUTTON_PAYLOAD;
 
 /// The subprotocol that an agent offers to get it.
@@ -102,8 +103,7 @@ pub fn command(
     let Context { person, screen, action, wake, .. } = *context;
     let Times { now, until } = times;
     let command = Command { id, text, session, person, screen, payload, action, nlu, wake, now, until };
-    let json = serde_json::to_string(&command).expect("strings, numbers and raw JSON always serialise");
-    (json, left_out)
+    (json::of(&command), left_out)
 }
 
 #[cfg(test)]

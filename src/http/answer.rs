@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use serde_json::json;
+use crate::json;
 
 /// What most answers are.
 const JSON: &str = "application/json";
@@ -43,10 +43,14 @@ impl Answer {
         Self::new(200, JSON, body)
     }
 
+    /// Returns 200 with a JSON object of these texts.
+    pub fn object(fields: &[(&str, &str)]) -> Self {
+        Self::json(json::texts(fields).into_bytes())
+    }
+
     /// Returns an error whose body is `{"error": message}`.
     pub fn error(status: u16, message: &str) -> Self {
-        let body = json!({ "error": message }).to_string().into_bytes();
-        Self::new(status, JSON, body)
+        Self::new(status, JSON, json::texts(&[("error", message)]).into_bytes())
     }
 
     /// Returns the error for a method that is not among those `allow`ed.

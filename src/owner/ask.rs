@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
-use serde_json::json;
 
 use crate::commands::REMEMBERED_FOR;
 use crate::commands::outcome::Outcome;
@@ -11,6 +10,7 @@ use crate::config::credentials::{ASK_FIELD, Credentials};
 use crate::dialogs::reply::{COMMAND_FIELD, OUTCOME_FIELD};
 use crate::dialogs::words;
 use crate::http::client::Client;
+use crate::json;
 use crate::object::Fields;
 use crate::owner::target::{AskError, Target};
 use crate::secret::{hide, random_bytes};
@@ -69,14 +69,10 @@ fn turn(
     command: Option<&str>,
 ) -> Result<Said, AskError> {
     let id = HEXLOWER.encode(&random_bytes::<8>().map_err(AskError::System)?);
-    let asked = json!({
-        "session": { "new": false, "message_id": 1, "session_id": format!("ask-{id}"), "user_id": "ask" },
-        "request": {
-            "command": words::normalised(phrase), "original_utterance": phrase, "type": "SimpleUtterance",
-        },
-        "version": "1.0",
-    })
-    .to_string();
+    let (words, phrase) = (json::of(&words::normalised(phrase)), json::of(&phrase));
+    let asked = format!(
+        r#"{{"session":{{"new":false,"message_id":1,"session_id":"ask-{id}","user_id":"ask"}},"request":{{"command":{words},"original_utterance":{phrase},"type":"SimpleUtterance"}},"version":"1.0"}}"#
+    );
     let (path, token) = (credentials.webhook_path(), credentials.ask_token());
     let mut fields = vec![(ASK_FIELD, token.reveal())];
     fields.extend(command.map(|id| (COMMAND_FIELD, id)));

@@ -11,8 +11,6 @@ pub mod visit;
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
-
 use crate::config::credentials::Credentials;
 use crate::dialogs::webhook::{self, Spoken};
 use crate::dialogs::words;
@@ -130,16 +128,15 @@ impl OwnerPage {
     fn tell_state(&self, engine: &Engine, door: &Door, incoming: Incoming, now: Instant) {
         let is_monitor = |token| door.seals.check(Kind::Monitor, token, unix_time()).is_some();
         if incoming.bearer().is_some_and(is_monitor) {
-            return incoming.answer(Answer::json(
-                json::for_monitor(&self.state(engine, now)).to_string().into_bytes(),
-            ));
+            return incoming
+                .answer(Answer::json(json::for_monitor(&self.state(engine, now)).into_bytes()));
         }
         let Some(visit) = Visit::of(&incoming, &door.seals, unix_time()) else {
             let message = "log in at /owner, or show the token that `login --monitor` prints";
             return incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
         };
         let of_person = PersonState::gather(engine, &visit.person(), now);
-        let json = json::for_page(&self.state(engine, now), &of_person).to_string();
+        let json = json::for_page(&self.state(engine, now), &of_person);
         incoming.answer(Answer::json(json.into_bytes()));
     }
 
@@ -219,7 +216,7 @@ fn give(door: &Door, incoming: Incoming, what: &str, now: Instant) {
         _ => door.seals.make(Kind::Monitor, unix_time() + MONITOR_LIFE),
     };
     incoming.answer(match given {
-        Ok(given) => Answer::json(json!({ "given": given }).to_string().into_bytes()),
+        Ok(given) => Answer::object(&[("given", &given)]),
         Err(_) => Answer::error(500, "the system gives no random bytes"),
     });
 }

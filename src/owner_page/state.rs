@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::commands::outcome::Outcome;
 use crate::commands::record::Entry;
 use crate::commands::{MAX_UNDER_WAY, person::Person};
@@ -73,7 +75,7 @@ pub struct Part {
 }
 
 /// Something that stands open.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Open {
     /// What that means.
     pub says: &'static str,
@@ -82,7 +84,7 @@ pub struct Open {
 }
 
 /// A limit, and how far it is used.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Limit {
     /// Which.
     pub limit: &'static str,
@@ -131,7 +133,7 @@ pub struct State {
 }
 
 /// What becomes of a person's late answers.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct PersonState {
     /// How many things there are to tell.
     pub kept: usize,

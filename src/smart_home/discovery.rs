@@ -1,25 +1,76 @@
 //! What Yandex is told of the devices (docs/facts/smart_home.md, 1.1 and 1.2). Plain data.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::config::agents::AgentId;
+use crate::json;
 use crate::smart_home::devices::{Device, Does, MAX_CHANNEL};
 
 /// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/// Returns the payload of a list of devices. All are of one user: the owner, whoever that is.
-pub fn describe(devices: &[Device]) -> Value {
-    let device = |device: &Device| {
-        let Device { id, name, room, kind, .. } = device;
-        let kind = format!("devices.types.{kind}");
-        let mut described =
-            json!({ "id": id, "name": name, "type": kind, "capabilities": capabilities(device) });
-        room.iter().for_each(|room| described["room"] = json!(room));
-        described
-    };
-    json!({ "user_id": "owner", "devices": devices.iter().map(device).collect::<Vec<_>>() })
+#[derive(Serialize)]
+struct Devices<'a> {
+    /// Whose they are: the owner's, whoever that is.
+    user_id: &'static str,
+    devices: Vec<Description<'a>>,
+}
+
+#[derive(Serialize)]
+struct Description<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    capabilities: Vec<Offer>,
+}
+
+#[derive(Serialize)]
+struct Offer {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    retrievable: bool,
+    reportable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Parameters>,
+}
+
+#[derive(Default, Serialize)]
+struct Parameters {
+    instance: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random_access: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Range>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    modes: Vec<Mode>,
+}
+
+#[derive(Serialize)]
+struct Range {
+    min: u16,
+    max: u16,
+    precision: u16,
+}
+
+#[derive(Serialize)]
+struct Mode {
+    value: &'static str,
+}
+
+/// Returns the payload of a list of devices.
+pub fn describe(devices: &[Device]) -> String {
+    let devices = devices.iter().map(|device| Description {
+        id: &device.id,
+        name: &device.name,
+        kind: ["devices.types.", device.kind].concat(),
+        room: device.room.as_deref(),
+        capabilities: capabilities(device),
+    });
+    json::of(&Devices { user_id: "owner", devices: devices.collect() })
 }
 
 /// Whether the device can be switched.
@@ -27,63 +78,104 @@ pub fn has_switch(device: &Device) -> bool {
     device.does_any(&[Does::On, Does::Off])
 }
 
-fn capabilities(device: &Device) -> Vec<Value> {
-    let offer = |kind: &str, parameters: Value| {
-        let kind = format!("devices.capabilities.{kind}");
-        json!({ "type": kind, "retrievable": false, "reportable": false, "parameters": parameters })
+fn capabilities(device: &Device) -> Vec<Offer> {
+    let mut all = Vec::new();
+    if has_switch(device) {
+        // No `split`, which Yandex takes only where nothing can be retrieved.
+        all.push(Offer { kind: ON_OFF, retrievable: true, reportable: false, parameters: None });
+    }
+    let mut add = |kind, parameters| {
+        all.push(Offer { kind, retrievable: false, reportable: false, parameters: Some(parameters) });
     };
-    let range = |instance: &str, absolute: Does, largest: u16, steps: &[Does]| {
-        let parameters = if device.command(absolute).is_some() {
-            let range = json!({ "min": 0, "max": largest, "precision": 1 });
-            json!({ "instance": instance, "random_access": true, "range": range })
-        } else if device.does_any(steps) {
-            json!({ "instance": instance, "random_access": false })
-        } else {
-            return None;
-        };
-        Some(offer("range", parameters))
-    };
-    let toggle = |instance: &str, either: &[Does]| {
-        device.does_any(either).then(|| offer("toggle", json!({ "instance": instance })))
-    };
-    // No `split`, which Yandex takes only where nothing can be retrieved.
-    let switch = json!({ "type": ON_OFF, "retrievable": true, "reportable": false });
     let steps = [Does::VolumeUp, Does::VolumeDown, Does::VolumeUpBy, Does::VolumeDownBy];
-    let modes: Vec<_> = SOURCES[..device.sources.len()].iter().map(|s| json!({ "value": s })).collect();
-    let sources = (!modes.is_empty())
-        .then(|| offer("mode", json!({ "instance": "input_source", "modes": modes })));
-    let all = [
-        has_switch(device).then_some(switch),
-        range("volume", Does::Volume, 100, &steps),
-        range("channel", Does::Channel, MAX_CHANNEL, &[Does::Next, Does::Previous]),
-        toggle("mute", &[Does::Mute, Does::Unmute]),
-        toggle("pause", &[Does::Pause, Does::Resume]),
-        sources,
-    ];
-    all.into_iter().flatten().collect()
+    for (instance, absolute, max, steps) in [
+        ("volume", Does::Volume, 100, &steps[..]),
+        ("channel", Does::Channel, MAX_CHANNEL, &[Does::Next, Does::Previous]),
+    ] {
+        let is_absolute = device.command(absolute).is_some();
+        if is_absolute || device.does_any(steps) {
+            let range = is_absolute.then_some(Range { min: 0, max, precision: 1 });
+            let random_access = Some(is_absolute);
+            add(
+                "devices.capabilities.range",
+                Parameters { instance, random_access, range, ..Parameters::default() },
+            );
+        }
+    }
+    for (instance, either) in
+        [("mute", [Does::Mute, Does::Unmute]), ("pause", [Does::Pause, Does::Resume])]
+    {
+        if device.does_any(&either) {
+            add("devices.capabilities.toggle", Parameters { instance, ..Parameters::default() });
+        }
+    }
+    if !device.sources.is_empty() {
+        let modes = SOURCES[..device.sources.len()].iter().map(|value| Mode { value }).collect();
+        let instance = "input_source";
+        add("devices.capabilities.mode", Parameters { instance, modes, ..Parameters::default() });
+    }
+    all
 }
 
 const ON_OFF: &str = "devices.capabilities.on_off";
 
+#[derive(Serialize)]
+struct States<'a> {
+    devices: Vec<DeviceState<'a>>,
+}
+
+#[derive(Serialize)]
+struct DeviceState<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capabilities: Option<[CapabilityState; 1]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct CapabilityState {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    state: OnOff,
+}
+
+#[derive(Serialize)]
+struct OnOff {
+    instance: &'static str,
+    value: bool,
+}
+
 /// Returns the payload about the devices with these ids: whether the agents of those that can be switched are
 /// connected.
-pub fn states(devices: &[Device], ids: &[String], is_connected: &dyn Fn(AgentId) -> bool) -> Value {
-    let state = |id: &String| match devices.iter().find(|device| device.id == *id) {
-        None => json!({ "id": id, "error_code": "DEVICE_UNREACHABLE" }),
-        Some(device) if !has_switch(device) => json!({ "id": id }),
-        Some(device) => {
-            let state = json!({ "instance": "on", "value": is_connected(device.agent) });
-            json!({ "id": id, "capabilities": [{ "type": ON_OFF, "state": state }] })
-        }
-    };
-    json!({ "devices": ids.iter().map(state).collect::<Vec<_>>() })
+pub fn states(devices: &[Device], ids: &[String], is_connected: &dyn Fn(AgentId) -> bool) -> String {
+    fn state<'a>(
+        id: &'a str,
+        devices: &[Device],
+        is_connected: &dyn Fn(AgentId) -> bool,
+    ) -> DeviceState<'a> {
+        let device = devices.iter().find(|device| device.id == *id);
+        let switch = device.filter(|device| has_switch(device)).map(|device| {
+            let state = OnOff { instance: "on", value: is_connected(device.agent) };
+            [CapabilityState { kind: ON_OFF, state }]
+        });
+        let error_code = device.is_none().then_some("DEVICE_UNREACHABLE");
+        DeviceState { id, capabilities: switch, error_code }
+    }
+    json::of(&States { devices: ids.iter().map(|id| state(id, devices, is_connected)).collect() })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::config::agents::Names;
     use crate::smart_home::devices::{built_in, parse};
+
+    fn read(json: &str) -> Value {
+        serde_json::from_str(json).unwrap()
+    }
 
     #[test]
     fn the_built_in_device_offers_what_the_readme_says() {
@@ -91,7 +183,7 @@ mod tests {
         let range = |parameters: Value| json!({ "type": "devices.capabilities.range", "retrievable": false, "reportable": false, "parameters": parameters });
         let toggle = |instance: &str| json!({ "type": "devices.capabilities.toggle", "retrievable": false, "reportable": false, "parameters": { "instance": instance } });
         assert_eq!(
-            describe(&devices),
+            read(&describe(&devices)),
             json!({ "user_id": "owner", "devices": [{
                 "id": "pc", "name": "Компьютер", "type": "devices.types.media_device",
                 "capabilities": [
@@ -111,7 +203,7 @@ mod tests {
             let json =
                 format!(r#"[{{"id":"a","name":"Дом","room":"Зал","type":"switch",{commands}}}]"#);
             let devices = parse(json.as_bytes(), &Names::default()).unwrap();
-            let described = describe(&devices);
+            let described = read(&describe(&devices));
             assert_eq!(described["devices"][0]["room"], "Зал");
             let capabilities = described["devices"][0]["capabilities"].as_array().unwrap().clone();
             assert_eq!(capabilities.len(), 1, "{capabilities:?}");
@@ -154,7 +246,7 @@ mod tests {
             let state = json!({ "instance": "on", "value": is_connected });
             let on_off = json!([{ "type": "devices.capabilities.on_off", "state": state }]);
             assert_eq!(
-                states(&devices, &ids, &|_| is_connected),
+                read(&states(&devices, &ids, &|_| is_connected)),
                 json!({ "devices": [
                     { "id": "pc", "capabilities": on_off },
                     { "id": "gone\"", "error_code": "DEVICE_UNREACHABLE" },

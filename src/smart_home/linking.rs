@@ -2,9 +2,10 @@
 //! and no token is stored: they prove themselves. Plain data, but for random bytes.
 
 use data_encoding::BASE64;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::http::form::{Form, Odd};
+use crate::json;
 use crate::proofs::seal::{Kind, Seals, client_secret};
 use crate::secret::{Secret, same};
 
@@ -151,11 +152,19 @@ impl Linking {
             _ => return Err(Refused::GrantType),
         }
         let make = |kind, life| self.seals.make(kind, now + life).map_err(|_| Refused::System);
-        let (access, refresh) = (make(Kind::Access, ACCESS_LIFE)?, make(Kind::Refresh, REFRESH_LIFE)?);
-        let tokens = json!({
-            "access_token": access, "token_type": "Bearer", "expires_in": ACCESS_LIFE, "refresh_token": refresh,
-        });
-        Ok(tokens.to_string())
+        #[derive(Serialize)]
+        struct Tokens {
+            access_token: String,
+            token_type: &'static str,
+            expires_in: u64,
+            refresh_token: String,
+        }
+        Ok(json::of(&Tokens {
+            access_token: make(Kind::Access, ACCESS_LIFE)?,
+            token_type: "Bearer",
+            expires_in: ACCESS_LIFE,
+            refresh_token: make(Kind::Refresh, REFRESH_LIFE)?,
+        }))
     }
 
     /// Checks the client, which shows itself in the form, or by HTTP Basic (RFC 6749, 2.3.1), or both.

@@ -5,14 +5,13 @@ pub mod actions;
 pub mod devices;
 pub mod discovery;
 pub mod linking;
+pub mod number;
 pub mod page;
 pub mod perform;
 pub mod request_id;
 
 use std::sync::Arc;
 use std::time::Instant;
-
-use serde_json::{Value, json};
 
 use crate::agents::link::Link;
 use crate::agents::second::Context;
@@ -160,7 +159,7 @@ impl SmartHome {
             },
         };
         log::info!(target: target::SMART_HOME, "Smart Home {}: {path}", loggable(&id));
-        incoming.answer(answer(&id, payload));
+        incoming.answer(answer(&id, payload.as_deref()));
         None
     }
 
@@ -230,13 +229,13 @@ impl SmartHome {
         incoming.answer(match random_bytes() {
             Ok(random) => {
                 let code = lock(&self.pairing).renew(random, now);
-                Answer::json(json!({ "code": code }).to_string().into_bytes())
+                Answer::object(&[("code", &code)])
             }
             Err(_) => Answer::error(500, "the system gives no random bytes"),
         });
     }
 
-    fn query(&self, engine: &Engine, body: &[u8]) -> Result<Value, &'static str> {
+    fn query(&self, engine: &Engine, body: &[u8]) -> Result<String, &'static str> {
         let fields = object(body)?;
         let devices = fields.list("devices").ok_or("the body has no list of `devices`")?;
         if devices.len() > MAX_ASKED {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::commands::{Commands, Ended, Told, Waits};
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
+use crate::json;
 use crate::runtime::log_limit::target;
 use crate::smart_home::actions::code;
 use crate::smart_home::request_id::loggable;
@@ -54,22 +56,60 @@ impl Report {
     }
 
     /// Returns the payload of the answer (docs/facts/smart_home.md, 1.3).
-    fn json(&self) -> Value {
-        let status = |result: &Result| match result {
-            Ok(()) => json!({ "status": "DONE" }),
-            Err(code) => json!({ "status": "ERROR", "error_code": code }),
+    fn json(&self) -> String {
+        let status = |result: &Result| match *result {
+            Ok(()) => Status { status: "DONE", error_code: None },
+            Err(code) => Status { status: "ERROR", error_code: Some(code) },
         };
         let mut results = self.results.iter().map(status);
-        let device = |Reported { id, asked, is_known }: &Reported| {
-            if asked.is_empty() && !is_known {
-                return json!({ "id": id, "action_result": status(&Err(code::DEVICE_UNREACHABLE)) });
+        let devices = self.devices.iter().map(|Reported { id, asked, is_known }| {
+            let is_unknown = asked.is_empty() && !is_known;
+            let capabilities =
+                asked.iter().zip(&mut results).map(|((kind, instance), action_result)| {
+                    CapabilityResult { kind, state: CapabilityState { instance, action_result } }
+                });
+            DeviceResult {
+                id,
+                capabilities: (!is_unknown).then(|| capabilities.collect()),
+                action_result: is_unknown.then(|| status(&Err(code::DEVICE_UNREACHABLE))),
             }
-            let capability = |((kind, instance), result): (&(String, String), Value)| json!({ "type": kind, "state": { "instance": instance, "action_result": result } });
-            let capabilities: Vec<_> = asked.iter().zip(&mut results).map(capability).collect();
-            json!({ "id": id, "capabilities": capabilities })
-        };
-        json!({ "devices": self.devices.iter().map(device).collect::<Vec<_>>() })
+        });
+        json::of(&Results { devices: devices.collect() })
     }
+}
+
+#[derive(Serialize)]
+struct Results<'a> {
+    devices: Vec<DeviceResult<'a>>,
+}
+
+#[derive(Serialize)]
+struct DeviceResult<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capabilities: Option<Vec<CapabilityResult<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action_result: Option<Status>,
+}
+
+#[derive(Serialize)]
+struct CapabilityResult<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    state: CapabilityState<'a>,
+}
+
+#[derive(Serialize)]
+struct CapabilityState<'a> {
+    instance: &'a str,
+    action_result: Status,
+}
+
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
 }
 
 /// An action whose answer is owed.
@@ -127,16 +167,21 @@ impl Action {
             target: target::SMART_HOME,
             "Smart Home action {id}: {done} of {all} done after {after} ms"
         );
-        let answer = answer(&self.request_id, Some(report.json()));
+        let answer = answer(&self.request_id, Some(&report.json()));
         if may { incoming.answer(answer) } else { incoming.answer_by_worker(answer) }
     }
 }
 
-/// Returns an answer that echoes the request's id, with a payload if there is one.
-pub fn answer(request_id: &str, payload: Option<Value>) -> Answer {
-    let mut body = json!({ "request_id": request_id });
-    payload.into_iter().for_each(|payload| body["payload"] = payload);
-    Answer::json(body.to_string().into_bytes())
+/// Returns an answer that echoes the request's id, with a payload, which is JSON, if there is one.
+pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        request_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<&'a RawValue>,
+    }
+    let payload = payload.and_then(|json| serde_json::from_str(json).ok());
+    Answer::json(json::of(&Body { request_id, payload }).into_bytes())
 }
 
 /// One command of an action.
@@ -167,6 +212,8 @@ impl Waits for Slot {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::http::answer::Ending;
 
@@ -183,7 +230,7 @@ mod tests {
         let done = json!({ "status": "DONE" });
         let error = |code: &str| json!({ "status": "ERROR", "error_code": code });
         assert_eq!(
-            report.json(),
+            serde_json::from_str::<Value>(&report.json()).unwrap(),
             json!({ "devices": [
                 { "id": "pc", "capabilities": [
                     { "type": "t.range", "state": { "instance": "volume", "action_result": done } },
@@ -196,7 +243,7 @@ mod tests {
                 { "id": "nobody", "action_result": error("DEVICE_UNREACHABLE") },
             ] })
         );
-        assert_eq!(Report::default().json(), json!({ "devices": [] }));
+        assert_eq!(Report::default().json(), r#"{"devices":[]}"#);
     }
 
     #[test]
@@ -205,6 +252,6 @@ mod tests {
             String::from_utf8(answer("r\"1", payload).into_bytes(Ending::Stays, false)).unwrap()
         };
         assert!(text(None).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\"}"));
-        assert!(text(Some(json!({}))).ends_with("\r\n\r\n{\"payload\":{},\"request_id\":\"r\\\"1\"}"));
+        assert!(text(Some("{}")).ends_with("\r\n\r\n{\"request_id\":\"r\\\"1\",\"payload\":{}}"));
     }
 }

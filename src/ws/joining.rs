@@ -3,13 +3,12 @@
 
 use std::time::Instant;
 
-use serde_json::json;
-
 use crate::config::credentials::{Credentials, LOCK};
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
 use crate::http::presses::Press;
+use crate::json;
 use crate::object::Fields;
 use crate::proofs::code::OneTimeCode;
 use crate::proofs::seal::{Kind, Seals};
@@ -88,7 +87,7 @@ impl Joining {
         let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));
         match code {
             Some(code) => {
-                incoming.answer(Answer::json(json!({ "code": code }).to_string().into_bytes()));
+                incoming.answer(Answer::object(&[("code", &code)]));
             }
             None => {
                 let cure = "a good proof is needed: run `invite` with the relay's own environment";
@@ -120,7 +119,7 @@ impl Joining {
             let mut pcs = lock(pcs);
             let pc = pcs.take(&typed, now)?;
             log::info!("An agent joins from {} as the PC {}", incoming.origin(), pc.name);
-            Some(json!({ "name": pc.name, "key": pc.key.reveal() }).to_string())
+            Some(json::texts(&[("name", &pc.name), ("key", pc.key.reveal())]))
         });
         match given {
             Some(json) => incoming.answer(Answer::json(json.into_bytes())),
