@@ -76,7 +76,7 @@
 //! | `http` | the gate and what it reads, tiny_http behind it, reception, requests and their answers |
 //! | `runtime` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, ending connections; no HTTP |
-//! | `config`, `proofs`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
+//! | `config`, `tokens`, `speech`, `tts`, `declension`, `json`, `object`, `text`, `sync`, `system`, `unchecked` | settings and secrets; codes, cookies and tokens; what Alice is to say, and its length; Russian cases; JSON and text from outside; the locks that are tried under shuttle; what the system refuses; what the compiler can't check |
 //!
 //! # Words for "over"
 //!
@@ -107,7 +107,7 @@ mod net;
 mod object;
 mod owner;
 mod owner_page;
-mod proofs;
+mod tokens;
 mod relay;
 mod routes;
 mod runtime;

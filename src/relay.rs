@@ -92,11 +92,11 @@ impl Relay {
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
-        let bound = listener
+        let csrf_token = listener
             .local_addr()
             .map_err(|error| refused("to tell where the relay listens (getsockname)", &error))?;
-        let address = ListenAddr { port: bound.port(), ..config.listen.clone() };
-        let reachable = listener::reachable(bound);
+        let address = ListenAddr { port: csrf_token.port(), ..config.listen.clone() };
+        let reachable = listener::reachable(csrf_token);
 
         let (waiter, inbox) = slow::channel(slow::MAX_SLOW)?;
         start_vital(ends, "slow", move || slow::run(&inbox))?;

@@ -4,7 +4,7 @@
 use data_encoding::HEXLOWER;
 
 use crate::commands::person::Person;
-use crate::proofs::seal::mac;
+use crate::tokens::signed::mac;
 use crate::secret::Secret;
 
 /// Bytes of a pseudonym: 128 bits.

@@ -15,7 +15,7 @@ use crate::agents::telling::Telling;
 use crate::commands::under_way::LinkId;
 use crate::commands::{Commands, Why};
 use crate::config::agents::AgentId;
-use crate::config::credentials::Shown;
+use crate::config::credentials::KeyMatch;
 use crate::runtime::clock::Alarm;
 use crate::runtime::log_limit::target::SHARED_KEYS;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -178,10 +178,10 @@ impl Registry {
     }
 
     /// Makes `link` the agent's, which has `shown` a key, and closes the one it replaces. Returns what its reader thread must hold while it runs; none when the relay is stopping.
-    pub fn join(&self, link: Arc<Link>, shown: Shown, now: Instant) -> Option<Sender<()>> {
+    pub fn join(&self, link: Arc<Link>, shown: KeyMatch, now: Instant) -> Option<Sender<()>> {
         let mut state = self.lock();
         let running = state.running.clone()?;
-        let Shown { agent, position, of } = shown;
+        let KeyMatch { agent, position, of } = shown;
         let whose = self.whose(agent);
         let peer = link.peer.clone();
         let is_fought_over = state.roster.is_fought_over(agent, now);

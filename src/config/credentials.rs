@@ -8,7 +8,7 @@ use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
 use crate::config::file;
 use crate::config::keys::{AgentKeys, MAX_KEYS};
-use crate::proofs::seal::derived;
+use crate::tokens::signed::derived;
 use crate::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
 
@@ -63,7 +63,7 @@ pub struct Credentials {
 
 /// A key that was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown {
+pub struct KeyMatch {
     /// Whose it is.
     pub agent: AgentId,
     /// Which of that agent's keys, counted from 1.
@@ -174,9 +174,9 @@ impl Credentials {
     }
 
     /// Returns whose key `shown` is. Every key of every agent is compared, in constant time.
-    pub fn agent(&self, shown: &[u8]) -> Option<Shown> {
+    pub fn agent(&self, shown: &[u8]) -> Option<KeyMatch> {
         self.keys_of_all().fold(None, |found, (agent, keys)| match keys.position(shown) {
-            Some(position) => Some(Shown { agent, position, of: keys.all().len() }),
+            Some(position) => Some(KeyMatch { agent, position, of: keys.all().len() }),
             None => found,
         })
     }

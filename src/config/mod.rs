@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::config::credentials::{Credentials, LOCK};
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
-use crate::config::smart_home::SmartHome;
+use crate::config::smart_home::SmartHomeConfig;
 use crate::text::quoted;
 
 /// Everything the relay is told.
@@ -27,7 +27,7 @@ pub struct Config {
     /// Who is let in (`API_KEY`, `WEBHOOK_SECRET`, `ALICE_SKILL_ID`, `ALICE_USER_IDS`).
     pub credentials: Credentials,
     /// Yandex Smart Home (`SMART_HOME_SECRET`, `SMART_HOME_DEVICES`).
-    pub smart_home: SmartHome,
+    pub smart_home: SmartHomeConfig,
     /// How long a turn waits for the agent's answer (`REPLY_TIMEOUT_MS`).
     pub reply_timeout: Duration,
     /// Whether Alice leaves the skill after a phrase that opened it (`AFTER_ONE_PHRASE`).
@@ -79,7 +79,7 @@ impl Config {
         };
         let credentials = Credentials::read(text)?;
         Ok(Self {
-            smart_home: SmartHome::read(text, &credentials)?,
+            smart_home: SmartHomeConfig::read(text, &credentials)?,
             listen: match text("LISTEN_ADDR")? {
                 None => ListenAddr::default(),
                 Some(value) => value.parse()?,

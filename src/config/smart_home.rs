@@ -12,14 +12,14 @@ pub const BUILT_IN: &str = "built-in";
 
 /// What the relay is told of Smart Home.
 #[derive(Debug, Clone)]
-pub struct SmartHome {
+pub struct SmartHomeConfig {
     /// What every key of it is derived from (`SMART_HOME_SECRET`, `SMART_HOME_SECRET_FILE`); off without.
     pub secret: Option<Secret>,
     /// The devices file; the built-in device without (`SMART_HOME_DEVICES`).
     pub devices: Option<String>,
 }
 
-impl SmartHome {
+impl SmartHomeConfig {
     /// Reads what `text` knows by name. An empty value is none, since it lets nobody in, and so are the words that
     /// the compose file has for it.
     ///
@@ -67,10 +67,10 @@ mod tests {
 
     const SECRET: &str = "smart-home_0123456789";
 
-    fn read(pairs: &[(&'static str, &str)]) -> Result<SmartHome, ConfigError> {
+    fn read(pairs: &[(&'static str, &str)]) -> Result<SmartHomeConfig, ConfigError> {
         let text =
             |name| Ok(pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
-        SmartHome::read(text, &Credentials::read(text)?)
+        SmartHomeConfig::read(text, &Credentials::read(text)?)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::text::{MAX_QUOTED, quoted};
 
 /// Whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visitor {
+pub enum Caller {
     /// Somebody at a speaker whom the configuration lets in.
     Speaker,
     /// `ask`, with the relay's own secrets.
@@ -43,9 +43,9 @@ pub fn admit(
     credentials: &Credentials,
     turn: &Turn<'_>,
     shown: Option<&str>,
-) -> Result<Visitor, Stranger> {
+) -> Result<Caller, Stranger> {
     if shown.is_some_and(|shown| credentials.ask_token().matches(shown.as_bytes())) {
-        return Ok(Visitor::Ask);
+        return Ok(Caller::Ask);
     }
     let is_skill = match (&credentials.skill_id, &turn.skill_id) {
         (None, _) => true,
@@ -61,7 +61,7 @@ pub fn admit(
             })
         });
     if is_skill && is_user {
-        return Ok(Visitor::Speaker);
+        return Ok(Caller::Speaker);
     }
     log::warn!(target: TURNS_REFUSED, "{}", why_not(credentials, turn, is_skill, is_user));
     Err(Stranger)

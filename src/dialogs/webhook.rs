@@ -17,7 +17,7 @@ use crate::commands::person::Person;
 use crate::commands::under_way::New;
 use crate::config::agents::AgentId;
 use crate::config::credentials::ASK_FIELD;
-use crate::dialogs::access::{Stranger, Visitor, admit, tell_ids_once};
+use crate::dialogs::access::{Stranger, Caller, admit, tell_ids_once};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
 use crate::dialogs::waiting::{WaitingTurn, leave};
@@ -32,7 +32,7 @@ use crate::text::cut;
 const MAX_PROBLEM: usize = 300;
 
 /// What somebody who was let in has said.
-pub struct Spoken<'a> {
+pub struct Utterance<'a> {
     /// The protocol's version, to be echoed.
     pub version: &'a str,
     /// The phrase, as Yandex normalises it.
@@ -73,8 +73,8 @@ pub fn serve(engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
         return say(incoming, phrases::PONG.into(), Outcome::OwnWords);
     }
     let person = match admit(&engine.config.credentials, &turn, incoming.field(ASK_FIELD)) {
-        Ok(Visitor::Ask) => Some(Person::Ask),
-        Ok(Visitor::Speaker) => {
+        Ok(Caller::Ask) => Some(Person::Ask),
+        Ok(Caller::Speaker) => {
             engine.way.turn(now);
             tell_ids_once(&engine.config.credentials, &engine.seen_ids, &turn);
             Person::of(turn.user_id.as_deref(), turn.device_id.as_deref())
@@ -87,12 +87,12 @@ pub fn serve(engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
     };
     let (version, command) = (&*turn.version, &*turn.command);
     let (is_first, turn) = (turn.new_session, Some(&turn));
-    hear(engine, incoming, Spoken { version, command, is_first, person, turn }, now);
+    hear(engine, incoming, Utterance { version, command, is_first, person, turn }, now);
 }
 
 /// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
-pub fn hear(engine: &Engine, mut incoming: Incoming, spoken: Spoken<'_>, now: Instant) {
-    let Spoken { version, command, is_first, person, turn } = spoken;
+pub fn hear(engine: &Engine, mut incoming: Incoming, utterance: Utterance<'_>, now: Instant) {
+    let Utterance { version, command, is_first, person, turn } = utterance;
     let say = |incoming: Incoming, speech, outcome| {
         engine.commands.record.count(outcome);
         incoming.answer(reply(&speech, version, outcome));

@@ -7,7 +7,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Why a parameter has no value that could be meant.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Odd {
+pub enum FormError {
     /// It is there more than once (RFC 6749, 3.1 forbids that).
     Twice,
     /// It is not UTF-8.
@@ -24,14 +24,14 @@ impl Form<'_> {
     ///
     /// # Errors
     /// Nobody knows what is meant.
-    pub fn value(&self, name: &str) -> Result<Option<String>, Odd> {
+    pub fn value(&self, name: &str) -> Result<Option<String>, FormError> {
         let mut found = None;
         for pair in self.0.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             if decoded(key).is_some_and(|key| key == name) {
-                let value = decoded(value).ok_or(Odd::NotText)?;
+                let value = decoded(value).ok_or(FormError::NotText)?;
                 if found.replace(value).is_some() {
-                    return Err(Odd::Twice);
+                    return Err(FormError::Twice);
                 }
             }
         }
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn what_nobody_can_mean_is_told() {
-        assert_eq!(Form("a=1&a=1").value("a"), Err(Odd::Twice));
-        assert_eq!(Form("a=&a=1").value("a"), Err(Odd::Twice));
-        assert_eq!(Form("a=%ff").value("a"), Err(Odd::NotText));
+        assert_eq!(Form("a=1&a=1").value("a"), Err(FormError::Twice));
+        assert_eq!(Form("a=&a=1").value("a"), Err(FormError::Twice));
+        assert_eq!(Form("a=%ff").value("a"), Err(FormError::NotText));
         assert_eq!(Form("%ff=1&a=2").value("a").unwrap().as_deref(), Some("2"));
         assert_eq!(Form("a=%zz%").value("a").unwrap().as_deref(), Some("%zz%"));
     }

@@ -4,8 +4,8 @@ use crate::config::agents::AgentId;
 use crate::config::credentials::{Credentials, LOCK};
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
-use crate::proofs::field;
-use crate::proofs::seal::Kind;
+use crate::tokens::field;
+use crate::tokens::signed::Kind;
 use crate::text::quoted;
 
 /// What to do when something was not set.

@@ -2,8 +2,8 @@
 
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, Target};
-use crate::proofs::field;
-use crate::proofs::seal::Kind;
+use crate::tokens::field;
+use crate::tokens::signed::Kind;
 use crate::secret::Secret;
 
 /// What `login` asks for.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::http::client::Client;
 use crate::object::Fields;
 use crate::owner::target::{AskError, Target};
-use crate::proofs::seal::{Kind, Seals};
-use crate::proofs::unix_time;
+use crate::tokens::signed::{Kind, TokenSigner};
+use crate::tokens::unix_time;
 use crate::secret::Secret;
 
 /// How long it may take in all.
@@ -34,7 +34,7 @@ impl Proof<'_> {
     /// # Errors
     /// The relay can't be reached, refuses, or doesn't answer as one.
     pub fn show(&self, target: Target, refused: fn(Target) -> AskError) -> Result<String, AskError> {
-        let proof = Seals::new(self.secret).make(self.kind, unix_time() + PROOF_LIFE);
+        let proof = TokenSigner::new(self.secret).sign(self.kind, unix_time() + PROOF_LIFE);
         let proof = proof.map_err(AskError::System)?;
         let response = Client::connect(target.0, PROOF_TIMEOUT)
             .and_then(|client| client.post(self.path, &[(self.field, &proof)], "{}"))

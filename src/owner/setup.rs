@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::config::agents::Further;
 use crate::config::credentials::LOCK;
 use crate::config::keys::AgentKeys;
-use crate::proofs::seal::client_secret;
+use crate::tokens::signed::client_secret;
 
 /// Returns what to put where, for a relay with this `config` at `domain`. It holds every secret but
 /// `SMART_HOME_SECRET`, which is typed nowhere.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::agents::second::Action;
 use crate::config::agents::AgentId;
 use crate::object::{Fields, text};
-use crate::smart_home::devices::{Command, Device, Does, MAX_CHANNEL, STEP, VALUE};
+use crate::smart_home::devices::{DeviceCommand, Device, Capability, MAX_CHANNEL, STEP, VALUE};
 use crate::smart_home::discovery::{SOURCES, has_switch};
 use crate::smart_home::number::Number;
 
@@ -26,7 +26,7 @@ pub mod code {
 }
 
 /// One capability that is asked for.
-pub struct Asked<'a> {
+pub struct CapabilityRequest<'a> {
     /// Its type, as it came.
     pub kind: Cow<'a, str>,
     /// Its instance; what the type suggests when none came.
@@ -37,7 +37,7 @@ pub struct Asked<'a> {
 
 /// What is to be done about it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Todo {
+pub enum Plan {
     /// This PC is to be on: a command for its agent, or nothing, if it is connected; or else it is to be woken.
     On { agent: AgentId, text: Option<String> },
     /// A command for an agent; whether it switches the PC off.
@@ -46,7 +46,7 @@ pub enum Todo {
     Refuse(&'static str),
 }
 
-impl<'a> Asked<'a> {
+impl<'a> CapabilityRequest<'a> {
     /// Reads a capability of an action request. A state that is `null` or lacks its instance breaks nothing
     /// (docs/facts/smart_home.md, 6.3).
     pub fn read(json: &'a RawValue) -> Self {
@@ -76,85 +76,85 @@ impl<'a> Asked<'a> {
     }
 
     /// Returns what is to be done about it on `device`.
-    pub fn todo(&self, device: &Device) -> Todo {
+    pub fn plan(&self, device: &Device) -> Plan {
         match (bare(&self.kind), &*self.instance) {
             ("on_off", "on") => self.switch(device),
             ("toggle", "mute") => {
                 // An old Yandex asked for silence with no value at all.
                 let value = self.value.map_or(Some(true), truth);
-                either(device, value, Does::Mute, Does::Unmute)
+                either(device, value, Capability::Mute, Capability::Unmute)
             }
             ("toggle", "pause") => {
-                either(device, self.value.and_then(truth), Does::Pause, Does::Resume)
+                either(device, self.value.and_then(truth), Capability::Pause, Capability::Resume)
             }
             ("range", "volume") => self.volume(device),
             ("range", "channel") => self.channel(device),
             ("mode", "input_source") => self.source(device),
-            _ => Todo::Refuse(code::INVALID_ACTION),
+            _ => Plan::Refuse(code::INVALID_ACTION),
         }
     }
 
-    fn switch(&self, device: &Device) -> Todo {
+    fn switch(&self, device: &Device) -> Plan {
         if !has_switch(device) {
-            return Todo::Refuse(code::INVALID_ACTION);
+            return Plan::Refuse(code::INVALID_ACTION);
         }
-        match (self.value.and_then(truth), device.command(Does::On)) {
-            (None, _) => Todo::Refuse(code::INVALID_VALUE),
-            (Some(true), None) => Todo::On { agent: device.agent, text: None },
-            (Some(true), Some(Command { text, agent })) if *agent == device.agent => {
-                Todo::On { agent: *agent, text: Some(text.clone()) }
+        match (self.value.and_then(truth), device.command(Capability::On)) {
+            (None, _) => Plan::Refuse(code::INVALID_VALUE),
+            (Some(true), None) => Plan::On { agent: device.agent, text: None },
+            (Some(true), Some(DeviceCommand { text, agent })) if *agent == device.agent => {
+                Plan::On { agent: *agent, text: Some(text.clone()) }
             }
             (Some(true), Some(command)) => say(command, "", ""),
-            (Some(false), _) => match device.command(Does::Off) {
-                Some(Command { text, agent }) => {
-                    Todo::Say { agent: *agent, text: text.clone(), is_off: true }
+            (Some(false), _) => match device.command(Capability::Off) {
+                Some(DeviceCommand { text, agent }) => {
+                    Plan::Say { agent: *agent, text: text.clone(), is_off: true }
                 }
-                None => Todo::Refuse(code::INVALID_ACTION),
+                None => Plan::Refuse(code::INVALID_ACTION),
             },
         }
     }
 
     /// Yandex may ask for relative steps whatever was offered (docs/facts/smart_home.md, 4.3), so what one
     /// command lacks another is taken for.
-    fn volume(&self, device: &Device) -> Todo {
-        let steps = [Does::VolumeUp, Does::VolumeUpBy, Does::VolumeDown, Does::VolumeDownBy];
-        let absolute = device.command(Does::Volume);
+    fn volume(&self, device: &Device) -> Plan {
+        let steps = [Capability::VolumeUp, Capability::VolumeUpBy, Capability::VolumeDown, Capability::VolumeDownBy];
+        let absolute = device.command(Capability::Volume);
         match self.number() {
-            _ if absolute.is_none() && !device.does_any(&steps) => Todo::Refuse(code::INVALID_ACTION),
-            None => Todo::Refuse(code::INVALID_VALUE),
-            Some(By::Value(value)) => set(absolute, value, 100),
-            Some(By::Step(step)) => {
+            _ if absolute.is_none() && !device.has_any(&steps) => Plan::Refuse(code::INVALID_ACTION),
+            None => Plan::Refuse(code::INVALID_VALUE),
+            Some(Change::Value(value)) => set(absolute, value, 100),
+            Some(Change::Step(step)) => {
                 let [one, by] =
                     if step > Number(0) { [steps[0], steps[1]] } else { [steps[2], steps[3]] };
                 let (one, by) = (device.command(one), device.command(by));
                 let is_one = step.0.abs() == 1000;
                 let command = if is_one { one.or(by) } else { by.or(one) };
                 match command {
-                    None => Todo::Refuse(code::INVALID_ACTION),
-                    Some(_) if step.0.abs() > 100_000 => Todo::Refuse(code::INVALID_VALUE),
+                    None => Plan::Refuse(code::INVALID_ACTION),
+                    Some(_) if step.0.abs() > 100_000 => Plan::Refuse(code::INVALID_VALUE),
                     Some(command) => say(command, STEP, &Number(step.0.abs()).to_string()),
                 }
             }
         }
     }
 
-    fn channel(&self, device: &Device) -> Todo {
-        let absolute = device.command(Does::Channel);
+    fn channel(&self, device: &Device) -> Plan {
+        let absolute = device.command(Capability::Channel);
         match self.number() {
-            _ if absolute.is_none() && !device.does_any(&[Does::Next, Does::Previous]) => {
-                Todo::Refuse(code::INVALID_ACTION)
+            _ if absolute.is_none() && !device.has_any(&[Capability::Next, Capability::Previous]) => {
+                Plan::Refuse(code::INVALID_ACTION)
             }
-            None => Todo::Refuse(code::INVALID_VALUE),
-            Some(By::Value(value)) if absolute.is_some() && value.0 % 1000 != 0 => {
-                Todo::Refuse(code::INVALID_VALUE)
+            None => Plan::Refuse(code::INVALID_VALUE),
+            Some(Change::Value(value)) if absolute.is_some() && value.0 % 1000 != 0 => {
+                Plan::Refuse(code::INVALID_VALUE)
             }
-            Some(By::Value(value)) => set(absolute, value, MAX_CHANNEL.into()),
-            Some(By::Step(step)) => {
-                let does = if step > Number(0) { Does::Next } else { Does::Previous };
-                match device.command(does) {
-                    None => Todo::Refuse(code::INVALID_ACTION),
+            Some(Change::Value(value)) => set(absolute, value, MAX_CHANNEL.into()),
+            Some(Change::Step(step)) => {
+                let capability = if step > Number(0) { Capability::Next } else { Capability::Previous };
+                match device.command(capability) {
+                    None => Plan::Refuse(code::INVALID_ACTION),
                     Some(_) if step.0.abs() > i64::from(MAX_CHANNEL) * 1000 => {
-                        Todo::Refuse(code::INVALID_VALUE)
+                        Plan::Refuse(code::INVALID_VALUE)
                     }
                     Some(command) => say(command, STEP, &Number(step.0.abs()).to_string()),
                 }
@@ -162,29 +162,29 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn source(&self, device: &Device) -> Todo {
+    fn source(&self, device: &Device) -> Plan {
         if device.sources.is_empty() {
-            return Todo::Refuse(code::INVALID_ACTION);
+            return Plan::Refuse(code::INVALID_ACTION);
         }
         let value = self.value.and_then(text);
         let place = SOURCES.iter().position(|source| value.as_deref() == Some(source));
         match place.and_then(|place| device.sources.get(place)) {
             Some(command) => say(command, "", ""),
-            None => Todo::Refuse(code::INVALID_VALUE),
+            None => Plan::Refuse(code::INVALID_VALUE),
         }
     }
 
     /// Returns the number that is asked for; none when there is no sound one, or a step of nothing.
-    fn number(&self) -> Option<By> {
+    fn number(&self) -> Option<Change> {
         let value = Number::parse(self.value?.get())?;
         match self.relative.map_or(Some(false), truth)? {
-            false => Some(By::Value(value)),
-            true => Some(By::Step(value)).filter(|_| value.0 != 0),
+            false => Some(Change::Value(value)),
+            true => Some(Change::Step(value)).filter(|_| value.0 != 0),
         }
     }
 }
 
-enum By {
+enum Change {
     Value(Number),
     Step(Number),
 }
@@ -202,33 +202,33 @@ fn truth(json: &RawValue) -> Option<bool> {
     }
 }
 
-fn either(device: &Device, value: Option<bool>, yes: Does, no: Does) -> Todo {
-    if !device.does_any(&[yes, no]) {
-        return Todo::Refuse(code::INVALID_ACTION);
+fn either(device: &Device, value: Option<bool>, yes: Capability, no: Capability) -> Plan {
+    if !device.has_any(&[yes, no]) {
+        return Plan::Refuse(code::INVALID_ACTION);
     }
-    let Some(value) = value else { return Todo::Refuse(code::INVALID_VALUE) };
+    let Some(value) = value else { return Plan::Refuse(code::INVALID_VALUE) };
     match device.command(if value { yes } else { no }) {
         Some(command) => say(command, "", ""),
-        None => Todo::Refuse(code::INVALID_ACTION),
+        None => Plan::Refuse(code::INVALID_ACTION),
     }
 }
 
-fn set(command: Option<&Command>, value: Number, most: i64) -> Todo {
+fn set(command: Option<&DeviceCommand>, value: Number, most: i64) -> Plan {
     match command {
-        None => Todo::Refuse(code::INVALID_ACTION),
+        None => Plan::Refuse(code::INVALID_ACTION),
         Some(_) if value < Number(0) || value > Number(most * 1000) => {
-            Todo::Refuse(code::INVALID_VALUE)
+            Plan::Refuse(code::INVALID_VALUE)
         }
         Some(command) => say(command, VALUE, &value.to_string()),
     }
 }
 
-fn say(command: &Command, place: &str, number: &str) -> Todo {
+fn say(command: &DeviceCommand, place: &str, number: &str) -> Plan {
     let text = match place {
         "" => command.text.clone(),
         place => command.text.replace(place, number),
     };
-    Todo::Say { agent: command.agent, text, is_off: false }
+    Plan::Say { agent: command.agent, text, is_off: false }
 }
 
 #[cfg(test)]
@@ -239,9 +239,9 @@ mod tests {
     use crate::config::agents::Names;
     use crate::smart_home::devices::{self, parse};
 
-    fn todo(device: &Device, kind: &str, state: &str) -> Todo {
+    fn plan(device: &Device, kind: &str, state: &str) -> Plan {
         let json = format!(r#"{{"type":"devices.capabilities.{kind}","state":{state},"x":[1]}}"#);
-        Asked::read(serde_json::from_str(&json).unwrap()).todo(device)
+        CapabilityRequest::read(serde_json::from_str(&json).unwrap()).plan(device)
     }
 
     fn built_in() -> Device {
@@ -253,8 +253,8 @@ mod tests {
         parse(json.as_bytes(), &Names::default()).unwrap().remove(0)
     }
 
-    fn said(text: &str) -> Todo {
-        Todo::Say { agent: AgentId::DEFAULT, text: text.into(), is_off: false }
+    fn said(text: &str) -> Plan {
+        Plan::Say { agent: AgentId::DEFAULT, text: text.into(), is_off: false }
     }
 
     #[test]
@@ -281,17 +281,17 @@ mod tests {
             ("toggle", r#"{"instance":"pause","value":true}"#, "пауза"),
             ("toggle", r#"{"instance":"pause","value":false}"#, "продолжи"),
         ] {
-            assert_eq!(todo(&device, kind, state), said(text), "{kind} {state}");
+            assert_eq!(plan(&device, kind, state), said(text), "{kind} {state}");
         }
         for state in [r#"{"instance":"on","value":false}"#, r#"{"value":false}"#] {
-            let off = Todo::Say {
+            let off = Plan::Say {
                 agent: AgentId::DEFAULT, text: "спящий режим".into(), is_off: true
             };
-            assert_eq!(todo(&device, "on_off", state), off);
+            assert_eq!(plan(&device, "on_off", state), off);
         }
         assert_eq!(
-            todo(&device, "on_off", r#"{"instance":"on","value":true}"#),
-            Todo::On { agent: AgentId::DEFAULT, text: None }
+            plan(&device, "on_off", r#"{"instance":"on","value":true}"#),
+            Plan::On { agent: AgentId::DEFAULT, text: None }
         );
     }
 
@@ -318,8 +318,8 @@ mod tests {
             ("on_off", r#"{"instance":"on","value":"on"}"#),
             ("on_off", "null"),
         ] {
-            let refused = Todo::Refuse(code::INVALID_VALUE);
-            assert_eq!(todo(&device, kind, state), refused, "{kind} {state}");
+            let refused = Plan::Refuse(code::INVALID_VALUE);
+            assert_eq!(plan(&device, kind, state), refused, "{kind} {state}");
         }
     }
 
@@ -339,45 +339,45 @@ mod tests {
             ("color_setting", r#"{"instance":"rgb","value":5}"#),
             ("", r#"{"instance":"on","value":true}"#),
         ] {
-            let refused = Todo::Refuse(code::INVALID_ACTION);
-            assert_eq!(todo(&device, kind, state), refused, "{kind} {state}");
+            let refused = Plan::Refuse(code::INVALID_ACTION);
+            assert_eq!(plan(&device, kind, state), refused, "{kind} {state}");
         }
         for json in
             ["{}", "5", "null", "[]", r#"{"type":5,"state":5}"#, r#"{"type":"on_off","state":{}}"#]
         {
-            let asked = Asked::read(serde_json::from_str(json).unwrap());
-            assert_eq!(asked.todo(&device), Todo::Refuse(code::INVALID_ACTION), "{json}");
+            let asked = CapabilityRequest::read(serde_json::from_str(json).unwrap());
+            assert_eq!(asked.plan(&device), Plan::Refuse(code::INVALID_ACTION), "{json}");
         }
     }
 
     #[test]
     fn a_device_of_the_file_does_what_it_has_a_command_for_and_no_more() {
-        let refused = Todo::Refuse(code::INVALID_ACTION);
+        let refused = Plan::Refuse(code::INVALID_ACTION);
         let wakes = device(r#""on":"разбуди""#);
-        let on = Todo::On { agent: AgentId::DEFAULT, text: Some("разбуди".into()) };
-        assert_eq!(todo(&wakes, "on_off", r#"{"value":true}"#), on);
-        assert_eq!(todo(&wakes, "on_off", r#"{"value":false}"#), refused, "«выключи всё» says it, too");
-        assert_eq!(todo(&wakes, "toggle", r#"{"instance":"mute","value":true}"#), refused);
+        let on = Plan::On { agent: AgentId::DEFAULT, text: Some("разбуди".into()) };
+        assert_eq!(plan(&wakes, "on_off", r#"{"value":true}"#), on);
+        assert_eq!(plan(&wakes, "on_off", r#"{"value":false}"#), refused, "«выключи всё» says it, too");
+        assert_eq!(plan(&wakes, "toggle", r#"{"instance":"mute","value":true}"#), refused);
         let mutes = device(r#""mute":"тихо""#);
-        assert_eq!(todo(&mutes, "toggle", r#"{"instance":"mute","value":false}"#), refused);
-        assert_eq!(todo(&mutes, "on_off", r#"{"value":true}"#), refused);
+        assert_eq!(plan(&mutes, "toggle", r#"{"instance":"mute","value":false}"#), refused);
+        assert_eq!(plan(&mutes, "on_off", r#"{"value":true}"#), refused);
         let channels = device(r#""channel":"канал {value}","next":"вперёд {step}""#);
         let channel = |value: &str| {
-            todo(&channels, "range", &format!(r#"{{"instance":"channel","value":{value}}}"#))
+            plan(&channels, "range", &format!(r#"{{"instance":"channel","value":{value}}}"#))
         };
         assert_eq!(channel("5.0"), said("канал 5"));
         assert_eq!(channel("999"), said("канал 999"));
         for value in ["1000", "-1", "5.5"] {
-            assert_eq!(channel(value), Todo::Refuse(code::INVALID_VALUE), "{value}");
+            assert_eq!(channel(value), Plan::Refuse(code::INVALID_VALUE), "{value}");
         }
         assert_eq!(channel(r#"2,"relative":true"#), said("вперёд 2"));
         assert_eq!(channel(r#"-1,"relative":true"#), refused);
         let sources = device(r#""sources":["почта","кино {x}"]"#);
-        let source = |value: &str| todo(&sources, "mode", &format!(r#"{{"value":{value}}}"#));
+        let source = |value: &str| plan(&sources, "mode", &format!(r#"{{"value":{value}}}"#));
         assert_eq!(source(r#""one""#), said("почта"));
         assert_eq!(source(r#""two""#), said("кино {x}"));
         for value in [r#""three""#, r#""ten""#, r#""почта""#, "1", "null"] {
-            assert_eq!(source(value), Todo::Refuse(code::INVALID_VALUE), "{value}");
+            assert_eq!(source(value), Plan::Refuse(code::INVALID_VALUE), "{value}");
         }
     }
 
@@ -385,16 +385,16 @@ mod tests {
     fn of_the_steps_of_volume_one_stands_in_for_the_other() {
         let step = |commands: &str, value: &str| {
             let state = format!(r#"{{"instance":"volume","value":{value},"relative":true}}"#);
-            todo(&device(commands), "range", &state)
+            plan(&device(commands), "range", &state)
         };
         assert_eq!(step(r#""volume_up":"громче""#, "10"), said("громче"));
         assert_eq!(step(r#""volume_up":"громче на {step}""#, "10"), said("громче на 10"));
         assert_eq!(step(r#""volume_up_by":"громче на {step}""#, "1"), said("громче на 1"));
-        let refused = Todo::Refuse(code::INVALID_ACTION);
+        let refused = Plan::Refuse(code::INVALID_ACTION);
         assert_eq!(step(r#""volume_up":"громче""#, "-1"), refused);
         assert_eq!(step(r#""volume":"{value}""#, "1"), refused, "1 is not the volume");
         let state = r#"{"instance":"volume","value":1}"#;
-        assert_eq!(todo(&device(r#""volume_up":"громче""#), "range", state), refused);
+        assert_eq!(plan(&device(r#""volume_up":"громче""#), "range", state), refused);
     }
 
     proptest! {
@@ -402,7 +402,7 @@ mod tests {
         fn nothing_that_is_json_makes_it_fail(kind in "[a-z_.]*", state in r#"[0-9a-z":{},.\[\]-]*"#) {
             let json = format!(r#"{{"type":"devices.capabilities.{kind}","state":{state}}}"#);
             if let Ok(json) = serde_json::from_str(&json) {
-                Asked::read(json).todo(&built_in());
+                CapabilityRequest::read(json).plan(&built_in());
             }
         }
     }

@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 use crate::config::agents::{AgentId, Names};
 use crate::config::error::ConfigError;
 use crate::config::file::{self, Unusable};
-use crate::config::smart_home::SmartHome;
+use crate::config::smart_home::SmartHomeConfig;
 use crate::json::without_bom;
 use crate::object::{Fields, list, text};
 use crate::speech::title;
@@ -52,7 +52,7 @@ const TYPES: &str = "\
 
 /// What a device may be told to do. Each is a key of the devices file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Does {
+pub enum Capability {
     On,
     Off,
     Volume,
@@ -76,26 +76,26 @@ pub const VALUE: &str = "{value}";
 pub const STEP: &str = "{step}";
 
 /// Each with its key, what must stand in its command, and what may.
-const KEYS: [(Does, &str, &str, &str); 14] = [
-    (Does::On, "on", "", ""),
-    (Does::Off, "off", "", ""),
-    (Does::Volume, "volume", VALUE, VALUE),
-    (Does::VolumeUp, "volume_up", "", STEP),
-    (Does::VolumeDown, "volume_down", "", STEP),
-    (Does::VolumeUpBy, "volume_up_by", STEP, STEP),
-    (Does::VolumeDownBy, "volume_down_by", STEP, STEP),
-    (Does::Mute, "mute", "", ""),
-    (Does::Unmute, "unmute", "", ""),
-    (Does::Pause, "pause", "", ""),
-    (Does::Resume, "resume", "", ""),
-    (Does::Channel, "channel", VALUE, VALUE),
-    (Does::Next, "next", "", STEP),
-    (Does::Previous, "previous", "", STEP),
+const KEYS: [(Capability, &str, &str, &str); 14] = [
+    (Capability::On, "on", "", ""),
+    (Capability::Off, "off", "", ""),
+    (Capability::Volume, "volume", VALUE, VALUE),
+    (Capability::VolumeUp, "volume_up", "", STEP),
+    (Capability::VolumeDown, "volume_down", "", STEP),
+    (Capability::VolumeUpBy, "volume_up_by", STEP, STEP),
+    (Capability::VolumeDownBy, "volume_down_by", STEP, STEP),
+    (Capability::Mute, "mute", "", ""),
+    (Capability::Unmute, "unmute", "", ""),
+    (Capability::Pause, "pause", "", ""),
+    (Capability::Resume, "resume", "", ""),
+    (Capability::Channel, "channel", VALUE, VALUE),
+    (Capability::Next, "next", "", STEP),
+    (Capability::Previous, "previous", "", STEP),
 ];
 
 /// What goes to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
+pub struct DeviceCommand {
     /// The text, with [`VALUE`] or [`STEP`] in it where a number belongs.
     pub text: String,
     /// To which agent.
@@ -115,20 +115,20 @@ pub struct Device {
     pub kind: &'static str,
     /// Which agent it is: whether it is on, and who gets its commands unless one says otherwise.
     pub agent: AgentId,
-    commands: [Option<Command>; KEYS.len()],
+    commands: [Option<DeviceCommand>; KEYS.len()],
     /// The owner's own commands, as input sources.
-    pub sources: Vec<Command>,
+    pub sources: Vec<DeviceCommand>,
 }
 
 impl Device {
     /// Returns the command for what it is to do, if it has one.
-    pub fn command(&self, does: Does) -> Option<&Command> {
-        self.commands[does as usize].as_ref()
+    pub fn command(&self, capability: Capability) -> Option<&DeviceCommand> {
+        self.commands[capability as usize].as_ref()
     }
 
     /// Whether it has a command for any of these.
-    pub fn does_any(&self, of: &[Does]) -> bool {
-        of.iter().any(|does| self.command(*does).is_some())
+    pub fn has_any(&self, of: &[Capability]) -> bool {
+        of.iter().any(|capability| self.command(*capability).is_some())
     }
 }
 
@@ -140,7 +140,7 @@ pub type Problem = (String, &'static str);
 ///
 /// # Errors
 /// The file can't be read or used; what is wrong in it, where, and the cure.
-pub fn load(config: &SmartHome, names: &Names) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
+pub fn load(config: &SmartHomeConfig, names: &Names) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
     let path = match (&config.secret, &config.devices) {
         (None, None) => return Ok(Default::default()),
         (None, Some(_)) => {
@@ -271,8 +271,8 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
     let mut device = Device { id, name, room, kind, agent, commands, sources };
     let read = Reading { names, agent };
     for (key, json) in &fields.0 {
-        if let Some((does, _, must, may)) = KEYS.iter().find(|(_, own, ..)| own == key) {
-            device.commands[*does as usize] = Some(read.command(key, json, must, may)?);
+        if let Some((capability, _, must, may)) = KEYS.iter().find(|(_, own, ..)| own == key) {
+            device.commands[*capability as usize] = Some(read.command(key, json, must, may)?);
         } else if key == "sources" {
             device.sources = read.sources(json)?;
         } else if !["id", "name", "room", "type", "agent"].contains(&&**key) {
@@ -320,7 +320,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Returns a command of the file, which must hold one placeholder and may hold another. It is a text, or an
     /// object that says also which agent gets it.
-    fn command(&self, key: &str, json: &RawValue, must: &str, may: &str) -> Result<Command, Problem> {
+    fn command(&self, key: &str, json: &RawValue, must: &str, may: &str) -> Result<DeviceCommand, Problem> {
         let fields = Fields::of(json);
         let (own, agent) = match &fields {
             None => (text(json), self.agent),
@@ -349,11 +349,11 @@ impl Reading<'_> {
         }
         match [VALUE, STEP].into_iter().find(|place| *place != may && text.contains(place)) {
             Some(other) => Err((format!("has {other} in \"{key}\""), "there is no such number there")),
-            None => Ok(Command { text, agent }),
+            None => Ok(DeviceCommand { text, agent }),
         }
     }
 
-    fn sources(&self, json: &RawValue) -> Result<Vec<Command>, Problem> {
+    fn sources(&self, json: &RawValue) -> Result<Vec<DeviceCommand>, Problem> {
         let listed = list(json.get()).ok_or_else(|| {
             ("has sources that are no list".to_owned(), "write them as [\"…\", \"…\"]")
         })?;
@@ -423,11 +423,11 @@ mod tests {
 
     #[test]
     fn every_key_is_read_and_stands_in_the_order_of_what_it_does() {
-        for (place, (does, key, must, _)) in KEYS.iter().enumerate() {
-            assert_eq!(*does as usize, place, "{key}");
+        for (place, (capability, key, must, _)) in KEYS.iter().enumerate() {
+            assert_eq!(*capability as usize, place, "{key}");
             let json = format!(r#"[{{"id":"a","name":"Дом","type":"other","{key}":"давай {must}"}}]"#);
             let devices = read(json.as_bytes()).unwrap();
-            assert_eq!(devices[0].command(*does).unwrap().text, format!("давай {must}").trim());
+            assert_eq!(devices[0].command(*capability).unwrap().text, format!("давай {must}").trim());
             assert_eq!(devices[0].commands.iter().flatten().count(), 1);
         }
     }
@@ -503,7 +503,7 @@ mod tests {
         assert_eq!(devices[0].id, "pc");
         assert!(devices[1].id.starts_with("pc-") && devices[1].id != devices[2].id);
         for device in &devices {
-            assert_eq!(device.command(Does::Mute).unwrap().agent, device.agent);
+            assert_eq!(device.command(Capability::Mute).unwrap().agent, device.agent);
         }
         let one = built_in(&Names::default());
         assert_eq!((one.len(), one[0].name.as_str()), (1, "Компьютер"));
@@ -515,8 +515,8 @@ mod tests {
             "on":{"agent":"сервер","text":"разбуди ноутбук"},"sources":["кино",{"text":"музыка"}]}]"#;
         let device = parse(json.as_bytes(), &several()).unwrap().remove(0);
         assert_eq!(device.agent, AgentId(1));
-        assert_eq!(device.command(Does::Off).unwrap().agent, AgentId(1));
-        assert_eq!(device.command(Does::On).unwrap().agent, AgentId(2));
+        assert_eq!(device.command(Capability::Off).unwrap().agent, AgentId(1));
+        assert_eq!(device.command(Capability::On).unwrap().agent, AgentId(2));
         assert!(device.sources.iter().all(|source| source.agent == AgentId(1)));
     }
 

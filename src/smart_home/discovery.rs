@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::agents::AgentId;
 use crate::json;
-use crate::smart_home::devices::{Device, Does, MAX_CHANNEL};
+use crate::smart_home::devices::{Device, Capability, MAX_CHANNEL};
 
 /// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =
@@ -75,7 +75,7 @@ pub fn describe(devices: &[Device]) -> String {
 
 /// Whether the device can be switched.
 pub fn has_switch(device: &Device) -> bool {
-    device.does_any(&[Does::On, Does::Off])
+    device.has_any(&[Capability::On, Capability::Off])
 }
 
 fn capabilities(device: &Device) -> Vec<Offer> {
@@ -87,13 +87,13 @@ fn capabilities(device: &Device) -> Vec<Offer> {
     let mut add = |kind, parameters| {
         all.push(Offer { kind, retrievable: false, reportable: false, parameters: Some(parameters) });
     };
-    let steps = [Does::VolumeUp, Does::VolumeDown, Does::VolumeUpBy, Does::VolumeDownBy];
+    let steps = [Capability::VolumeUp, Capability::VolumeDown, Capability::VolumeUpBy, Capability::VolumeDownBy];
     for (instance, absolute, max, steps) in [
-        ("volume", Does::Volume, 100, &steps[..]),
-        ("channel", Does::Channel, MAX_CHANNEL, &[Does::Next, Does::Previous]),
+        ("volume", Capability::Volume, 100, &steps[..]),
+        ("channel", Capability::Channel, MAX_CHANNEL, &[Capability::Next, Capability::Previous]),
     ] {
         let is_absolute = device.command(absolute).is_some();
-        if is_absolute || device.does_any(steps) {
+        if is_absolute || device.has_any(steps) {
             let range = is_absolute.then_some(Range { min: 0, max, precision: 1 });
             let random_access = Some(is_absolute);
             add(
@@ -103,9 +103,9 @@ fn capabilities(device: &Device) -> Vec<Offer> {
         }
     }
     for (instance, either) in
-        [("mute", [Does::Mute, Does::Unmute]), ("pause", [Does::Pause, Does::Resume])]
+        [("mute", [Capability::Mute, Capability::Unmute]), ("pause", [Capability::Pause, Capability::Resume])]
     {
-        if device.does_any(&either) {
+        if device.has_any(&either) {
             add("devices.capabilities.toggle", Parameters { instance, ..Parameters::default() });
         }
     }

@@ -4,9 +4,9 @@
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use crate::http::form::{Form, Odd};
+use crate::http::form::{Form, FormError};
 use crate::json;
-use crate::proofs::seal::{Kind, Seals, client_secret};
+use crate::tokens::signed::{Kind, TokenSigner, client_secret};
 use crate::secret::{Secret, same};
 
 /// What the console's field «Идентификатор приложения» holds, always.
@@ -33,7 +33,7 @@ pub const REFRESH_LIFE: u64 = 34_560_000;
 
 /// What is wrong with a request for linking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
+pub enum LinkError {
     ClientId,
     RedirectUri,
     ResponseType,
@@ -44,20 +44,20 @@ pub enum Wrong {
 ///
 /// # Errors
 /// The first part that is wrong. Whoever sent it must not be redirected anywhere.
-pub fn check(form: Form<'_>) -> Result<String, Wrong> {
+pub fn check(form: Form<'_>) -> Result<String, LinkError> {
     let is = |name, right: &str| form.value(name).ok().flatten().is_some_and(|value| value == right);
     if !is("client_id", CLIENT_ID) {
-        return Err(Wrong::ClientId);
+        return Err(LinkError::ClientId);
     }
     if !is("redirect_uri", REDIRECT_URI) {
-        return Err(Wrong::RedirectUri);
+        return Err(LinkError::RedirectUri);
     }
     if !is("response_type", "code") {
-        return Err(Wrong::ResponseType);
+        return Err(LinkError::ResponseType);
     }
     let state = form.value("state").ok().flatten();
     let fits = |state: &String| state.len() <= MAX_STATE && !state.contains(char::is_control);
-    state.filter(fits).ok_or(Wrong::State)
+    state.filter(fits).ok_or(LinkError::State)
 }
 
 /// Why there are no tokens (RFC 6749, 5.2).
@@ -88,17 +88,17 @@ impl Refused {
     }
 }
 
-impl From<Odd> for Refused {
-    fn from(_: Odd) -> Self {
+impl From<FormError> for Refused {
+    fn from(_: FormError) -> Self {
         Self::Request
     }
 }
 
 /// Codes that were used and have not expired.
 #[derive(Debug, Default)]
-pub struct Used(Vec<(String, u64)>);
+pub struct UsedCodes(Vec<(String, u64)>);
 
-impl Used {
+impl UsedCodes {
     /// Uses a code up. Returns whether it had not been, and can be remembered.
     fn take(&mut self, id: &str, expires: u64, now: u64) -> bool {
         self.0.retain(|(_, expires)| now < *expires);
@@ -112,14 +112,14 @@ impl Used {
 
 /// What proves who is who.
 pub struct Linking {
-    pub seals: Seals,
+    pub signer: TokenSigner,
     client_secret: Secret,
 }
 
 impl Linking {
     /// Derives everything from `SMART_HOME_SECRET`.
     pub fn new(secret: &Secret) -> Self {
-        Self { seals: Seals::new(secret), client_secret: client_secret(secret) }
+        Self { signer: TokenSigner::new(secret), client_secret: client_secret(secret) }
     }
 
     /// Answers a request for tokens: its form, and its field `Authorization`. `used` codes count no more.
@@ -131,7 +131,7 @@ impl Linking {
         &self,
         form: Form<'_>,
         authorization: Option<&str>,
-        used: &mut Used,
+        used: &mut UsedCodes,
         now: u64,
     ) -> Result<String, Refused> {
         self.authenticate(form, authorization)?;
@@ -139,7 +139,7 @@ impl Linking {
         match &*required("grant_type")? {
             "authorization_code" => {
                 let code = required("code")?;
-                let code = self.seals.check(Kind::Code, &code, now).ok_or(Refused::Grant)?;
+                let code = self.signer.verify(Kind::Code, &code, now).ok_or(Refused::Grant)?;
                 // It was made for this one, since there is no other.
                 if required("redirect_uri")? != REDIRECT_URI || !used.take(code.id, code.expires, now) {
                     return Err(Refused::Grant);
@@ -147,11 +147,11 @@ impl Linking {
             }
             "refresh_token" => {
                 let token = required("refresh_token")?;
-                self.seals.check(Kind::Refresh, &token, now).ok_or(Refused::Grant)?;
+                self.signer.verify(Kind::Refresh, &token, now).ok_or(Refused::Grant)?;
             }
             _ => return Err(Refused::GrantType),
         }
-        let make = |kind, life| self.seals.make(kind, now + life).map_err(|_| Refused::System);
+        let make = |kind, life| self.signer.sign(kind, now + life).map_err(|_| Refused::System);
         #[derive(Serialize)]
         struct Tokens {
             access_token: String,
@@ -195,7 +195,7 @@ impl Linking {
     /// Whether `Authorization` holds an access token that is good.
     pub fn admits(&self, authorization: Option<&str>, now: u64) -> bool {
         let token = authorization.and_then(|field| behind("Bearer", field));
-        token.is_some_and(|token| self.seals.check(Kind::Access, token, now).is_some())
+        token.is_some_and(|token| self.signer.verify(Kind::Access, token, now).is_some())
     }
 }
 
@@ -241,21 +241,21 @@ mod tests {
         assert_eq!(check(Form(&asked(&[("state", Some(&longest))]))).as_ref(), Ok(&longest));
         let too_long = "x".repeat(MAX_STATE + 1);
         for (name, value, wrong) in [
-            ("client_id", Some("relay"), Wrong::ClientId),
-            ("client_id", None, Wrong::ClientId),
-            ("redirect_uri", Some("https://social.yandex.net/broker/redirect/"), Wrong::RedirectUri),
-            ("redirect_uri", Some("https://evil.example/broker/redirect"), Wrong::RedirectUri),
-            ("redirect_uri", None, Wrong::RedirectUri),
-            ("response_type", Some("token"), Wrong::ResponseType),
-            ("response_type", None, Wrong::ResponseType),
-            ("state", None, Wrong::State),
-            ("state", Some(""), Wrong::State),
-            ("state", Some("a\nb"), Wrong::State),
-            ("state", Some(&too_long), Wrong::State),
+            ("client_id", Some("relay"), LinkError::ClientId),
+            ("client_id", None, LinkError::ClientId),
+            ("redirect_uri", Some("https://social.yandex.net/broker/redirect/"), LinkError::RedirectUri),
+            ("redirect_uri", Some("https://evil.example/broker/redirect"), LinkError::RedirectUri),
+            ("redirect_uri", None, LinkError::RedirectUri),
+            ("response_type", Some("token"), LinkError::ResponseType),
+            ("response_type", None, LinkError::ResponseType),
+            ("state", None, LinkError::State),
+            ("state", Some(""), LinkError::State),
+            ("state", Some("a\nb"), LinkError::State),
+            ("state", Some(&too_long), LinkError::State),
         ] {
             assert_eq!(check(Form(&asked(&[(name, value)]))), Err(wrong), "{name} {value:?}");
         }
-        assert_eq!(check(Form(&(asked(&[]) + "&state=c"))), Err(Wrong::State), "twice");
+        assert_eq!(check(Form(&(asked(&[]) + "&state=c"))), Err(LinkError::State), "twice");
     }
 
     /// A form with the right client and these parameters.
@@ -266,7 +266,7 @@ mod tests {
         all.collect::<Vec<_>>().join("&")
     }
 
-    fn exchange(linking: &Linking, used: &mut Used, code: &str, now: u64) -> Result<String, Refused> {
+    fn exchange(linking: &Linking, used: &mut UsedCodes, code: &str, now: u64) -> Result<String, Refused> {
         let pairs =
             [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI)];
         linking.tokens(Form(&form(linking, &pairs)), None, used, now)
@@ -278,8 +278,8 @@ mod tests {
 
     #[test]
     fn a_code_is_good_once_and_for_five_minutes() {
-        let (linking, mut used) = (linking(), Used::default());
-        let code = linking.seals.make(Kind::Code, NOW + CODE_LIFE).unwrap();
+        let (linking, mut used) = (linking(), UsedCodes::default());
+        let code = linking.signer.sign(Kind::Code, NOW + CODE_LIFE).unwrap();
         let late = exchange(&linking, &mut used, &code, NOW + CODE_LIFE);
         assert_eq!(late, Err(Refused::Grant));
         let answer = exchange(&linking, &mut used, &code, NOW + CODE_LIFE - 1).unwrap();
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_refresh_may_be_repeated_and_each_gives_new_tokens() {
-        let (linking, mut used) = (linking(), Used::default());
-        let refresh = linking.seals.make(Kind::Refresh, NOW + REFRESH_LIFE).unwrap();
+        let (linking, mut used) = (linking(), UsedCodes::default());
+        let refresh = linking.signer.sign(Kind::Refresh, NOW + REFRESH_LIFE).unwrap();
         let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
         let form = form(&linking, &pairs);
         let mut again = |now| linking.tokens(Form(&form), None, &mut used, now);
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn no_kind_passes_for_another() {
-        let (linking, mut used) = (linking(), Used::default());
+        let (linking, mut used) = (linking(), UsedCodes::default());
         for kind in [Kind::Code, Kind::Access, Kind::Refresh, Kind::Pairing] {
-            let seal = linking.seals.make(kind, NOW + 9).unwrap();
-            assert_eq!(linking.admits(Some(&format!("Bearer {seal}")), NOW), kind == Kind::Access);
-            assert_eq!(exchange(&linking, &mut used, &seal, NOW).is_ok(), kind == Kind::Code);
-            let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*seal)];
+            let signed = linking.signer.sign(kind, NOW + 9).unwrap();
+            assert_eq!(linking.admits(Some(&format!("Bearer {signed}")), NOW), kind == Kind::Access);
+            assert_eq!(exchange(&linking, &mut used, &signed, NOW).is_ok(), kind == Kind::Code);
+            let pairs = [("grant_type", "refresh_token"), ("refresh_token", &*signed)];
             let answer = linking.tokens(Form(&form(&linking, &pairs)), None, &mut used, NOW);
             assert_eq!(answer.is_ok(), kind == Kind::Refresh, "{kind:?}");
         }
@@ -322,9 +322,9 @@ mod tests {
 
     #[test]
     fn the_client_shows_itself_in_the_form_or_by_basic() {
-        let (linking, mut used) = (linking(), Used::default());
+        let (linking, mut used) = (linking(), UsedCodes::default());
         let secret = linking.client_secret.reveal().to_owned();
-        let refresh = linking.seals.make(Kind::Refresh, NOW + 9).unwrap();
+        let refresh = linking.signer.sign(Kind::Refresh, NOW + 9).unwrap();
         let grant = format!("grant_type=refresh_token&refresh_token={refresh}");
         let basic = |id: &str, secret: &str| {
             format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
@@ -360,8 +360,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unknown_has_rfc_6749s_word() {
-        let (linking, mut used) = (linking(), Used::default());
-        let code = linking.seals.make(Kind::Code, NOW + 9).unwrap();
+        let (linking, mut used) = (linking(), UsedCodes::default());
+        let code = linking.signer.sign(Kind::Code, NOW + 9).unwrap();
         for (pairs, refused) in [
             (&[][..], Refused::Request),
             (&[("grant_type", "password")], Refused::GrantType),
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn used_codes_fill_no_memory_and_none_counts_twice_for_want_of_room() {
-        let mut used = Used::default();
+        let mut used = UsedCodes::default();
         for n in 0..MAX_USED {
             assert!(used.take(&n.to_string(), NOW + 300, NOW));
             assert!(!used.take(&n.to_string(), NOW + 300, NOW), "again");

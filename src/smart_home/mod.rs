@@ -27,15 +27,15 @@ use crate::http::form::Form;
 use crate::http::incoming::Incoming;
 use crate::http::presses::Press;
 use crate::object::Fields;
-use crate::proofs::code::OneTimeCode;
-use crate::proofs::seal::{Kind, client_secret};
-use crate::proofs::{field, unix_time};
+use crate::tokens::code::OneTimeCode;
+use crate::tokens::signed::{Kind, client_secret};
+use crate::tokens::{field, unix_time};
 use crate::runtime::log_limit::target;
 use crate::secret::{Secret, random_bytes};
-use crate::smart_home::actions::{Asked, Todo, code};
+use crate::smart_home::actions::{CapabilityRequest, Plan, code};
 use crate::smart_home::devices::Device;
-use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, Used};
-use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, Action, Report, Slot, answer};
+use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, UsedCodes};
+use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, PendingAction, Report, ActionPart, answer};
 use crate::smart_home::request_id::{loggable, request_id};
 use crate::sync::{Mutex, lock};
 
@@ -53,7 +53,7 @@ pub fn secrets(config: &Config) -> Vec<Secret> {
 }
 
 /// What an action says to an agent.
-struct Said {
+struct AgentCommand {
     /// Which PC it is about.
     agent: AgentId,
     /// The link of that PC, or of the one that is to wake it.
@@ -70,7 +70,7 @@ pub struct SmartHome {
     linking: Linking,
     devices: Vec<Device>,
     pairing: Mutex<OneTimeCode>,
-    used: Mutex<Used>,
+    used: Mutex<UsedCodes>,
 }
 
 impl SmartHome {
@@ -180,7 +180,7 @@ impl SmartHome {
         };
         let typed = form.value("pairing_code").ok().flatten().unwrap_or_default();
         // Made first: a code that was typed is not used up by a system that fails.
-        let Ok(code) = self.linking.seals.make(Kind::Code, unix_time() + CODE_LIFE) else {
+        let Ok(code) = self.linking.signer.sign(Kind::Code, unix_time() + CODE_LIFE) else {
             return incoming.answer(page::fail());
         };
         let press = Press::of("/smart-home/authorize", body);
@@ -219,7 +219,7 @@ impl SmartHome {
     /// Makes a pairing code for whoever has `SMART_HOME_SECRET`.
     fn pair(&self, incoming: Incoming, now: Instant) {
         let shown = incoming.field(field::PAIR).unwrap_or_default();
-        if self.linking.seals.check(Kind::Pairing, shown, unix_time()).is_none() {
+        if self.linking.signer.verify(Kind::Pairing, shown, unix_time()).is_none() {
             tell_of_stranger(&incoming, "it asks for a pairing code without this SMART_HOME_SECRET");
             return incoming.answer(Answer::error(
                 401,
@@ -252,7 +252,7 @@ impl SmartHome {
         engine: &Engine,
         mut incoming: Incoming,
         id: String,
-        asked: &[(String, Vec<Asked<'_>>)],
+        asked: &[(String, Vec<CapabilityRequest<'_>>)],
         now: Instant,
     ) {
         let owed = engine.owed.owe();
@@ -263,7 +263,7 @@ impl SmartHome {
             Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
             Some((link, wake)) => {
                 let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
-                (Err(code::INTERNAL_ERROR), Some(Said { agent, link, text, wake, is_off }))
+                (Err(code::INTERNAL_ERROR), Some(AgentCommand { agent, link, text, wake, is_off }))
             }
         };
         let mut report = Report::default();
@@ -272,12 +272,12 @@ impl SmartHome {
             let device = self.devices.iter().find(|device| device.id == *device_id);
             report.device(device_id.clone(), device.is_some());
             for asked in capabilities {
-                let todo =
-                    device.map_or(Todo::Refuse(code::DEVICE_UNREACHABLE), |device| asked.todo(device));
-                let (result, say) = match todo {
-                    Todo::Refuse(code) => (Err(code), None),
-                    Todo::On { agent, text } => say(agent, way_to(engine, agent, true), text, false),
-                    Todo::Say { agent, text, is_off } => {
+                let plan =
+                    device.map_or(Plan::Refuse(code::DEVICE_UNREACHABLE), |device| asked.plan(device));
+                let (result, say) = match plan {
+                    Plan::Refuse(code) => (Err(code), None),
+                    Plan::On { agent, text } => say(agent, way_to(engine, agent, true), text, false),
+                    Plan::Say { agent, text, is_off } => {
                         say(agent, way_to(engine, agent, false), Some(text), is_off)
                     }
                 };
@@ -287,10 +287,10 @@ impl SmartHome {
             }
         }
         owed.into_iter().for_each(|owed| incoming.owe(owed));
-        let action = Action::new(incoming, id, report, commands.len(), now);
+        let action = PendingAction::new(incoming, id, report, commands.len(), now);
         let deadline = now + ACTION_TIMEOUT;
-        for (place, Said { agent, link, text, wake, is_off }, (device, asked)) in commands {
-            let waiting: Box<dyn Waits> = Box::new(Slot { action: action.clone(), place, is_off });
+        for (place, AgentCommand { agent, link, text, wake, is_off }, (device, asked)) in commands {
+            let waiting: Box<dyn Waits> = Box::new(ActionPart { action: action.clone(), place, is_off });
             let new = New { agent, link: link.id, begun: now, deadline, person: None, waiting };
             let person = match link.format {
                 Format::First => None,
@@ -327,7 +327,7 @@ fn tell_of_stranger(incoming: &Incoming, why: &str) {
 
 /// Returns the devices that a body asks to act, each with what is asked of it. What has no id can't be
 /// answered, and is passed over.
-fn asked(body: &[u8]) -> Result<Vec<(String, Vec<Asked<'_>>)>, &'static str> {
+fn asked(body: &[u8]) -> Result<Vec<(String, Vec<CapabilityRequest<'_>>)>, &'static str> {
     let devices = object(body)?.object("payload").and_then(|payload| payload.list("devices"));
     let devices = devices.ok_or("the body has no `payload` with a list of `devices`")?;
     let mut left = MAX_ASKED;
@@ -337,7 +337,7 @@ fn asked(body: &[u8]) -> Result<Vec<(String, Vec<Asked<'_>>)>, &'static str> {
         let Some(id) = fields.text("id") else { continue };
         let capabilities = fields.list("capabilities").unwrap_or_default();
         left = left.checked_sub(1 + capabilities.len()).ok_or("the body asks for too much at once")?;
-        all.push((id.into_owned(), capabilities.into_iter().map(Asked::read).collect()));
+        all.push((id.into_owned(), capabilities.into_iter().map(CapabilityRequest::read).collect()));
     }
     Ok(all)
 }

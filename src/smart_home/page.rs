@@ -3,7 +3,7 @@
 use crate::http::answer::Answer;
 use crate::http::form::encoded;
 use crate::http::page::{self, escaped, page};
-use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, Wrong};
+use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, LinkError};
 
 const FORM: &str = include_str!("form.html");
 
@@ -33,21 +33,21 @@ pub fn lead_on(code: &str, state: &str) -> Answer {
 }
 
 /// Returns the page for a request for linking that can't be served: it names what is to be mended.
-pub fn refuse(wrong: Wrong) -> Answer {
+pub fn refuse(wrong: LinkError) -> Answer {
     let (problem, cure) = match wrong {
-        Wrong::ClientId => (
+        LinkError::ClientId => (
             "client_id",
             "В консоли, на вкладке «Связка аккаунтов», в поле «Идентификатор приложения» должно стоять <code>home-alice</code>.",
         ),
-        Wrong::RedirectUri => (
+        LinkError::RedirectUri => (
             "redirect_uri",
             "Привязка возвращается только в приложение Яндекса. Начните её в приложении «Дом с Алисой», а в консоли проверьте поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
         ),
-        Wrong::ResponseType => (
+        LinkError::ResponseType => (
             "response_type",
             "В консоли проверьте поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
         ),
-        Wrong::State => (
+        LinkError::State => (
             "state",
             "Эту страницу открывает приложение «Дом с Алисой»: начните привязку в нём. Если она начата там, проверьте в консоли поле «URL авторизации»: в нём не должно быть ничего после <code>/smart-home/authorize</code>.",
         ),
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_be_filled_in() {
-        let all = [ask("a", false), ask("a", true), refuse(Wrong::State), fail(), lead_on("c", "a")];
+        let all = [ask("a", false), ask("a", true), refuse(LinkError::State), fail(), lead_on("c", "a")];
         for page in all.map(text) {
             let (_, body) = page.split_once("</style>").unwrap();
             let body = body.split("<script>").next().unwrap();

@@ -113,7 +113,7 @@ struct Status {
 }
 
 /// An action whose answer is owed.
-pub struct Action {
+pub struct PendingAction {
     /// What is echoed and logged.
     pub request_id: String,
     begun: Instant,
@@ -128,8 +128,8 @@ struct State {
     left: usize,
 }
 
-impl Action {
-    /// An action that came in `begun`. It is answered once `commands` have ended, and [`Action::begun`] was
+impl PendingAction {
+    /// An action that came in `begun`. It is answered once `commands` have ended, and [`PendingAction::begun`] was
     /// called.
     pub fn new(
         incoming: Incoming,
@@ -185,16 +185,16 @@ pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
 }
 
 /// One command of an action.
-pub struct Slot {
+pub struct ActionPart {
     /// The action.
-    pub action: Arc<Action>,
+    pub action: Arc<PendingAction>,
     /// The capability's number.
     pub place: usize,
     /// Whether it switches the PC off, which may well end the link.
     pub is_off: bool,
 }
 
-impl Waits for Slot {
+impl Waits for ActionPart {
     /// Nothing is kept for anybody: a command of Smart Home is nobody's.
     fn tell(self: Box<Self>, ended: Ended, _: Option<Told<'_>>, _: &Commands, now: Instant) {
         let result = match &ended {

@@ -14,7 +14,7 @@ use crate::agents::reader::Reader;
 use crate::agents::second;
 use crate::agents::telling::Format;
 use crate::agents::wire::SocketWire;
-use crate::config::credentials::Shown;
+use crate::config::credentials::KeyMatch;
 use crate::engine::Engine;
 use crate::http::answer::Answer;
 use crate::http::incoming::Incoming;
@@ -47,7 +47,7 @@ pub fn tell_of_wrong_path(incoming: &Incoming) {
 }
 
 /// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
-fn check(engine: &Engine, incoming: &Incoming) -> Result<(Shown, String), (Answer, &'static str)> {
+fn check(engine: &Engine, incoming: &Incoming) -> Result<(KeyMatch, String), (Answer, &'static str)> {
     let Some(shown) = key_shown(engine, incoming) else {
         engine.way.knock(Instant::now());
         let why = match engine.config.credentials.agents.further() {
@@ -77,14 +77,14 @@ fn check(engine: &Engine, incoming: &Incoming) -> Result<(Shown, String), (Answe
     }
 }
 
-fn key_shown(engine: &Engine, incoming: &Incoming) -> Option<Shown> {
+fn key_shown(engine: &Engine, incoming: &Incoming) -> Option<KeyMatch> {
     incoming
         .bearer()
         .and_then(|key| engine.config.credentials.agent(key.as_bytes()))
         .or_else(|| engine.config.credentials.agent(&key_in_query(incoming.target())?))
 }
 
-fn upgrade(engine: &Engine, incoming: Incoming, shown: Shown, accept: &str) {
+fn upgrade(engine: &Engine, incoming: Incoming, shown: KeyMatch, accept: &str) {
     engine.way.upgrade(Upgrade::Came);
     let peer = origin(incoming.peer(), incoming.claimed());
     let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };

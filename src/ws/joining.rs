@@ -10,9 +10,9 @@ use crate::http::incoming::Incoming;
 use crate::http::presses::Press;
 use crate::json;
 use crate::object::Fields;
-use crate::proofs::code::OneTimeCode;
-use crate::proofs::seal::{Kind, Seals};
-use crate::proofs::{field, unix_time};
+use crate::tokens::code::OneTimeCode;
+use crate::tokens::signed::{Kind, TokenSigner};
+use crate::tokens::{field, unix_time};
 use crate::runtime::log_limit::target::AGENTS_REJECTED;
 use crate::secret::{Secret, random_bytes};
 use crate::sync::{Mutex, lock};
@@ -27,7 +27,7 @@ pub const JOIN_PATH: &str = "/ws/join";
 struct Pc {
     name: String,
     key: Secret,
-    seals: Seals,
+    signer: TokenSigner,
     code: OneTimeCode,
 }
 
@@ -40,8 +40,8 @@ impl Pcs {
         let names = credentials.agents.names();
         let pc = |(agent, name): (_, &str)| {
             let key = credentials.lasting_key(agent)?.clone();
-            let (name, seals) = (name.to_owned(), Seals::new(&key));
-            Some(Pc { name, key, seals, code: OneTimeCode::default() })
+            let (name, signer) = (name.to_owned(), TokenSigner::new(&key));
+            Some(Pc { name, key, signer, code: OneTimeCode::default() })
         };
         Self(names.all().filter_map(pc).collect())
     }
@@ -49,7 +49,7 @@ impl Pcs {
     /// Returns the PC whose key this proof is made from, if it is good at this Unix time. Every key is tried.
     fn proven(&mut self, proof: &str, unix: u64) -> Option<&mut Pc> {
         self.0.iter_mut().fold(None, |found, pc| {
-            if pc.seals.check(Kind::Invitation, proof, unix).is_some() { Some(pc) } else { found }
+            if pc.signer.verify(Kind::Invitation, proof, unix).is_some() { Some(pc) } else { found }
         })
     }
 
@@ -145,7 +145,7 @@ fn refuse(incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::proofs::code::TYPED_CODE_LIFE;
+    use crate::tokens::code::TYPED_CODE_LIFE;
     use std::time::Duration;
 
     const UNIX: u64 = 1_700_000_000;
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn code(pcs: &mut Pcs, key: &str, random: u8, now: Instant) -> String {
-        let proof = Seals::new(&Secret::new(key.into())).make(Kind::Invitation, UNIX + 1).unwrap();
+        let proof = TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap();
         pcs.proven(&proof, UNIX).unwrap().code.renew([random; 12], now)
     }
 
@@ -197,7 +197,7 @@ mod tests {
     fn a_proof_is_good_from_a_newest_key_alone_and_in_its_time() {
         let mut pcs = pcs();
         let proof =
-            |key: &str| Seals::new(&Secret::new(key.into())).make(Kind::Invitation, UNIX + 1).unwrap();
+            |key: &str| TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap();
         assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX).is_some_and(|pc| pc.name == "ноутбук"));
         assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX + 1).is_none());
         for wrong in [

@@ -12,7 +12,7 @@ use crate::agents::telling::{Format, Telling};
 use crate::commands::under_way::{LinkId, New};
 use crate::commands::{Commands, Ended, Told, Waits};
 use crate::config::agents::{AgentId, Agents};
-use crate::config::credentials::Shown;
+use crate::config::credentials::KeyMatch;
 use crate::runtime::clock::alarm;
 use crate::sync::{Mutex, lock};
 
@@ -90,7 +90,7 @@ impl World {
         let (id, socket) = (LinkId::new(agent, number), Socket::default());
         let wire = Box::new(socket.clone());
         let link = Arc::new(Link::new(id, "peer".into(), wire, Format::First, self.start));
-        let shown = Shown { agent, position: 1, of: 1 };
+        let shown = KeyMatch { agent, position: 1, of: 1 };
         assert!(self.registry.join(link.clone(), shown, self.start).is_some());
         link.outbox.open();
         (link, socket)

@@ -19,7 +19,7 @@ use crate::commands::under_way::LinkId;
 use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
 use crate::config::Config;
 use crate::config::agents::AgentId;
-use crate::config::credentials::Shown;
+use crate::config::credentials::KeyMatch;
 use crate::dialogs::webhook;
 use crate::engine::{Engine, Outside};
 use crate::http::incoming::Incoming;
@@ -122,8 +122,8 @@ impl Chance {
         x ^ (x >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+    fn below(&mut self, csrf_token: u64) -> u64 {
+        self.next() % csrf_token
     }
 
     fn one_in(&mut self, count: u64) -> bool {
@@ -321,7 +321,7 @@ impl World {
         let link = Arc::new(link);
         let before = self.engine.registry.current(id.agent);
         let registry = self.engine.registry.clone();
-        let shown = Shown { agent: id.agent, position: 1, of: 1 };
+        let shown = KeyMatch { agent: id.agent, position: 1, of: 1 };
         assert!(registry.join(link.clone(), shown, now()).is_some());
         self.counts.replaced += u64::from(before.is_some());
         if self.chance.one_in(2) {

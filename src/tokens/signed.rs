@@ -52,7 +52,7 @@ const KINDS: [(Kind, &str); 10] = [
 
 /// A seal that is genuine and good.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Seal<'a> {
+pub struct SignedToken<'a> {
     /// What tells it from every other.
     pub id: &'a str,
     /// When it ceases to be good, in seconds of Unix time.
@@ -63,11 +63,11 @@ pub struct Seal<'a> {
 pub type Tag = [u8; 32];
 
 /// What makes seals and checks them.
-pub struct Seals {
+pub struct TokenSigner {
     keys: [Tag; KINDS.len()],
 }
 
-impl Seals {
+impl TokenSigner {
     /// Derives every key from `secret`.
     pub fn new(secret: &Secret) -> Self {
         Self { keys: KINDS.map(|(_, label)| mac(secret.reveal().as_bytes(), label.as_bytes())) }
@@ -78,7 +78,7 @@ impl Seals {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn make(&self, kind: Kind, expires: u64) -> std::io::Result<String> {
+    pub fn sign(&self, kind: Kind, expires: u64) -> std::io::Result<String> {
         let id = BASE64URL_NOPAD.encode(&random_bytes::<16>()?);
         let sealed = [&*id, ".", &expires.to_string()].concat();
         let tag = self.tag(kind, &sealed);
@@ -87,23 +87,23 @@ impl Seals {
 
     /// Returns the seal that `text` is; none when it is of another kind or secret, changed, or no longer good
     /// `now`, in seconds of Unix time. The MAC is compared in constant time.
-    pub fn check<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<Seal<'a>> {
+    pub fn verify<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<SignedToken<'a>> {
         let (sealed, shown) = text.rsplit_once('.')?;
         if !same(self.tag(kind, sealed).as_bytes(), shown.as_bytes()) {
             return None;
         }
         let (id, expires) = sealed.split_once('.')?;
         let expires = expires.parse().ok()?;
-        (now < expires).then_some(Seal { id, expires })
+        (now < expires).then_some(SignedToken { id, expires })
     }
 
     /// Returns what of this kind goes with the seal whose id this is: whoever lacks that seal can't use it.
-    pub fn bound(&self, kind: Kind, id: &str) -> String {
+    pub fn csrf_token(&self, kind: Kind, id: &str) -> String {
         self.tag(kind, id)
     }
 
     /// Whether `text` goes with the seal whose id this is. It is compared in constant time.
-    pub fn is_bound(&self, kind: Kind, id: &str, text: &str) -> bool {
+    pub fn is_csrf_token(&self, kind: Kind, id: &str, text: &str) -> bool {
         same(self.tag(kind, id).as_bytes(), text.as_bytes())
     }
 
@@ -136,22 +136,22 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000;
 
-    fn seals(secret: &str) -> Seals {
-        Seals::new(&Secret::new(secret.into()))
+    fn signer(secret: &str) -> TokenSigner {
+        TokenSigner::new(&Secret::new(secret.into()))
     }
 
     #[test]
     fn a_seal_is_good_for_its_own_kind_and_secret_until_it_expires() {
-        let own = seals("0123456789abcdef");
+        let own = signer("0123456789abcdef");
         for (kind, _) in KINDS {
-            let text = own.make(kind, NOW + 1).unwrap();
+            let text = own.sign(kind, NOW + 1).unwrap();
             assert_eq!(text.len(), 77);
-            assert_eq!(own.check(kind, &text, NOW).unwrap().expires, NOW + 1);
-            assert_eq!(own.check(kind, &text, NOW + 1), None);
-            assert!(seals("0123456789abcdef").check(kind, &text, NOW).is_some(), "after a restart");
-            assert_eq!(seals("0123456789abcdeF").check(kind, &text, NOW), None);
+            assert_eq!(own.verify(kind, &text, NOW).unwrap().expires, NOW + 1);
+            assert_eq!(own.verify(kind, &text, NOW + 1), None);
+            assert!(signer("0123456789abcdef").verify(kind, &text, NOW).is_some(), "after a restart");
+            assert_eq!(signer("0123456789abcdeF").verify(kind, &text, NOW), None);
             for (other, _) in KINDS.iter().filter(|(other, _)| *other != kind) {
-                assert_eq!(own.check(*other, &text, NOW), None, "{kind:?} as {other:?}");
+                assert_eq!(own.verify(*other, &text, NOW), None, "{kind:?} as {other:?}");
             }
         }
     }
@@ -165,21 +165,21 @@ mod tests {
 
     #[test]
     fn no_two_seals_are_the_same() {
-        let seals = seals("0123456789abcdef");
-        let made = || seals.make(Kind::Access, NOW).unwrap();
+        let signer = signer("0123456789abcdef");
+        let made = || signer.sign(Kind::Access, NOW).unwrap();
         assert_ne!(made(), made());
     }
 
     #[test]
     fn a_changed_bit_or_character_is_refused() {
-        let seals = seals("0123456789abcdef");
-        let text = seals.make(Kind::Access, NOW + 1).unwrap();
+        let signer = signer("0123456789abcdef");
+        let text = signer.sign(Kind::Access, NOW + 1).unwrap();
         for bit in 0..text.len() * 8 {
             let mut changed = text.clone().into_bytes();
             changed[bit / 8] ^= 1 << (bit % 8);
             // What is not UTF-8 any more is no header field and no form.
             let changed = String::from_utf8_lossy(&changed);
-            assert_eq!(seals.check(Kind::Access, &changed, 0), None, "bit {bit}");
+            assert_eq!(signer.verify(Kind::Access, &changed, 0), None, "bit {bit}");
         }
         let (head, last) = text.split_at(text.len() - 1);
         let other = if last == "A" { "B" } else { "A" };
@@ -198,20 +198,20 @@ mod tests {
             &format!("{sealed}."),
             "ключ",
         ] {
-            assert_eq!(seals.check(Kind::Access, odd, 0), None, "{odd}");
+            assert_eq!(signer.verify(Kind::Access, odd, 0), None, "{odd}");
         }
     }
 
     #[test]
     fn what_is_bound_goes_with_one_seal_of_one_secret_and_is_no_seal() {
-        let own = seals("0123456789abcdef");
-        let bound = own.bound(Kind::Page, "id");
-        assert!(own.is_bound(Kind::Page, "id", &bound));
-        assert!(!own.is_bound(Kind::Page, "other", &bound));
-        assert!(!own.is_bound(Kind::Cookie, "id", &bound));
-        assert!(!own.is_bound(Kind::Page, "id", "") && !own.is_bound(Kind::Page, "id", &bound[1..]));
-        assert!(!seals("0123456789abcdeF").is_bound(Kind::Page, "id", &bound));
-        assert_eq!(own.check(Kind::Page, &bound, 0), None);
+        let own = signer("0123456789abcdef");
+        let csrf_token = own.csrf_token(Kind::Page, "id");
+        assert!(own.is_csrf_token(Kind::Page, "id", &csrf_token));
+        assert!(!own.is_csrf_token(Kind::Page, "other", &csrf_token));
+        assert!(!own.is_csrf_token(Kind::Cookie, "id", &csrf_token));
+        assert!(!own.is_csrf_token(Kind::Page, "id", "") && !own.is_csrf_token(Kind::Page, "id", &csrf_token[1..]));
+        assert!(!signer("0123456789abcdeF").is_csrf_token(Kind::Page, "id", &csrf_token));
+        assert_eq!(own.verify(Kind::Page, &csrf_token, 0), None);
     }
 
     #[test]

@@ -4,25 +4,25 @@ use std::borrow::Cow;
 
 use crate::commands::person::Person;
 use crate::http::incoming::Incoming;
-use crate::proofs::seal::{Kind, Seals};
+use crate::tokens::signed::{Kind, TokenSigner};
 
 /// Seconds that a cookie of the owner's page is good for: 90 days.
 pub const COOKIE_LIFE: u64 = 7_776_000;
 
 /// A browser that is logged in.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Visit {
+pub struct BrowserSession {
     /// Which browser; no two have the same.
     pub id: String,
 }
 
-impl Visit {
+impl BrowserSession {
     /// Returns who has sent a request, if it carries a good cookie.
-    pub fn of(incoming: &Incoming, seals: &Seals, now: u64) -> Option<Self> {
+    pub fn of(incoming: &Incoming, signer: &TokenSigner, now: u64) -> Option<Self> {
         let kind = kind(incoming);
         let shown = values(incoming.field("Cookie")?, name(kind));
-        let mut good = shown.filter_map(|text| seals.check(kind, text, now));
-        good.next().map(|seal| Self { id: seal.id.to_owned() })
+        let mut good = shown.filter_map(|text| signer.verify(kind, text, now));
+        good.next().map(|signed| Self { id: signed.id.to_owned() })
     }
 
     /// Returns the person that this browser is: its late answers are nobody else's.
@@ -31,13 +31,13 @@ impl Visit {
     }
 
     /// Returns what this browser's page shows when it does something.
-    pub fn page_token(&self, seals: &Seals) -> String {
-        seals.bound(Kind::Page, &self.id)
+    pub fn page_token(&self, signer: &TokenSigner) -> String {
+        signer.csrf_token(Kind::Page, &self.id)
     }
 
     /// Whether `token` is of this browser's page.
-    pub fn is_of_page(&self, seals: &Seals, token: &str) -> bool {
-        seals.is_bound(Kind::Page, &self.id, token)
+    pub fn is_of_page(&self, signer: &TokenSigner, token: &str) -> bool {
+        signer.is_csrf_token(Kind::Page, &self.id, token)
     }
 }
 
@@ -48,8 +48,8 @@ pub fn kind(incoming: &Incoming) -> Kind {
 }
 
 /// Returns the field that gives a browser its cookie.
-pub fn cookie(kind: Kind, seal: &str) -> Cow<'static, str> {
-    line(kind, seal, COOKIE_LIFE)
+pub fn cookie(kind: Kind, signed: &str) -> Cow<'static, str> {
+    line(kind, signed, COOKIE_LIFE)
 }
 
 /// Returns the field that takes it back.

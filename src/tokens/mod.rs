@@ -2,7 +2,7 @@
 //! which only whoever owns the server can read. Plain data.
 
 pub mod code;
-pub mod seal;
+pub mod signed;
 
 /// The header fields in which the owner's commands show what proves them to the running relay.
 pub mod field {
