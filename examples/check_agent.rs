@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use data_encoding::HEXLOWER;
 use home_alice_relay::ListenAddr;
-use home_alice_relay::wire::{Answer, Hello};
+use home_alice_relay::wire::{AgentReply, Hello};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 use tungstenite::handshake::HandshakeError;
@@ -339,7 +339,7 @@ impl Run {
                 continue;
             }
             end = Instant::now() + ANSWER_TIMEOUT;
-            let Answer { id, speech, left_out } = Answer::parse(&text, None).ok()?;
+            let AgentReply { id, speech, left_out } = AgentReply::parse(&text, None).ok()?;
             missing.take(id.as_str())?;
             given.push(Given { has_text: !left_out.contains(&"text"), failed: speech.failed() });
         }
@@ -361,7 +361,7 @@ impl Run {
                 Some(Message::Pong(payload)) if &*payload == PAYLOAD => pong = Some(start.elapsed()),
                 Some(Message::Text(text)) => {
                     let is_it =
-                        Answer::parse(&text, None).is_ok_and(|answer| answer.id == "5f2a9c01-p");
+                        AgentReply::parse(&text, None).is_ok_and(|answer| answer.id == "5f2a9c01-p");
                     answer = answer.or(is_it.then(|| start.elapsed()));
                 }
                 Some(_) => {}

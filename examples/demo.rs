@@ -4,19 +4,19 @@ use std::error::Error;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use home_alice_relay::{Config, Ends, Relay, Target, ask, healthcheck};
+use home_alice_relay::{Config, Relay, RelayAddress, Shutdown, ask, healthcheck};
 
 #[path = "agent.rs"]
 mod agent;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::read(|name| (name == "LISTEN_ADDR").then(|| "127.0.0.1:0".into()))?;
-    let (ends, _ended) = Ends::new();
-    let relay = Relay::start(&config, &ends)?;
+    let (shutdown, _ended) = Shutdown::new();
+    let relay = Relay::start(&config, &shutdown)?;
     let address = relay.address();
     println!("1. The relay listens on {address}, with a key made for this run.");
 
-    let target = Target::of_url(&format!("http://{address}"))?;
+    let target = RelayAddress::of_url(&format!("http://{address}"))?;
     healthcheck(target)?;
     println!("2. GET /health answers.");
 

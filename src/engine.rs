@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use data_encoding::HEXLOWER;
 
+use crate::agents::encoder::CommandEncoder;
 use crate::agents::link::Link;
+use crate::agents::poller::Poller;
 use crate::agents::probe::Unsent;
 use crate::agents::registry::Registry;
-use crate::agents::second::Context;
-use crate::agents::slow::Waiter;
-use crate::agents::telling::Telling;
-use crate::commands::under_way::New;
-use crate::commands::{Commands, Waits};
+use crate::agents::v2::Context;
+use crate::commands::in_flight::NewCommand;
+use crate::commands::{Commands, Responder};
 use crate::config::Config;
 use crate::config::agents::Names;
-use crate::http::incoming::Workers;
-use crate::http::owed::Owed;
-use crate::http::presses::Presses;
+use crate::http::drain::Drain;
+use crate::http::exchange::Workers;
+use crate::http::submissions::Submissions;
 use crate::http::workers::Wake;
-use crate::runtime::clock::alarm;
-use crate::runtime::way::Way;
+use crate::runtime::clock::waker;
+use crate::runtime::reachability::Reachability;
 use crate::secret::random_bytes;
 
 /// The engine's environment: clock, sockets, wake-ups.
-pub struct Outside {
+pub struct Env {
     /// When the relay starts.
     pub now: Instant,
     /// Waits for agents that read slowly.
-    pub waiter: Waiter,
+    pub poller: Poller,
     /// Wakes a worker that waits for a request, since there is other work.
     pub wake: Wake,
 }
@@ -52,44 +52,44 @@ pub struct Engine {
     pub names: Names,
     pub workers: Arc<Workers>,
     /// Waits for agents that read slowly.
-    pub waiter: Waiter,
+    pub poller: Poller,
     pub commands: Arc<Commands>,
     pub registry: Arc<Registry>,
     /// Answers that a stopping relay waits for.
-    pub owed: Owed,
-    pub way: Way,
+    pub drain: Drain,
+    pub reachability: Reachability,
     /// What was given to whoever typed a code into a form.
-    pub presses: Presses,
+    pub submissions: Submissions,
     /// Set once the log has told them.
     pub seen_ids: OnceLock<SeenIds>,
 }
 
 impl Engine {
-    /// Puts the parts together. Returns also what tells that [`Engine::tend`] should be called.
+    /// Puts the parts together. Returns also what tells that [`Engine::run_timers`] should be called.
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn new(config: Config, outside: Outside) -> io::Result<(Self, Receiver<()>)> {
-        let (alarm, rung) = alarm();
-        let Outside { now, waiter, wake } = outside;
+    pub fn new(config: Config, env: Env) -> io::Result<(Self, Receiver<()>)> {
+        let (waker, woken) = waker();
+        let Env { now, poller, wake } = env;
         let prefix = HEXLOWER.encode(&random_bytes::<4>()?);
         let names = config.credentials.agents.names();
-        let commands = Arc::new(Commands::new(prefix, names.clone(), alarm.clone()));
-        let telling = Telling::new(config.credentials.webhook.as_ref());
-        let registry = Registry::new(config.heartbeat, commands.clone(), telling, alarm.clone());
+        let commands = Arc::new(Commands::new(prefix, names.clone(), waker.clone()));
+        let encoder = CommandEncoder::new(config.credentials.webhook.as_ref());
+        let registry = Registry::new(config.heartbeat, commands.clone(), encoder, waker.clone());
         let engine = Self {
             config,
             names,
             workers: Arc::new(Workers::new(wake)),
-            waiter,
+            poller,
             commands,
             registry: Arc::new(registry),
-            owed: Owed::new(),
-            way: Way::new(now),
-            presses: Presses::new(alarm),
+            drain: Drain::new(),
+            reachability: Reachability::new(now),
+            submissions: Submissions::new(waker),
             seen_ids: OnceLock::new(),
         };
-        Ok((engine, rung))
+        Ok((engine, woken))
     }
 
     /// Registers a command and sends it on `link`, with its text and, to an agent that asks for it, its context. It is
@@ -97,7 +97,7 @@ impl Engine {
     pub fn dispatch(
         &self,
         link: &Link,
-        new: New<Box<dyn Waits>>,
+        new: NewCommand<Box<dyn Responder>>,
         text: &str,
         context: &Context<'_>,
         patience: Duration,
@@ -105,21 +105,25 @@ impl Engine {
         let (begun, deadline) = (new.begun, new.deadline);
         if let Some(id) = self.commands.begin(new) {
             let times = (begun, deadline);
-            let message = self.registry.telling.command(link.format, (&id, text), context, times);
+            let message = self.registry.encoder.command(link.protocol, (&id, text), context, times);
             self.registry.send(link, Unsent { id, message, since: begun, patience, deadline }, begun);
         }
     }
 
     /// Runs expired timers. Returns the next deadline.
-    pub fn tend(&self, now: Instant) -> Option<Instant> {
-        let due = [self.commands.tend(now), self.registry.tend(now), self.presses.tend(now)];
+    pub fn run_timers(&self, now: Instant) -> Option<Instant> {
+        let due = [
+            self.commands.run_timers(now),
+            self.registry.run_timers(now),
+            self.submissions.run_timers(now),
+        ];
         due.into_iter().flatten().min()
     }
 
     /// Takes no more commands, and waits until those under way have their replies, but not longer than `longest`.
     pub fn drain(&self, longest: Duration) {
-        self.owed.close();
+        self.drain.close();
         self.commands.close();
-        self.owed.settle(longest);
+        self.drain.wait(longest);
     }
 }

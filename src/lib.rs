@@ -26,13 +26,13 @@
 //! are told (`Registry::lose`). So a command for a link that leaves at the same moment is told by one of the two,
 //! and none waits on a link that nobody looks at.
 //!
-//! **Who keeps time.** The clock's thread alone calls `Engine::tend`, which asks every part what is due.
+//! **Who keeps time.** The clock's thread alone calls `Engine::run_timers`, which asks every part what is due.
 //! Parts are told the time and never ask for it; one that needs an earlier look rings the alarm.
 //!
 //! **Where channels are, and where not.** Between two threads of which one waits for the other: a request
 //! that is handed to a worker (`http::workers`), a slow socket for the thread that waits for it
 //! (`agents::slow`), lines for the log (`runtime::log`), the clock's alarm, the program's end, and what is to be
-//! waited for at a stop: the readers (`agents::registry`), answers that are owed (`http::owed`). All are
+//! waited for at a stop: the readers (`agents::registry`), responses under way (`http::drain`). All are
 //! crossbeam's, and bounded. The thread that reads a connection is parked until the answer before is out
 //! (`http::guarded`): what it waits for is a state, not a message. A command and its answer are *not* paired by a
 //! channel, but in a table under one lock (`commands::table`): a channel of each turn's own would hold a worker until
@@ -44,13 +44,13 @@
 //!
 //! tiny_http accepts and reads by itself, hides its sockets, and reads ahead into a queue without a bound. So its two calls
 //! are the relay's own. A program may define functions of the C library, and its own are taken, as allocators do with
-//! `malloc`: `unchecked::door` defines these two, and Rust's standard library calls exactly them for `TcpListener::accept`
+//! `malloc`: `unchecked::socket_hooks` defines these two, and Rust's standard library calls exactly them for `TcpListener::accept`
 //! and `TcpStream::read`. tiny_http stays the listener with its threads. `http::gate` decides what it hears: one sound head
 //! of a connection at a time, written anew from what was understood, with the number of its connection in a field. What is
 //! not sound is refused before. The body goes past tiny_http to the worker.
 //!
 //! **If a later Rust calls other functions**, the first request comes without that field, and the program ends with that
-//! reason (`http::reception`): within 2 s of the start, since the watchdog asks, too. Every test that says something to a
+//! reason (`http::receiver`): within 2 s of the start, since the watchdog asks, too. Every test that says something to a
 //! running relay is such a check, so CI sees it at once.
 //!
 //! **What else was weighed.** *A front*: a listener of the relay's own and one permanent Unix connection to tiny_http. It
@@ -107,7 +107,6 @@ mod net;
 mod object;
 mod owner;
 mod owner_page;
-mod tokens;
 mod relay;
 mod routes;
 mod runtime;
@@ -117,6 +116,7 @@ mod speech;
 mod sync;
 mod system;
 mod text;
+mod tokens;
 mod tts;
 mod unchecked;
 mod ws;
@@ -141,10 +141,10 @@ pub use owner::invite::{Invitation, invite};
 pub use owner::login::{Pass, login};
 pub use owner::pair::pair;
 pub use owner::setup::setup;
-pub use owner::target::{AskError, Target};
+pub use owner::target::{AskError, RelayAddress};
 pub use relay::{Relay, StartError};
-pub use runtime::ends::{End, Ends, start_vital};
 pub use runtime::log::{flush as flush_log, init as start_log};
+pub use runtime::shutdown::{Shutdown, ShutdownReason, start_vital};
 pub use smart_home::secrets;
 pub use system::refused;
 pub use unchecked::heap::one_arena;
@@ -152,7 +152,7 @@ pub use unchecked::heap::one_arena;
 /// What comes in and goes out, for tests and fuzz targets.
 pub mod wire {
     pub use crate::agents::hello::{Hello, MAX_MACS, MAX_VERSION};
-    pub use crate::agents::message::{Answer, command};
+    pub use crate::agents::message::{AgentReply, command};
     pub use crate::dialogs::reply::json as reply;
     pub use crate::dialogs::turn::{Turn, TurnError};
     pub use crate::http::head::{Head, MAX_BODY, MAX_HEAD, Reading, is_worth_reading, read};

@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
-    AgentKeys, AskError, Config, End, Ends, Invitation, ListenAddr, MAX_WAIT, Pass, Relay, StartError,
-    Target, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    AgentKeys, AskError, Config, Invitation, ListenAddr, MAX_WAIT, Pass, Relay, RelayAddress, Shutdown,
+    ShutdownReason, StartError, flush_log, one_arena, refused, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -110,14 +110,14 @@ struct Options<'a> {
 }
 
 /// Why a command line can't be used.
-enum Unusable {
+enum Misuse {
     /// It is none of those that there are.
     NotUnderstood,
     /// What `--wait` holds.
     Wait(String),
 }
 
-impl Unusable {
+impl Misuse {
     fn tell(self) -> ExitCode {
         let Self::Wait(value) = self else { return not_understood() };
         let most = MAX_WAIT.as_secs();
@@ -127,7 +127,7 @@ impl Unusable {
 }
 
 impl<'a> Options<'a> {
-    fn read(mut arguments: &[&'a str]) -> Result<Self, Unusable> {
+    fn read(mut arguments: &[&'a str]) -> Result<Self, Misuse> {
         let mut options = Self::default();
         while let [first, rest @ ..] = arguments {
             arguments = match (*first, rest) {
@@ -142,14 +142,14 @@ impl<'a> Options<'a> {
                 ("--wait", [seconds, rest @ ..]) if options.wait.is_none() => {
                     let wait = seconds.parse().map(Duration::from_secs);
                     let wait = wait.ok().filter(|wait| *wait <= MAX_WAIT);
-                    options.wait = Some(wait.ok_or_else(|| Unusable::Wait((*seconds).to_owned()))?);
+                    options.wait = Some(wait.ok_or_else(|| Misuse::Wait((*seconds).to_owned()))?);
                     rest
                 }
                 (phrase, rest) if options.phrase.is_none() && !phrase.starts_with("--") => {
                     options.phrase = Some(phrase);
                     rest
                 }
-                _ => return Err(Unusable::NotUnderstood),
+                _ => return Err(Misuse::NotUnderstood),
             };
         }
         Ok(options)
@@ -166,16 +166,16 @@ fn serve() -> ExitCode {
     };
     // Before anything else: a signal that comes now must not find the default, which PID 1 lacks.
     let signals = Signals::new([SIGTERM, SIGINT]);
-    let (ends, ended) = Ends::new();
+    let (shutdown, ended) = Shutdown::new();
     let mut is_unusable = false;
-    let relay = start_log(config.log_level, secrets(&config), &ends)
+    let relay = start_log(config.log_level, secrets(&config), &shutdown)
         .and(signals.map_err(|error| refused("to tell of signals (sigaction, a socket pair)", &error)))
-        .and_then(|signals| handle_signals(signals, &ends))
+        .and_then(|signals| handle_signals(signals, &shutdown))
         .map_err(|error| format!("the system refuses {error}"))
         .and_then(|()| {
             // Before all else that the log says.
             config.open_door().iter().for_each(|warning| log::warn!("{warning}"));
-            Relay::start(&config, &ends).map_err(|error| {
+            Relay::start(&config, &shutdown).map_err(|error| {
                 is_unusable = matches!(error, StartError::Devices(_));
                 error.to_string()
             })
@@ -189,11 +189,11 @@ fn serve() -> ExitCode {
     };
     introduce(&config, &relay);
     let code = match ended.recv() {
-        Ok(End::Asked) | Err(_) => {
+        Ok(ShutdownReason::Requested) | Err(_) => {
             relay.stop();
             ExitCode::SUCCESS
         }
-        Ok(End::Failed(cause)) => {
+        Ok(ShutdownReason::Failed(cause)) => {
             let last_words = format!("{cause}; ending, for the supervisor to start the relay again");
             log::error!("{last_words}");
             if !flush_log() {
@@ -233,12 +233,12 @@ fn introduce(config: &Config, relay: &Relay) {
 }
 
 /// The first signal asks the relay to end, a second one ends it at once.
-fn handle_signals(mut signals: Signals, ends: &Ends) -> io::Result<()> {
-    let asks = ends.clone();
-    start_vital(ends, "signals", move || {
+fn handle_signals(mut signals: Signals, shutdown: &Shutdown) -> io::Result<()> {
+    let requester = shutdown.clone();
+    start_vital(shutdown, "signals", move || {
         let mut signals = signals.forever();
         if signals.next().is_some() {
-            asks.ask();
+            requester.request();
         }
         if let Some(signal) = signals.next() {
             std::process::exit(128 + signal);
@@ -247,11 +247,11 @@ fn handle_signals(mut signals: Signals, ends: &Ends) -> io::Result<()> {
     })
 }
 
-fn target(url: Option<&str>) -> Result<Target, AskError> {
+fn target(url: Option<&str>) -> Result<RelayAddress, AskError> {
     match (url, std::env::var("LISTEN_ADDR")) {
-        (Some(url), _) => Target::of_url(url),
-        (None, Ok(listen)) => Target::of_listener(&listen.parse()?),
-        (None, Err(_)) => Target::of_listener(&ListenAddr::default()),
+        (Some(url), _) => RelayAddress::of_url(url),
+        (None, Ok(listen)) => RelayAddress::of_listener(&listen.parse()?),
+        (None, Err(_)) => RelayAddress::of_listener(&ListenAddr::default()),
     }
 }
 

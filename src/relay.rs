@@ -9,24 +9,24 @@ use std::time::Instant;
 
 use crossbeam_channel::{Sender, bounded};
 
-use crate::agents::slow;
+use crate::agents::poller;
 use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::config::listen::ListenAddr;
-use crate::engine::{Engine, Outside};
+use crate::engine::{Engine, Env};
 use crate::http::gate::Gate;
 use crate::http::receive::LINGER;
 use crate::net::listener;
 use crate::owner_page::OwnerPage;
 use crate::routes::{self, Routes, look};
 use crate::runtime::clock;
-use crate::runtime::ends::{Ends, start_vital};
+use crate::runtime::shutdown::{Shutdown, start_vital};
 use crate::runtime::watchdog;
 use crate::smart_home::SmartHome;
 use crate::smart_home::devices;
 use crate::smart_home::perform::ACTION_TIMEOUT;
 use crate::system::refused;
-use crate::unchecked::{door, heap};
+use crate::unchecked::{heap, socket_hooks};
 
 /// Why a relay could not start.
 #[derive(Debug)]
@@ -81,12 +81,12 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts listening and serving. `ends` is told when the relay can't serve any more.
+    /// Starts listening and serving. `shutdown` is told when the relay can't serve any more.
     ///
     /// # Errors
     /// The devices of Smart Home can't be used, the address can't be listened on, or the system refuses what
     /// is needed.
-    pub fn start(config: &Config, ends: &Ends) -> Result<Self, StartError> {
+    pub fn start(config: &Config, shutdown: &Shutdown) -> Result<Self, StartError> {
         let (devices, doubts) = devices::load(&config.smart_home, &config.credentials.agents.names())
             .map_err(StartError::Devices)?;
         let max_descriptors = watchdog::allow_descriptors();
@@ -98,30 +98,29 @@ impl Relay {
         let address = ListenAddr { port: csrf_token.port(), ..config.listen.clone() };
         let reachable = listener::reachable(csrf_token);
 
-        let (waiter, inbox) = slow::channel(slow::MAX_SLOW)?;
-        start_vital(ends, "slow", move || slow::run(&inbox))?;
+        let (poller, inbox) = poller::channel(poller::MAX_POLLED)?;
+        start_vital(shutdown, "poller", move || poller::run(&inbox))?;
         let tiny = Arc::new(OnceLock::<Arc<tiny_http::Server>>::new());
         let wake = {
             let tiny = tiny.clone();
             Box::new(move || tiny.get().into_iter().for_each(|tiny| tiny.unblock()))
         };
-        let (engine, rung) =
-            Engine::new(config.clone(), Outside { now: Instant::now(), waiter, wake })?;
+        let (engine, woken) = Engine::new(config.clone(), Env { now: Instant::now(), poller, wake })?;
         let engine = Arc::new(engine);
         let accepting = listener
             .try_clone()
             .map_err(|error| refused("a second descriptor of the listening socket (fcntl)", &error))?;
         // Before tiny_http accepts anything.
         let gate = Arc::new(Gate::new(&accepting, max_descriptors));
-        door::set(Box::new(gate.clone()));
+        socket_hooks::set(Box::new(gate.clone()));
         let server = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
             refused("what the HTTP server needs to start", &io::Error::other(error))
         })?;
         let server = tiny.get_or_init(|| Arc::new(server)).clone();
-        start_vital(ends, "clock", {
+        start_vital(shutdown, "clock", {
             let engine = engine.clone();
             move || {
-                clock::run(&rung, |now| engine.tend(now));
+                clock::run(&woken, |now| engine.run_timers(now));
                 Err("nobody needs the clock any more".into())
             }
         })?;
@@ -132,9 +131,9 @@ impl Relay {
         let owner_page = OwnerPage::new(&config.credentials, limits);
         let routes = Routes::new(engine.clone(), server, gate, smart_home, owner_page);
         let routes = Arc::new(routes);
-        routes::start(&routes, ends)?;
+        routes::start(&routes, shutdown)?;
         let (watched, stop) = bounded(0);
-        start_vital(ends, "watchdog", {
+        start_vital(shutdown, "watchdog", {
             let look = move || look(reachable);
             move || watchdog::run(&stop, watchdog::TIMES, limits, look, heap::trim)
         })?;

@@ -10,16 +10,16 @@ use std::time::Instant;
 use crate::config::credentials::WEBHOOK_PATH;
 use crate::dialogs::{access, webhook};
 use crate::engine::Engine;
-use crate::http::answer::Answer;
 use crate::http::client::Client;
+use crate::http::exchange::Exchange;
+use crate::http::exchange::Job;
 use crate::http::gate::Gate;
-use crate::http::incoming::Incoming;
-use crate::http::incoming::Work;
-use crate::http::reception::Reception;
+use crate::http::receiver::RequestReceiver;
+use crate::http::response::Response;
 use crate::http::target;
 use crate::owner_page::greeting::{self, is_browser};
 use crate::owner_page::{self, OwnerPage};
-use crate::runtime::ends::{Ends, fault, start_vital};
+use crate::runtime::shutdown::{Shutdown, fault, start_vital};
 use crate::runtime::watchdog::LOOK_TIMEOUT;
 use crate::smart_home::{self, SmartHome};
 use crate::ws::handshake;
@@ -36,7 +36,7 @@ pub struct Routes {
     /// Whether the relay is stopping, so that the end of accepting is no surprise.
     pub stopping: AtomicBool,
     engine: Arc<Engine>,
-    reception: Reception,
+    receiver: RequestReceiver,
     joining: Joining,
     smart_home: Option<SmartHome>,
     owner_page: OwnerPage,
@@ -46,10 +46,10 @@ pub struct Routes {
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn start(routes: &Arc<Routes>, ends: &Ends) -> io::Result<()> {
+pub fn start(routes: &Arc<Routes>, shutdown: &Shutdown) -> io::Result<()> {
     for number in 1..=WORKERS {
         let routes = routes.clone();
-        start_vital(ends, format!("worker {number}"), move || routes.work())?;
+        start_vital(shutdown, format!("worker {number}"), move || routes.work())?;
     }
     Ok(())
 }
@@ -76,21 +76,21 @@ impl Routes {
         smart_home: Option<SmartHome>,
         owner_page: OwnerPage,
     ) -> Self {
-        let reception = Reception::new(server, gate, engine.workers.clone());
+        let receiver = RequestReceiver::new(server, gate, engine.workers.clone());
         let joining = Joining::new(&engine.config.credentials);
         let stopping = AtomicBool::new(false);
-        Self { stopping, engine, reception, joining, smart_home, owner_page }
+        Self { stopping, engine, receiver, joining, smart_home, owner_page }
     }
 
     /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
     fn work(&self) -> Result<(), String> {
         loop {
-            match self.reception.next() {
+            match self.receiver.next() {
                 // A bug must cost its own request alone; the panic hook has told of it.
                 Ok(Some(work)) => drop(catch_unwind(AssertUnwindSafe(|| self.serve(work)))),
                 Ok(None) => {}
                 Err(_) if self.stopping.load(Relaxed) => {
-                    self.engine.workers.let_others_receive();
+                    self.engine.workers.release();
                     return Ok(());
                 }
                 Err(error) => return Err(format!("no request can be received any more: {error}")),
@@ -98,66 +98,66 @@ impl Routes {
         }
     }
 
-    fn serve(&self, work: Work) {
+    fn serve(&self, work: Job) {
         match work {
-            Work::Request(incoming, body) => self.route(incoming, &body),
-            Work::Answer(incoming, answer, is_last) => incoming.answer_and(answer, is_last),
+            Job::Request(exchange, body) => self.route(exchange, &body),
+            Job::Response(exchange, answer, is_last) => exchange.respond_and(answer, is_last),
         }
     }
 
-    fn route(&self, incoming: Incoming, body: &[u8]) {
+    fn route(&self, exchange: Exchange, body: &[u8]) {
         let engine = &*self.engine;
         let credentials = &engine.config.credentials;
-        let (method, is_read) = (incoming.method(), incoming.is_read());
+        let (method, is_read) = (exchange.method(), exchange.is_read());
         // What has no path was refused.
-        let path = target::path(method, incoming.target()).unwrap_or_default();
+        let path = target::path(method, exchange.target()).unwrap_or_default();
         match (path, method) {
-            (HEALTH, "GET" | "HEAD") => incoming.answer(self.health()),
-            ("/ws", "GET") => handshake::serve(engine, incoming),
-            (HEALTH, _) => incoming.answer(Answer::wrong_method("GET, HEAD")),
-            ("/ws", _) => incoming.answer(Answer::wrong_method("GET")),
-            (JOIN_PATH, "POST") => self.joining.join(engine, incoming, body, Instant::now()),
-            (INVITE_PATH, "POST") => self.joining.invite(incoming, Instant::now()),
-            (JOIN_PATH | INVITE_PATH, _) => incoming.answer(Answer::wrong_method("POST")),
+            (HEALTH, "GET" | "HEAD") => exchange.respond(self.health()),
+            ("/ws", "GET") => handshake::serve(engine, exchange),
+            (HEALTH, _) => exchange.respond(Response::wrong_method("GET, HEAD")),
+            ("/ws", _) => exchange.respond(Response::wrong_method("GET")),
+            (JOIN_PATH, "POST") => self.joining.join(engine, exchange, body, Instant::now()),
+            (INVITE_PATH, "POST") => self.joining.invite(exchange, Instant::now()),
+            (JOIN_PATH | INVITE_PATH, _) => exchange.respond(Response::wrong_method("POST")),
             (path, method) if credentials.is_webhook(path) => match method {
                 "POST" => {
                     // A test's fault must be one of this request's own.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
-                    webhook::serve(engine, incoming, body, Instant::now());
+                    webhook::serve(engine, exchange, body, Instant::now());
                 }
-                _ if is_read && is_browser(&incoming) => {
-                    incoming.answer(greeting::webhook());
+                _ if is_read && is_browser(&exchange) => {
+                    exchange.respond(greeting::webhook());
                 }
-                _ => incoming.answer(Answer::wrong_method("POST")),
+                _ => exchange.respond(Response::wrong_method("POST")),
             },
-            ("/", _) if is_read && is_browser(&incoming) => {
-                incoming.answer(greeting::root());
+            ("/", _) if is_read && is_browser(&exchange) => {
+                exchange.respond(greeting::root());
             }
             (path, _) => {
                 let path = path.to_owned();
-                let incoming = match &self.smart_home {
+                let exchange = match &self.smart_home {
                     Some(smart_home) if path.starts_with(smart_home::PATH) => {
-                        smart_home.serve(engine, incoming, &path, body, Instant::now())
+                        smart_home.serve(engine, exchange, &path, body, Instant::now())
                     }
                     _ if path.starts_with(owner_page::PATH) => {
-                        self.owner_page.serve(engine, incoming, &path, body, Instant::now())
+                        self.owner_page.serve(engine, exchange, &path, body, Instant::now())
                     }
-                    _ => Some(incoming),
+                    _ => Some(exchange),
                 };
-                let Some(incoming) = incoming else { return };
+                let Some(exchange) = exchange else { return };
                 if path.starts_with(WEBHOOK_PATH) {
-                    access::tell_of_wrong_address(credentials, &incoming.origin());
+                    access::tell_of_wrong_address(credentials, &exchange.origin());
                 }
-                if incoming.has_token("Upgrade", "websocket") {
-                    handshake::tell_of_wrong_path(&incoming);
+                if exchange.has_token("Upgrade", "websocket") {
+                    handshake::tell_of_wrong_path(&exchange);
                 }
-                incoming.answer(Answer::error(404, "there is nothing here"));
+                exchange.respond(Response::error(404, "there is nothing here"));
             }
         }
     }
 
-    fn health(&self) -> Answer {
+    fn health(&self) -> Response {
         let connected = self.engine.registry.is_connected();
-        Answer::json(format!(r#"{{"status":"ok","agent_connected":{connected}}}"#).into_bytes())
+        Response::json(format!(r#"{{"status":"ok","agent_connected":{connected}}}"#).into_bytes())
     }
 }

@@ -16,8 +16,8 @@ pub fn cut(tts: &str, limit: usize) -> String {
     let mut spoken = String::new();
     for part in parts(tts) {
         match part {
-            Part::Tag(tag) => spoken.push_str(tag),
-            Part::Words(words) => {
+            WordsOrTag::Tag(tag) => spoken.push_str(tag),
+            WordsOrTag::Words(words) => {
                 spoken.extend(words.chars().take(room));
                 room = room.saturating_sub(words.chars().count());
             }
@@ -30,12 +30,12 @@ pub fn cut(tts: &str, limit: usize) -> String {
     spoken
 }
 
-enum Part<'a> {
+enum WordsOrTag<'a> {
     Tag(&'a str),
     Words(&'a str),
 }
 
-impl<'a> Part<'a> {
+impl<'a> WordsOrTag<'a> {
     fn counted(&self) -> &'a str {
         match self {
             Self::Tag(_) => "",
@@ -44,17 +44,17 @@ impl<'a> Part<'a> {
     }
 }
 
-fn parts(tts: &str) -> impl Iterator<Item = Part<'_>> {
+fn parts(tts: &str) -> impl Iterator<Item = WordsOrTag<'_>> {
     let mut rest = tts;
     std::iter::from_fn(move || {
         // What never ends is no tag.
         let tag =
             rest.find(SPEAKER).and_then(|start| Some((start, start + rest[start..].find('>')? + 1)));
         let (part, length) = match tag {
-            Some((0, end)) => (Part::Tag(&rest[..end]), end),
-            Some((start, _)) => (Part::Words(&rest[..start]), start),
+            Some((0, end)) => (WordsOrTag::Tag(&rest[..end]), end),
+            Some((start, _)) => (WordsOrTag::Words(&rest[..start]), start),
             None if rest.is_empty() => return None,
-            None => (Part::Words(rest), rest.len()),
+            None => (WordsOrTag::Words(rest), rest.len()),
         };
         rest = &rest[length..];
         Some(part)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::parsing;
 use home_alice_relay::ListenAddr;
-use home_alice_relay::wire::{Answer, MAX_TEXT, Turn, command};
+use home_alice_relay::wire::{AgentReply, MAX_TEXT, Turn, command};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ proptest! {
             "id": id, "text": text, "tts": tts, "end_session": end_session, "buttons": buttons, "x": besides,
         }).to_string();
         for message in [escaped(&message), message] {
-            let Answer { id: found, speech, .. } = Answer::parse(&message, None).unwrap();
+            let AgentReply { id: found, speech, .. } = AgentReply::parse(&message, None).unwrap();
             prop_assert_eq!(&found, &id);
             // What is too long or empty has tests of its own.
             let is_whole = |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_TEXT;

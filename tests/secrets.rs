@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use std::process::Command;
 
 use crate::support::{Agent, Relay, command, said, turn};
-use home_alice_relay::{Config, Ends, flush_log, start_log};
+use home_alice_relay::{Config, Shutdown, flush_log, start_log};
 use serde_json::json;
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
@@ -198,7 +198,7 @@ fn ask_does_not_repeat_what_a_strange_server_repeats() {
 #[ignore = "a part of the next one"]
 fn panics_and_prints_debug_output() {
     let config = config();
-    start_log(log::LevelFilter::Trace, home_alice_relay::secrets(&config), &Ends::new().0).unwrap();
+    start_log(log::LevelFilter::Trace, home_alice_relay::secrets(&config), &Shutdown::new().0).unwrap();
     let debug = format!("{config:?} {config:#?} {:?}", home_alice_relay::secrets(&config));
     println!("{debug}");
     let bug = std::thread::Builder::new().name("worker 1".into());

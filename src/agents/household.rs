@@ -8,11 +8,11 @@ use crate::config::agents::AgentId;
 
 /// What is known of the PCs.
 #[derive(Debug)]
-pub struct Household(Vec<Pc>);
+pub struct Household(Vec<KnownPc>);
 
 /// What is known of one PC.
 #[derive(Debug, Default, Clone)]
-struct Pc {
+struct KnownPc {
     /// What its agent calls itself; empty until it says so.
     version: String,
     /// The addresses of its cards.
@@ -33,7 +33,7 @@ pub enum Unwakeable {
 impl Household {
     /// Nothing is known of so many `pcs`.
     pub fn new(pcs: usize) -> Self {
-        Self(vec![Pc::default(); pcs])
+        Self(vec![KnownPc::default(); pcs])
     }
 
     /// An agent of this PC has come from this address. It may be another one than the last, but the cards are the same.

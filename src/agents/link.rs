@@ -8,10 +8,10 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
+use crate::agents::encoder::Protocol;
 use crate::agents::outbox::{LinkDown, MAX_OUTBOX, Outbox, Wire};
 use crate::agents::probe::Probe;
-use crate::agents::telling::Format;
-use crate::commands::under_way::LinkId;
+use crate::commands::in_flight::LinkId;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, lock};
 
@@ -28,7 +28,7 @@ pub struct Link {
     /// When something last came from the agent, and the commands that wait until something does.
     pub probe: Mutex<Probe>,
     /// What its commands look like.
-    pub format: Format,
+    pub protocol: Protocol,
     /// Whether its agent has told of its cards, and so can send a magic packet to those of another PC.
     pub knows_cards: AtomicBool,
     opened: Instant,
@@ -41,9 +41,15 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link over `wire`, whose commands have this `format`, that is opened `now`. What is sent waits until
+    /// A link over `wire`, whose commands have this `protocol`, that is opened `now`. What is sent waits until
     /// [`Outbox::open`].
-    pub fn new(id: LinkId, peer: String, wire: Box<dyn Wire>, format: Format, now: Instant) -> Self {
+    pub fn new(
+        id: LinkId,
+        peer: String,
+        wire: Box<dyn Wire>,
+        protocol: Protocol,
+        now: Instant,
+    ) -> Self {
         let outbox = Arc::new(Outbox::new(wire, MAX_OUTBOX));
         let probe = Mutex::new(Probe::new(now));
         let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -56,7 +62,7 @@ impl Link {
             from,
             outbox,
             probe,
-            format,
+            protocol,
             knows_cards,
             opened,
             pinged,
@@ -67,7 +73,7 @@ impl Link {
 
     /// Whether it can be asked to wake another PC.
     pub fn can_wake(&self) -> bool {
-        self.format == Format::Second && self.knows_cards.load(Relaxed)
+        self.protocol == Protocol::V2 && self.knows_cards.load(Relaxed)
     }
 
     /// Sends one text message.
@@ -84,7 +90,7 @@ impl Link {
     /// As [`Outbox::send`].
     pub fn ping(&self, now: Instant) -> Result<(), LinkDown> {
         self.pinged.store(self.microseconds(now) + 1, Relaxed);
-        self.owes_time.store(self.format == Format::Second, Relaxed);
+        self.owes_time.store(self.protocol == Protocol::V2, Relaxed);
         self.outbox.send(&bytes(Frame::ping(Vec::new())))
     }
 
@@ -167,7 +173,7 @@ mod tests {
             LinkId::new(AgentId::DEFAULT, 1),
             "an agent".into(),
             Box::new(wire.clone()),
-            Format::First,
+            Protocol::V1,
             now,
         );
         link.outbox.open();

@@ -21,7 +21,7 @@ pub fn command(id: &str, text: &str) -> String {
 
 /// The agent's message: the answer to one command.
 #[derive(Debug)]
-pub struct Answer {
+pub struct AgentReply {
     /// The id of the command.
     pub id: String,
     /// What Alice is to say.
@@ -48,7 +48,7 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-impl Answer {
+impl AgentReply {
     /// Reads an answer of the agent with this `name`, which is none where there is one alone, and makes it fit. An
     /// id that can be read makes it one: what can't be used of the rest is left out. Without a text that can be
     /// used Alice says so.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn said(message: &str) -> (String, Vec<&'static str>) {
-        let Answer { id, speech, left_out } = Answer::parse(message, None).unwrap();
+        let AgentReply { id, speech, left_out } = AgentReply::parse(message, None).unwrap();
         assert_eq!(id, "a-1", "{message}");
         (speech.text().to_owned(), left_out)
     }
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(said(r#"{"id":"a-1","text":"да","x":[1]}"#), ("да".into(), vec![]));
         assert_eq!(said("\u{feff}{\"id\":\"a-1\",\"text\":\"да\"}"), ("да".into(), vec![]));
         for message in ["", "{}", "[]", r#"{"id":1,"text":""}"#, r#"{"id":null}"#, r#"{"text":"a"}"#] {
-            assert!(Answer::parse(message, None).is_err(), "{message}");
+            assert!(AgentReply::parse(message, None).is_err(), "{message}");
         }
     }
 
@@ -142,8 +142,8 @@ mod tests {
         for text in ["", r#","text":null"#, r#","text":5"#, r#","text":["да"],"tts":"да""#] {
             let message = format!(r#"{{"id":"a-1"{text}}}"#);
             assert_eq!(said(&message), (NOT_UNDERSTOOD.into(), vec!["text"]), "{message}");
-            assert_eq!(Answer::parse(&message, None).unwrap().speech.spoken(), NOT_UNDERSTOOD);
-            let named = Answer::parse(&message, Some("ноутбук")).unwrap().speech;
+            assert_eq!(AgentReply::parse(&message, None).unwrap().speech.spoken(), NOT_UNDERSTOOD);
+            let named = AgentReply::parse(&message, Some("ноутбук")).unwrap().speech;
             assert_eq!(named.spoken(), "Ноутбук: пришёл непонятный ответ.");
         }
     }
@@ -189,7 +189,7 @@ mod tests {
             (r#""text":"Не удалосьбы""#, false),
         ] {
             let message = format!(r#"{{"id":"a-1",{rest}}}"#);
-            assert_eq!(Answer::parse(&message, None).unwrap().speech.failed(), failed, "{message}");
+            assert_eq!(AgentReply::parse(&message, None).unwrap().speech.failed(), failed, "{message}");
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn lone_surrogates_are_replaced_wherever_they_stand() {
         let message = r#"{"id":"a-1","text":"\udcff","tts":"\ud800","buttons":[{"title":"\udcff","payload":{"a":"\udcff"}}]}"#;
-        let speech = Answer::parse(message, None).unwrap().speech;
+        let speech = AgentReply::parse(message, None).unwrap().speech;
         assert_eq!((speech.text(), speech.tts()), ("\u{fffd}", Some("\u{fffd}")));
         assert_eq!(speech.buttons()[0].title, "\u{fffd}");
         assert!(speech.buttons()[0].payload.is_none());

@@ -1,16 +1,16 @@
 //! The agents on the PCs: who they are, what they say, and the links to them (docs/facts/agent.md).
 
+pub mod encoder;
 pub mod hello;
 pub mod household;
 pub mod link;
 pub mod message;
 pub mod outbox;
+pub mod poller;
 pub mod probe;
 pub mod pseudonym;
 pub mod reader;
 pub mod registry;
 pub mod roster;
-pub mod second;
-pub mod slow;
-pub mod telling;
+pub mod v2;
 pub mod wire;

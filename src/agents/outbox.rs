@@ -158,7 +158,7 @@ impl Outbox {
 
     /// The socket takes more. Returns how many bytes it took, and whether it must be waited for again;
     /// none when the link is down.
-    pub fn go_on(&self) -> Option<(usize, bool)> {
+    pub fn resume(&self) -> Option<(usize, bool)> {
         let mut state = lock(&self.state);
         if state.next != Next::Room {
             return None;

@@ -34,7 +34,7 @@ pub enum Offered {
     /// It waits for a sign, and so a ping must go out.
     Ping,
     /// It waits together with those before it.
-    Waits,
+    Responder,
     /// It can't be sent: the line is over.
     Over,
 }
@@ -66,7 +66,7 @@ impl Probe {
             return Offered::Send(command);
         }
         self.waiting.push(command);
-        if is_first { Offered::Ping } else { Offered::Waits }
+        if is_first { Offered::Ping } else { Offered::Responder }
     }
 
     /// Something has come. Returns what has waited for it, in order.
@@ -92,9 +92,9 @@ impl Probe {
     }
 
     /// Returns the ids of commands that have waited for too long, and when to look again. An agent may work
-    /// on the thread that answers pings: while a command `is_at_work` there, silence says nothing.
-    pub fn tend(&mut self, now: Instant, is_at_work: bool) -> (Vec<String>, Option<Instant>) {
-        let end = |unsent: &Unsent| match is_at_work {
+    /// on the thread that answers pings: while a command `is_busy` there, silence says nothing.
+    pub fn run_timers(&mut self, now: Instant, is_busy: bool) -> (Vec<String>, Option<Instant>) {
+        let end = |unsent: &Unsent| match is_busy {
             true => unsent.deadline,
             false => unsent.deadline.min(unsent.since + unsent.patience),
         };
@@ -104,7 +104,7 @@ impl Probe {
         let over = Vec::into_iter(over).map(|unsent| unsent.id).collect();
         // What is at work may be answered, or cease to count, while others wait for it.
         let again = self.waiting.iter().map(end).min();
-        let soon = is_at_work.then(|| now + PROBE_TIMEOUT);
+        let soon = is_busy.then(|| now + PROBE_TIMEOUT);
         (over, again.map(|again| soon.map_or(again, |soon| again.min(soon))))
     }
 }
@@ -143,8 +143,8 @@ mod tests {
         let (mut probe, now) = probe();
         let later = now + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("1", later), later), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", later), later), Offered::Waits, "one ping is enough");
-        assert_eq!(probe.offer(unsent("3", later), now), Offered::Waits, "not before the others");
+        assert_eq!(probe.offer(unsent("2", later), later), Offered::Responder, "one ping is enough");
+        assert_eq!(probe.offer(unsent("3", later), now), Offered::Responder, "not before the others");
         assert_eq!(ids(&probe.hear(later)), ["1", "2", "3"]);
         assert_eq!(probe.heard(), later);
         assert!(probe.hear(later).is_empty());
@@ -168,10 +168,13 @@ mod tests {
         let now = opened + ALIVE_FOR;
         let hasty = Unsent { deadline: now + SECOND, ..unsent("hasty", now) };
         assert_eq!(probe.offer(hasty, now), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", now), now), Offered::Waits);
-        assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
-        assert_eq!(probe.tend(now + SECOND, false), (vec!["hasty".into()], Some(now + PROBE_TIMEOUT)));
-        assert_eq!(probe.tend(now + PROBE_TIMEOUT, false), (vec!["2".into()], None));
+        assert_eq!(probe.offer(unsent("2", now), now), Offered::Responder);
+        assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
+        assert_eq!(
+            probe.run_timers(now + SECOND, false),
+            (vec!["hasty".into()], Some(now + PROBE_TIMEOUT))
+        );
+        assert_eq!(probe.run_timers(now + PROBE_TIMEOUT, false), (vec!["2".into()], None));
         assert!(!probe.has_waiting());
     }
 
@@ -181,19 +184,22 @@ mod tests {
         let now = opened + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("turn", now), now), Offered::Ping);
         let action = Unsent { patience: SECOND, ..unsent("action", now) };
-        assert_eq!(probe.offer(action, now), Offered::Waits);
-        assert_eq!(probe.tend(now, false), (vec![], Some(now + SECOND)));
-        assert_eq!(probe.tend(now + SECOND, false), (vec!["action".into()], Some(now + PROBE_TIMEOUT)));
+        assert_eq!(probe.offer(action, now), Offered::Responder);
+        assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
+        assert_eq!(
+            probe.run_timers(now + SECOND, false),
+            (vec!["action".into()], Some(now + PROBE_TIMEOUT))
+        );
     }
 
     #[test]
-    fn while_a_command_is_at_work_the_next_waits_until_its_deadline() {
+    fn while_a_command_is_busy_the_next_waits_until_its_deadline() {
         let (mut probe, opened) = probe();
         let now = opened + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("1", now), now), Offered::Ping);
         let later = now + PROBE_TIMEOUT;
-        assert_eq!(probe.tend(later, true), (vec![], Some(later + PROBE_TIMEOUT)));
-        assert_eq!(probe.tend(now + 3 * SECOND, true), (vec![], Some(now + 4 * SECOND)));
-        assert_eq!(probe.tend(now + 4 * SECOND, true), (vec!["1".into()], None));
+        assert_eq!(probe.run_timers(later, true), (vec![], Some(later + PROBE_TIMEOUT)));
+        assert_eq!(probe.run_timers(now + 3 * SECOND, true), (vec![], Some(now + 4 * SECOND)));
+        assert_eq!(probe.run_timers(now + 4 * SECOND, true), (vec!["1".into()], None));
     }
 }

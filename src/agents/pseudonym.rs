@@ -4,8 +4,8 @@
 use data_encoding::HEXLOWER;
 
 use crate::commands::person::Person;
-use crate::tokens::signed::mac;
 use crate::secret::Secret;
+use crate::tokens::signed::mac;
 
 /// Bytes of a pseudonym: 128 bits.
 const BYTES: usize = 16;

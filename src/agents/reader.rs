@@ -11,14 +11,14 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
+use crate::agents::encoder::Protocol;
 use crate::agents::hello::Hello;
 use crate::agents::link::Link;
-use crate::agents::message::Answer;
+use crate::agents::message::AgentReply;
 use crate::agents::registry::Registry;
-use crate::agents::telling::Format;
 use crate::config::names::AgentId;
-use crate::runtime::ends::{fault, start_thread};
 use crate::runtime::log_limit::target::ODD_MESSAGES;
+use crate::runtime::shutdown::{fault, start_thread};
 use crate::text::quoted;
 
 /// Bytes of one message from the agent; a longer one closes the link with 1009.
@@ -68,7 +68,7 @@ impl Reader {
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let (link, registry) = (self.link.clone(), self.registry.clone());
-        let line = Line { stream, link, registry };
+        let line = LinkStream { stream, link, registry };
         let mut socket = WebSocket::from_raw_socket(line, Role::Server, Some(config));
         let why = loop {
             match socket.read() {
@@ -112,11 +112,11 @@ impl Reader {
     }
 
     fn take_text(&mut self, text: &str, now: Instant) {
-        match Answer::parse(text, self.registry.name(self.link.id.agent)) {
-            Ok(Answer { id, speech, mut left_out }) => {
+        match AgentReply::parse(text, self.registry.name(self.link.id.agent)) {
+            Ok(AgentReply { id, speech, mut left_out }) => {
                 // The press of such a button names no PC, so it goes to the default one.
                 let payloads_are_told =
-                    self.link.format == Format::Second && self.link.id.agent == AgentId::DEFAULT;
+                    self.link.protocol == Protocol::V2 && self.link.id.agent == AgentId::DEFAULT;
                 let (speech, some_left_out) = speech.without_wordless_buttons(payloads_are_told);
                 left_out.extend(
                     some_left_out
@@ -185,13 +185,13 @@ impl Reader {
 }
 
 /// The connection as tungstenite sees it: read from its stream, written through the link.
-struct Line<S> {
+struct LinkStream<S> {
     stream: S,
     link: Arc<Link>,
     registry: Arc<Registry>,
 }
 
-impl<S: Read> Read for Line<S> {
+impl<S: Read> Read for LinkStream<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let taken = self.stream.read(buffer)?;
         if taken > 0 {
@@ -201,7 +201,7 @@ impl<S: Read> Read for Line<S> {
     }
 }
 
-impl<S> Write for Line<S> {
+impl<S> Write for LinkStream<S> {
     fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
         // A pong or the confirmation of a close. On a link that sends nothing any more it is nobody's
         // loss, and reading goes on until the agent has closed its side.
@@ -228,12 +228,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::agents::encoder::CommandEncoder;
     use crate::agents::outbox::{Outbox, Wire};
-    use crate::agents::telling::Telling;
     use crate::commands::Commands;
-    use crate::commands::under_way::LinkId;
+    use crate::commands::in_flight::LinkId;
     use crate::config::names::Names;
-    use crate::runtime::clock::alarm;
+    use crate::runtime::clock::waker;
 
     /// A socket that takes everything; tells what came last and how it ended.
     #[derive(Clone, Default)]
@@ -269,11 +269,12 @@ mod tests {
     }
 
     fn reader() -> (Reader, MadeUp) {
-        let (alarm, _) = alarm();
-        let commands = Arc::new(Commands::new("a".into(), Names::default(), alarm.clone()));
-        let registry = Registry::new(Duration::from_secs(20), commands, Telling::new(None), alarm);
+        let (waker, _) = waker();
+        let commands = Arc::new(Commands::new("a".into(), Names::default(), waker.clone()));
+        let registry =
+            Registry::new(Duration::from_secs(20), commands, CommandEncoder::new(None), waker);
         let (wire, id) = (MadeUp::default(), LinkId::new(AgentId::DEFAULT, 0));
-        let link = Link::new(id, "peer".into(), Box::new(wire.clone()), Format::First, Instant::now());
+        let link = Link::new(id, "peer".into(), Box::new(wire.clone()), Protocol::V1, Instant::now());
         link.outbox.open();
         (Reader::new(Arc::new(link), Arc::new(registry)), wire)
     }

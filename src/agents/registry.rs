@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use crate::agents::encoder::CommandEncoder;
 use crate::agents::hello::Hello;
 use crate::agents::household::{Household, Unwakeable};
 use crate::agents::link::Link;
 use crate::agents::probe::{Offered, Unsent};
-use crate::agents::roster::{Bounds, Joined, Roster};
-use crate::agents::telling::Telling;
-use crate::commands::under_way::LinkId;
-use crate::commands::{Commands, Why};
+use crate::agents::roster::{Joined, Roster, RosterLimits};
+use crate::commands::in_flight::LinkId;
+use crate::commands::{Commands, UnsentReason};
 use crate::config::agents::AgentId;
 use crate::config::credentials::KeyMatch;
-use crate::runtime::clock::Alarm;
+use crate::runtime::clock::ClockWaker;
 use crate::runtime::log_limit::target::SHARED_KEYS;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -62,8 +62,8 @@ pub struct Registry {
     silence: Duration,
     pub commands: Arc<Commands>,
     /// Writes what agents are told.
-    pub telling: Telling,
-    alarm: Alarm,
+    pub encoder: CommandEncoder,
+    waker: ClockWaker,
     state: Mutex<State>,
     /// How many links there have been.
     links: AtomicU64,
@@ -80,11 +80,16 @@ struct State {
 
 impl Registry {
     /// No agent is here yet. They will be pinged every `heartbeat`.
-    pub fn new(heartbeat: Duration, commands: Arc<Commands>, telling: Telling, alarm: Alarm) -> Self {
+    pub fn new(
+        heartbeat: Duration,
+        commands: Arc<Commands>,
+        encoder: CommandEncoder,
+        waker: ClockWaker,
+    ) -> Self {
         let (running, readers) = bounded(0);
         let pcs = commands.names.all().count();
         let silence = 2 * heartbeat + HEARTBEAT_GRACE;
-        let bounds = Bounds {
+        let bounds = RosterLimits {
             heartbeat,
             silence,
             closing: CLOSE_TIMEOUT,
@@ -94,7 +99,7 @@ impl Registry {
         let household = Household::new(pcs);
         let state = State { roster: Roster::new(bounds), household, running: Some(running) };
         let (state, links) = (Mutex::new(state), AtomicU64::new(0));
-        Self { silence, commands, telling, alarm, state, links, readers }
+        Self { silence, commands, encoder, waker, state, links, readers }
     }
 
     /// Returns an id for a new link of this agent's.
@@ -147,23 +152,23 @@ impl Registry {
         let offered = lock(&link.probe).offer(command, now);
         let is_first = match offered {
             Offered::Send(command) => return self.write(link, command, now),
-            Offered::Over => return self.commands.withdraw(&id, Why::LinkLost, now),
+            Offered::Over => return self.commands.withdraw(&id, UnsentReason::LinkLost, now),
             Offered::Ping => true,
-            Offered::Waits => false,
+            Offered::Responder => false,
         };
         log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
         if is_first {
             // A link that is down is on its way out, and loses what waits on it.
             let _ = link.ping(now);
         }
-        self.alarm.ring();
+        self.waker.wake();
     }
 
     /// Something has come on `link`: what has waited for it goes out.
     pub fn hear(&self, link: &Link, now: Instant) {
         if link.takes_time() {
             // A link that is down is on its way out.
-            let _ = link.text(self.telling.time());
+            let _ = link.text(self.encoder.time());
         }
         // They are sent under the lock, or a newer command could overtake them.
         let mut probe = lock(&link.probe);
@@ -208,7 +213,7 @@ impl Registry {
                  share one key. Stop one of them, or give it an entry of its own in AGENTS"
             );
         }
-        self.alarm.ring();
+        self.waker.wake();
         Some(running)
     }
 
@@ -233,7 +238,7 @@ impl Registry {
         }
         if was_an_agents && ended_by_relay.is_some() {
             make_room(self.lock().roster.await_close(link.clone(), now));
-            self.alarm.ring();
+            self.waker.wake();
         }
     }
 
@@ -244,8 +249,8 @@ impl Registry {
 
     /// Pings the agents when it is time, ends links that are silent or take too long to close. Returns
     /// when to look again.
-    pub fn tend(&self, now: Instant) -> Option<Instant> {
-        let due = self.lock().roster.tend(now, |link| link.heard());
+    pub fn run_timers(&self, now: Instant) -> Option<Instant> {
+        let due = self.lock().roster.run_timers(now, |link| link.heard());
         for link in due.overdue {
             link.outbox.cut("it took too long to close");
         }
@@ -257,18 +262,18 @@ impl Registry {
             // A link that is down is on its way out.
             let _ = link.ping(now);
         }
-        let probed = self.tend_probes(now);
+        let probed = self.expire_probes(now);
         due.next.into_iter().chain(probed).min()
     }
 
     /// Takes back the commands that have waited for a sign of life for too long. Returns when to look again.
-    fn tend_probes(&self, now: Instant) -> Option<Instant> {
+    fn expire_probes(&self, now: Instant) -> Option<Instant> {
         let links: Vec<_> = self.lock().roster.all().cloned().collect();
         let mut next = None;
         for link in links.iter().filter(|link| lock(&link.probe).has_waiting()) {
-            let is_at_work = self.commands.is_at_work(link.id, now);
-            let (over, again) = lock(&link.probe).tend(now, is_at_work);
-            let why = if is_at_work { Why::Busy } else { Why::Silent };
+            let is_busy = self.commands.is_busy(link.id, now);
+            let (over, again) = lock(&link.probe).run_timers(now, is_busy);
+            let why = if is_busy { UnsentReason::Busy } else { UnsentReason::Silent };
             over.iter().for_each(|id| self.commands.withdraw(id, why, now));
             next = next.into_iter().chain(again).min();
         }
@@ -288,7 +293,7 @@ impl Registry {
             self.lose(&link, now);
         }
         make_room(too_many);
-        self.alarm.ring();
+        self.waker.wake();
         let _ = self.readers.recv_timeout(STOP_TIMEOUT);
     }
 

@@ -6,7 +6,7 @@ use crate::config::agents::AgentId;
 
 /// How often and how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct RosterLimits {
     /// How often an agent is pinged.
     pub heartbeat: Duration,
     /// How long nothing may come on a link.
@@ -22,7 +22,7 @@ pub struct Bounds {
 /// The links of all agents.
 #[derive(Debug)]
 pub struct Roster<L> {
-    bounds: Bounds,
+    bounds: RosterLimits,
     agents: Vec<Agent<L>>,
     /// Links that were told to close, and when their time for it is over; the oldest first.
     closing: Vec<(L, Instant)>,
@@ -62,7 +62,7 @@ pub struct Due<L> {
 
 impl<L: Clone + PartialEq> Roster<L> {
     /// Nobody is connected yet.
-    pub fn new(bounds: Bounds) -> Self {
+    pub fn new(bounds: RosterLimits) -> Self {
         Self { bounds, agents: Vec::new(), closing: Vec::new() }
     }
 
@@ -136,11 +136,11 @@ impl<L: Clone + PartialEq> Roster<L> {
     }
 
     /// Returns what is due. `heard` tells when something last came on a link.
-    pub fn tend(&mut self, now: Instant, heard: impl Fn(&L) -> Instant) -> Due<L> {
+    pub fn run_timers(&mut self, now: Instant, heard: impl Fn(&L) -> Instant) -> Due<L> {
         let mut due = Due { ping: Vec::new(), silent: Vec::new(), overdue: Vec::new(), next: None };
         let overdue = self.closing.partition_point(|(_, until)| *until <= now);
         due.overdue.extend(self.closing.drain(..overdue).map(|(link, _)| link));
-        let Bounds { heartbeat, silence, .. } = self.bounds;
+        let RosterLimits { heartbeat, silence, .. } = self.bounds;
         let mut next: Vec<_> = self.closing.first().map(|(_, until)| *until).into_iter().collect();
         for agent in &mut self.agents {
             if let Some((link, _)) = agent.current.take_if(|(link, _)| now >= heard(link) + silence) {
@@ -172,7 +172,7 @@ mod tests {
     const B: AgentId = AgentId(1);
     const C: AgentId = AgentId(2);
     const SECOND: Duration = Duration::from_secs(1);
-    const BOUNDS: Bounds = Bounds {
+    const BOUNDS: RosterLimits = RosterLimits {
         heartbeat: SECOND,
         silence: Duration::from_secs(3),
         closing: SECOND,
@@ -223,14 +223,14 @@ mod tests {
     fn a_link_is_pinged_with_every_heartbeat_and_silent_when_nothing_comes() {
         let (mut roster, now) = roster();
         roster.join(A, 1, now);
-        let due = roster.tend(now, |_| now);
+        let due = roster.run_timers(now, |_| now);
         assert_eq!((due.ping, due.silent, due.next), (vec![], vec![], Some(now + SECOND)));
-        let due = roster.tend(now + SECOND, |_| now);
+        let due = roster.run_timers(now + SECOND, |_| now);
         assert_eq!((due.ping, due.next), (vec![1], Some(now + 2 * SECOND)));
         let just_before = now + 3 * SECOND - Duration::from_nanos(1);
-        let due = roster.tend(just_before, |_| now);
+        let due = roster.run_timers(just_before, |_| now);
         assert_eq!((due.ping, due.silent, due.next), (vec![1], vec![], Some(now + 3 * SECOND)));
-        let due = roster.tend(now + 3 * SECOND, |_| now);
+        let due = roster.run_timers(now + 3 * SECOND, |_| now);
         assert_eq!((due.ping, due.silent, due.next), (vec![], vec![1], None));
         assert_eq!(roster.current(A), None);
     }
@@ -242,9 +242,9 @@ mod tests {
         assert_eq!(roster.await_close(2, now + SECOND / 2), None);
         assert_eq!(roster.await_close(3, now + SECOND / 2), Some(1));
         roster.closed(&3);
-        let due = roster.tend(now + SECOND, |_| now);
+        let due = roster.run_timers(now + SECOND, |_| now);
         assert_eq!((due.overdue, due.next), (vec![], Some(now + SECOND * 3 / 2)));
-        assert_eq!(roster.tend(now + SECOND * 3 / 2, |_| now).overdue, [2]);
+        assert_eq!(roster.run_timers(now + SECOND * 3 / 2, |_| now).overdue, [2]);
         assert_eq!(roster.sizes(), [0, 0]);
     }
 }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 
 use crate::agents::outbox::{Outbox, Wire};
-use crate::agents::slow::{Slow, Waiter};
+use crate::agents::poller::{PollTask, Poller};
 use crate::net::sockets;
 
 /// How long the agent's socket may take no byte while something waits to be sent.
@@ -20,13 +20,13 @@ pub const AGENT_SEND_TIMEOUT: Duration = Duration::from_secs(2);
 /// A duplicate of the socket that the link's reader reads.
 pub struct SocketWire {
     socket: Arc<TcpStream>,
-    waiter: Waiter,
+    poller: Poller,
 }
 
 impl SocketWire {
-    /// Sends over `socket`; `waiter` waits for it.
-    pub fn new(socket: Arc<TcpStream>, waiter: Waiter) -> Self {
-        Self { socket, waiter }
+    /// Sends over `socket`; `poller` waits for it.
+    pub fn new(socket: Arc<TcpStream>, poller: Poller) -> Self {
+        Self { socket, poller }
     }
 }
 
@@ -49,19 +49,19 @@ impl Wire for SocketWire {
 
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool {
         let until = Instant::now() + AGENT_SEND_TIMEOUT;
-        let unsent = Unsent { socket: self.socket.clone(), outbox: outbox.clone(), until };
-        self.waiter.wait(Box::new(unsent)).is_ok()
+        let unsent = UnsentBytes { socket: self.socket.clone(), outbox: outbox.clone(), until };
+        self.poller.wait(Box::new(unsent)).is_ok()
     }
 }
 
 /// A link whose socket took not everything.
-struct Unsent {
+struct UnsentBytes {
     socket: Arc<TcpStream>,
     outbox: Arc<Outbox>,
     until: Instant,
 }
 
-impl Slow for Unsent {
+impl PollTask for UnsentBytes {
     fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -74,15 +74,15 @@ impl Slow for Unsent {
         self.until
     }
 
-    fn go_on(mut self: Box<Self>) -> Option<Box<dyn Slow>> {
-        let (sent, waits) = self.outbox.go_on()?;
+    fn on_ready(mut self: Box<Self>) -> Option<Box<dyn PollTask>> {
+        let (sent, waits) = self.outbox.resume()?;
         if sent > 0 {
             self.until = Instant::now() + AGENT_SEND_TIMEOUT;
         }
-        waits.then_some(self as Box<dyn Slow>)
+        waits.then_some(self as Box<dyn PollTask>)
     }
 
-    fn time_out(self: Box<Self>) {
+    fn on_timeout(self: Box<Self>) {
         let seconds = AGENT_SEND_TIMEOUT.as_secs();
         self.outbox.cut(&format!("it took no byte for {seconds} s"));
     }

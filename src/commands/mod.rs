@@ -1,30 +1,30 @@
 //! A command's life, under one lock: who waits for it is told once how it ended. Knows no HTTP, no Alice
 //! and no socket.
 
-pub mod late;
+pub mod in_flight;
+pub mod late_answers;
 pub mod outcome;
 pub mod person;
 pub mod record;
 pub mod table;
-pub mod under_way;
 
 use std::time::{Duration, Instant};
 
-use crate::commands::late::{Bounds, Item};
+use crate::commands::in_flight::{Command, LinkId, NewCommand};
+use crate::commands::late_answers::{Item, LateLimits};
 use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
 use crate::commands::record::Record;
-use crate::commands::table::{Answered, Expired, Table};
-use crate::commands::under_way::{Command, LinkId, New};
+use crate::commands::table::{AnswerFor, Expired, Table};
 use crate::config::agents::{AgentId, Names};
-use crate::runtime::clock::Alarm;
+use crate::runtime::clock::ClockWaker;
 use crate::runtime::log_limit::target;
 use crate::speech::Speech;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::quoted;
 
 /// Commands under way at once; one more is told to wait. Each has a request of its own open.
-pub const MAX_UNDER_WAY: usize = 256;
+pub const MAX_IN_FLIGHT: usize = 256;
 
 /// Commands at work past their turn, late answers kept, and losses to tell: of each.
 pub const MAX_LATE: usize = 256;
@@ -37,13 +37,13 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
 /// How a command ended for whoever waits for it.
 #[derive(Debug)]
-pub enum Ended {
+pub enum Completion {
     /// The agent answered in time.
     Answered(Speech),
     /// The link to the agent broke, and the agent may have got the command.
     LinkLost,
     /// The command has gone nowhere, and never will.
-    Unsent(Why),
+    Unsent(UnsentReason),
     /// The deadline passed. Whether the answer will be kept if it comes.
     TooLate { will_be_kept: bool },
     /// It never began: too many were under way.
@@ -52,7 +52,7 @@ pub enum Ended {
 
 /// Why a command was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum UnsentReason {
     /// The link broke first.
     LinkLost,
     /// Nothing came from the agent, which has nothing else to do.
@@ -61,7 +61,7 @@ pub enum Why {
     Busy,
 }
 
-impl Ended {
+impl Completion {
     /// Returns the word for it.
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -76,52 +76,58 @@ impl Ended {
 
 /// Which command it is that who waits is told of.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct CommandRef<'a> {
     pub id: &'a str,
     /// Who asked.
     pub person: Option<&'a Person>,
 }
 
 /// Who waits for a command's answer: a turn of the skill, or an action of Smart Home.
-pub trait Waits: Send {
+pub trait Responder: Send {
     /// Tells how the command ended; none when it never began.
-    fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant);
+    fn complete(
+        self: Box<Self>,
+        ended: Completion,
+        of: Option<CommandRef<'_>>,
+        commands: &Commands,
+        now: Instant,
+    );
 }
 
 /// All commands of the relay.
 pub struct Commands {
     /// How they ended.
     pub record: Record,
-    table: Mutex<Table<Box<dyn Waits>, Speech>>,
+    table: Mutex<Table<Box<dyn Responder>, Speech>>,
     /// What the PCs are called.
     pub names: Names,
-    alarm: Alarm,
+    waker: ClockWaker,
 }
 
 impl Commands {
-    /// No commands yet. `prefix` begins every id; the log names the PC of each by `names`; `alarm` wakes whoever calls
-    /// [`Commands::tend`].
-    pub fn new(prefix: String, names: Names, alarm: Alarm) -> Self {
-        let bounds = Bounds { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
-        let table = Mutex::new(Table::new(prefix, MAX_UNDER_WAY, bounds));
-        Self { record: Record::default(), table, names, alarm }
+    /// No commands yet. `prefix` begins every id; the log names the PC of each by `names`; `waker` wakes whoever calls
+    /// [`Commands::run_timers`].
+    pub fn new(prefix: String, names: Names, waker: ClockWaker) -> Self {
+        let bounds = LateLimits { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
+        let table = Mutex::new(Table::new(prefix, MAX_IN_FLIGHT, bounds));
+        Self { record: Record::default(), table, names, waker }
     }
 
     /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
-    /// [`MAX_UNDER_WAY`] commands are under way, and whoever waits has been told so.
-    pub fn begin(&self, new: New<Box<dyn Waits>>) -> Option<String> {
+    /// [`MAX_IN_FLIGHT`] commands are under way, and whoever waits has been told so.
+    pub fn begin(&self, new: NewCommand<Box<dyn Responder>>) -> Option<String> {
         let (agent, now) = (new.agent, new.begun);
         let begun = self.lock().begin(new);
         match begun {
             Ok(begun) => {
                 if begun.wake_clock {
-                    self.alarm.ring();
+                    self.waker.wake();
                 }
                 Some(begun.id)
             }
             Err(waiting) => {
                 self.record.ended(agent, Outcome::Busy, now, now);
-                waiting.tell(Ended::Busy, None, self, now);
+                waiting.complete(Completion::Busy, None, self, now);
                 None
             }
         }
@@ -130,30 +136,32 @@ impl Commands {
     /// Sends a command by `write`, unless it has ended. When `write` fails, the command has gone nowhere,
     /// and whoever waits is told so.
     pub fn send<E>(&self, id: &str, now: Instant, write: impl FnOnce() -> Result<(), E>) {
-        if self.lock().under_way.send(id) && write().is_err() {
-            let unsent = self.lock().under_way.take(id);
-            unsent
-                .into_iter()
-                .for_each(|command| self.tell(command, Ended::Unsent(Why::LinkLost), now));
+        if self.lock().in_flight.send(id) && write().is_err() {
+            let unsent = self.lock().in_flight.take(id);
+            unsent.into_iter().for_each(|command| {
+                self.complete(command, Completion::Unsent(UnsentReason::LinkLost), now)
+            });
         }
     }
 
     /// Takes back a command that has not been sent. Whoever waits is told so.
-    pub fn withdraw(&self, id: &str, why: Why, now: Instant) {
-        let unsent = self.lock().under_way.withdraw(id);
-        unsent.into_iter().for_each(|command| self.tell(command, Ended::Unsent(why), now));
+    pub fn withdraw(&self, id: &str, why: UnsentReason, now: Instant) {
+        let unsent = self.lock().in_flight.withdraw(id);
+        unsent.into_iter().for_each(|command| self.complete(command, Completion::Unsent(why), now));
     }
 
     /// The agent answered on `link`.
     pub fn answer(&self, link: LinkId, id: &str, speech: Speech, now: Instant) {
         let answered = self.lock().answer(link, id, speech, now);
         match answered {
-            Answered::InTime(command, speech) => self.tell(command, Ended::Answered(speech), now),
-            Answered::Late(agent, begun) => {
+            AnswerFor::InTime(command, speech) => {
+                self.complete(command, Completion::Answered(speech), now)
+            }
+            AnswerFor::Late(agent, begun) => {
                 self.record.answered_late(agent, begun, now);
                 self.say(id, agent, "answered late", begun, now);
             }
-            Answered::Nobody => {
+            AnswerFor::Nobody => {
                 log::debug!("an answer for a command that no longer waits: {}", quoted(id));
             }
         }
@@ -163,20 +171,24 @@ impl Commands {
     pub fn lose(&self, link: LinkId, now: Instant) {
         let lost = self.lock().lose(link, now);
         for (command, was_sent) in lost {
-            let ended = if was_sent { Ended::LinkLost } else { Ended::Unsent(Why::LinkLost) };
-            self.tell(command, ended, now);
+            let ended = if was_sent {
+                Completion::LinkLost
+            } else {
+                Completion::Unsent(UnsentReason::LinkLost)
+            };
+            self.complete(command, ended, now);
         }
     }
 
     /// Ends the commands whose deadline has come. Returns when the next one does.
-    pub fn tend(&self, now: Instant) -> Option<Instant> {
-        let (expired, next) = self.lock().tend(now);
+    pub fn run_timers(&self, now: Instant) -> Option<Instant> {
+        let (expired, next) = self.lock().run_timers(now);
         for Expired { command, was_sent, will_be_kept } in expired {
             let ended = match was_sent {
-                true => Ended::TooLate { will_be_kept },
-                false => Ended::Unsent(Why::Busy),
+                true => Completion::TooLate { will_be_kept },
+                false => Completion::Unsent(UnsentReason::Busy),
             };
-            self.tell(command, ended, now);
+            self.complete(command, ended, now);
         }
         next
     }
@@ -202,33 +214,33 @@ impl Commands {
         self.lock().late.put_back(taken, told, now);
         if !is_all_told {
             // The clock may have looked while they were out.
-            self.alarm.ring();
+            self.waker.wake();
         }
     }
 
-    /// As [`late::Late::has_kept`].
-    pub fn has_kept(&self, person: &Person) -> bool {
-        self.lock().late.has_kept(person)
+    /// As [`late_answers::LateAnswers::has_kept`].
+    pub fn has_unread(&self, person: &Person) -> bool {
+        self.lock().late.has_unread(person)
     }
 
-    /// As [`late::Late::at_work`].
-    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
-        self.lock().late.at_work(person, only)
+    /// As [`late_answers::LateAnswers::at_work`].
+    pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+        self.lock().late.pending(person, only)
     }
 
-    /// As [`late::Late::kept`].
+    /// As [`late_answers::LateAnswers::kept`].
     pub fn kept(&self, person: &Person, now: Instant) -> usize {
         self.lock().late.kept(person, now)
     }
 
     /// Returns how many are under way.
-    pub fn under_way(&self) -> usize {
-        self.lock().under_way.len()
+    pub fn in_flight(&self) -> usize {
+        self.lock().in_flight.len()
     }
 
-    /// As [`Table::is_at_work`].
-    pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
-        self.lock().is_at_work(link, now)
+    /// As [`Table::is_busy`].
+    pub fn is_busy(&self, link: LinkId, now: Instant) -> bool {
+        self.lock().is_busy(link, now)
     }
 
     /// The relay is stopping: what misses its turn from now on has no late answer.
@@ -247,11 +259,11 @@ impl Commands {
         }
     }
 
-    fn tell(&self, command: Command<Box<dyn Waits>>, ended: Ended, now: Instant) {
+    fn complete(&self, command: Command<Box<dyn Responder>>, ended: Completion, now: Instant) {
         let Command { id, agent, person, begun, waiting, .. } = command;
         self.record.ended(agent, ended.outcome(), begun, now);
         self.say(&id, agent, ended.outcome().name(), begun, now);
-        waiting.tell(ended, Some(Told { id: &id, person: person.as_ref() }), self, now);
+        waiting.complete(ended, Some(CommandRef { id: &id, person: person.as_ref() }), self, now);
     }
 
     fn say(&self, id: &str, agent: AgentId, how: &str, begun: Instant, now: Instant) {
@@ -267,7 +279,7 @@ impl Commands {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table<Box<dyn Waits>, Speech>> {
+    fn lock(&self) -> MutexGuard<'_, Table<Box<dyn Responder>, Speech>> {
         lock(&self.table)
     }
 
@@ -289,13 +301,19 @@ mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
 
     use super::*;
-    use crate::runtime::clock::alarm;
+    use crate::runtime::clock::waker;
 
     /// Tells a test how its command ended.
     struct MadeUp(Sender<Outcome>);
 
-    impl Waits for MadeUp {
-        fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, _: &Commands, _: Instant) {
+    impl Responder for MadeUp {
+        fn complete(
+            self: Box<Self>,
+            ended: Completion,
+            of: Option<CommandRef<'_>>,
+            _: &Commands,
+            _: Instant,
+        ) {
             assert_eq!(of.is_some(), ended.outcome() != Outcome::Busy);
             self.0.send(ended.outcome()).unwrap();
         }
@@ -303,7 +321,7 @@ mod tests {
 
     struct World {
         commands: Commands,
-        rung: Receiver<()>,
+        woken: Receiver<()>,
         ends: (Sender<Outcome>, Receiver<Outcome>),
         now: Instant,
     }
@@ -311,9 +329,9 @@ mod tests {
     const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 7);
 
     fn world() -> World {
-        let (alarm, rung) = alarm();
-        let commands = Commands::new("p".into(), Names::default(), alarm);
-        World { commands, rung, ends: unbounded(), now: Instant::now() }
+        let (waker, woken) = waker();
+        let commands = Commands::new("p".into(), Names::default(), waker);
+        World { commands, woken, ends: unbounded(), now: Instant::now() }
     }
 
     impl World {
@@ -325,7 +343,7 @@ mod tests {
             let waiting = Box::new(MadeUp(self.ends.0.clone()));
             let (begun, deadline) = (self.now, self.now + Duration::from_secs(4));
             let agent = LINK.agent;
-            self.commands.begin(New { agent, link: LINK, begun, deadline, person, waiting })
+            self.commands.begin(NewCommand { agent, link: LINK, begun, deadline, person, waiting })
         }
 
         /// A command that has missed its turn. Returns its id, and when that was.
@@ -333,7 +351,7 @@ mod tests {
             let id = self.begin_for(Some(Person::Ask)).unwrap();
             self.commands.send(&id, self.now, || Ok::<(), ()>(()));
             let deadline = self.now + Duration::from_secs(4);
-            self.commands.tend(deadline);
+            self.commands.run_timers(deadline);
             assert_eq!(self.ended(), [Outcome::TooLate]);
             (id, deadline)
         }
@@ -371,7 +389,7 @@ mod tests {
         let world = world();
         let ids: Vec<_> = (0..2).map(|_| world.begin().unwrap()).collect();
         world.commands.send(&ids[0], world.now, || Ok::<(), ()>(()));
-        ids.iter().for_each(|id| world.commands.withdraw(id, Why::Silent, world.now));
+        ids.iter().for_each(|id| world.commands.withdraw(id, UnsentReason::Silent, world.now));
         assert_eq!(world.ended(), [Outcome::Unsent]);
         world.commands.lose(LINK, world.now);
         assert_eq!(world.ended(), [Outcome::LinkLost]);
@@ -380,23 +398,23 @@ mod tests {
     #[test]
     fn each_command_is_told_once_how_it_ended() {
         let world = world();
-        assert!(world.rung.try_recv().is_err());
+        assert!(world.woken.try_recv().is_err());
         let ids: Vec<_> = (0..2).map(|_| world.begin().unwrap()).collect();
-        assert!(world.rung.try_recv().is_ok(), "the clock is woken for the deadline");
+        assert!(world.woken.try_recv().is_ok(), "the clock is woken for the deadline");
         ids.iter().for_each(|id| world.commands.send(id, world.now, || Ok::<(), ()>(())));
         for _ in 0..2 {
             world.commands.answer(LINK, &ids[0], "done".into(), world.now);
         }
         assert_eq!(world.ended(), [Outcome::Answered]);
-        assert_eq!(world.commands.tend(world.now), Some(world.now + Duration::from_secs(4)));
-        assert_eq!(world.commands.tend(world.now + Duration::from_secs(4)), None);
+        assert_eq!(world.commands.run_timers(world.now), Some(world.now + Duration::from_secs(4)));
+        assert_eq!(world.commands.run_timers(world.now + Duration::from_secs(4)), None);
         assert_eq!(world.ended(), [Outcome::TooLate]);
     }
 
     #[test]
     fn one_command_too_many_is_told_that_the_computer_is_busy() {
         let world = world();
-        for _ in 0..MAX_UNDER_WAY {
+        for _ in 0..MAX_IN_FLIGHT {
             assert!(world.begin().is_some());
         }
         assert!(world.begin().is_none());
@@ -404,12 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn what_missed_its_turn_is_at_work_and_then_offered() {
+    fn what_missed_its_turn_is_busy_and_then_offered() {
         let world = world();
         let (id, later) = world.be_late();
-        assert_eq!(world.commands.at_work(&Person::Ask, None), Some((world.now, AgentId::DEFAULT)));
+        assert_eq!(world.commands.pending(&Person::Ask, None), Some((world.now, AgentId::DEFAULT)));
         world.commands.answer(LINK, &id, "done".into(), later);
-        assert_eq!(world.commands.at_work(&Person::Ask, None), None);
+        assert_eq!(world.commands.pending(&Person::Ask, None), None);
         let mut heard = Vec::new();
         world.commands.offer(&Person::Ask, None, later, &mut |items| {
             heard = items.iter().map(|item| format!("{item:?}")).collect();
@@ -424,16 +442,16 @@ mod tests {
         let world = world();
         let (id, later) = world.be_late();
         world.commands.answer(LINK, &id, "done".into(), later);
-        assert!(world.rung.try_recv().is_ok());
+        assert!(world.woken.try_recv().is_ok());
         world.commands.offer(&Person::Ask, None, later, &mut |_| {
             let id = world.begin().unwrap();
             world.commands.answer(LINK, &id, "not sent".into(), later);
             world.commands.offer(&Person::Ask, None, later, &mut |items| panic!("{items:?}"));
-            world.commands.tend(later);
+            world.commands.run_timers(later);
             0
         });
-        assert!(world.rung.try_recv().is_ok(), "the clock has not seen what was put back");
-        assert!(world.commands.has_kept(&Person::Ask));
+        assert!(world.woken.try_recv().is_ok(), "the clock has not seen what was put back");
+        assert!(world.commands.has_unread(&Person::Ask));
     }
 
     #[test]
@@ -441,7 +459,7 @@ mod tests {
         let world = world();
         world.commands.close();
         world.be_late();
-        assert_eq!(world.commands.at_work(&Person::Ask, None), None);
+        assert_eq!(world.commands.pending(&Person::Ask, None), None);
     }
 
     thread_local! {

@@ -13,7 +13,7 @@ pub const MAX_RECORDED: usize = 200;
 
 /// How one command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct RecordEntry {
     /// When it came in.
     pub begun: Instant,
     /// Whose it was.
@@ -35,7 +35,7 @@ pub struct Record {
 
 struct Last {
     /// Never more than [`MAX_RECORDED`], for which there is room from the start.
-    entries: Vec<Entry>,
+    entries: Vec<RecordEntry>,
     /// Where the oldest stands once there is no more room.
     oldest: usize,
 }
@@ -60,7 +60,7 @@ impl Record {
     /// A command for this agent, which came in at `begun`, ended `now`.
     pub fn ended(&self, agent: AgentId, outcome: Outcome, begun: Instant, now: Instant) {
         self.count(outcome);
-        let entry = Entry { begun, agent, outcome, took: milliseconds(begun, now), late: None };
+        let entry = RecordEntry { begun, agent, outcome, took: milliseconds(begun, now), late: None };
         let mut last = self.lock();
         if last.entries.len() < MAX_RECORDED {
             last.entries.push(entry);
@@ -74,7 +74,7 @@ impl Record {
     /// The answer to a command that came in at `begun` has come `now`, after its turn.
     pub fn answered_late(&self, agent: AgentId, begun: Instant, now: Instant) {
         self.late.fetch_add(1, Relaxed);
-        let is_it = |entry: &&mut Entry| {
+        let is_it = |entry: &&mut RecordEntry| {
             entry.begun == begun
                 && entry.agent == agent
                 && entry.outcome == Outcome::TooLate
@@ -96,7 +96,7 @@ impl Record {
     }
 
     /// Returns the last commands, the oldest first.
-    pub fn last(&self) -> Vec<Entry> {
+    pub fn last(&self) -> Vec<RecordEntry> {
         let mut entries = Vec::with_capacity(MAX_RECORDED);
         let last = self.lock();
         entries.extend_from_slice(&last.entries[last.oldest..]);

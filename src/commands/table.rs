@@ -3,22 +3,22 @@
 
 use std::time::{Duration, Instant};
 
-use crate::commands::late::{Bounds, Late, Owner};
-use crate::commands::under_way::{Command, LinkId, New, UnderWay};
+use crate::commands::in_flight::{Command, InFlight, LinkId, NewCommand};
+use crate::commands::late_answers::{LateAnswers, LateLimits, Owner};
 use crate::config::agents::AgentId;
 
 /// Commands that are nobody's and remembered as at work; the oldest is forgotten first.
-pub const MAX_NOBODYS: usize = 256;
+pub const MAX_ORPHANS: usize = 256;
 
 /// All commands of the relay, and the answers that missed their turn.
 #[derive(Debug)]
 pub struct Table<W, A> {
     /// Those whose turn is not over.
-    pub under_way: UnderWay<W>,
+    pub in_flight: InFlight<W>,
     /// What has become of the others.
-    pub late: Late<A>,
+    pub late: LateAnswers<A>,
     /// What was sent and missed its turn, and whose answer will be kept for nobody.
-    nobodys: Vec<Nobodys>,
+    orphans: Vec<Orphan>,
     remembered: Duration,
     /// Nobody will come back to hear late answers.
     closing: bool,
@@ -28,7 +28,7 @@ pub struct Table<W, A> {
 
 /// A command that is at work, and whose answer nobody will hear.
 #[derive(Debug)]
-struct Nobodys {
+struct Orphan {
     id: String,
     link: LinkId,
     /// Until when it counts as at work.
@@ -46,7 +46,7 @@ pub struct Begun {
 
 /// What an answer of the agent was for.
 #[derive(Debug)]
-pub enum Answered<W, A> {
+pub enum AnswerFor<W, A> {
     /// For this command, in time.
     InTime(Command<W>, A),
     /// For a command about this PC whose turn, which came in then, is over: it is kept.
@@ -68,19 +68,19 @@ pub struct Expired<W> {
 
 impl<W, A> Table<W, A> {
     /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
-    pub fn new(prefix: String, most: usize, bounds: Bounds) -> Self {
-        let (under_way, late) = (UnderWay::new(prefix, most), Late::new(bounds));
-        let (nobodys, remembered) = (Vec::new(), bounds.remembered);
-        Self { under_way, late, nobodys, remembered, closing: false, next_look: None }
+    pub fn new(prefix: String, most: usize, bounds: LateLimits) -> Self {
+        let (in_flight, late) = (InFlight::new(prefix, most), LateAnswers::new(bounds));
+        let (orphans, remembered) = (Vec::new(), bounds.remembered);
+        Self { in_flight, late, orphans, remembered, closing: false, next_look: None }
     }
 
     /// Registers a command that has not been sent yet.
     ///
     /// # Errors
     /// Too many are under way: returns who waits.
-    pub fn begin(&mut self, new: New<W>) -> Result<Begun, W> {
+    pub fn begin(&mut self, new: NewCommand<W>) -> Result<Begun, W> {
         let deadline = new.deadline;
-        let id = self.under_way.begin(new)?;
+        let id = self.in_flight.begin(new)?;
         let wake_clock = self.next_look.is_none_or(|next| deadline < next);
         if wake_clock {
             self.next_look = Some(deadline);
@@ -89,14 +89,14 @@ impl<W, A> Table<W, A> {
     }
 
     /// The agent answered on `link`. Returns what for.
-    pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> Answered<W, A> {
-        match self.under_way.complete(link, id) {
-            Some(command) => Answered::InTime(command, answer),
+    pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> AnswerFor<W, A> {
+        match self.in_flight.complete(link, id) {
+            Some(command) => AnswerFor::InTime(command, answer),
             None => match self.late.answer(link, id, answer, now) {
-                Ok((agent, begun)) => Answered::Late(agent, begun),
+                Ok((agent, begun)) => AnswerFor::Late(agent, begun),
                 Err(()) => {
-                    self.nobodys.retain(|nobodys| nobodys.link != link || nobodys.id != id);
-                    Answered::Nobody
+                    self.orphans.retain(|orphans| orphans.link != link || orphans.id != id);
+                    AnswerFor::Nobody
                 }
             },
         }
@@ -105,23 +105,23 @@ impl<W, A> Table<W, A> {
     /// The link is over. Returns the commands that were under way on it, each with whether it was sent.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
-        self.nobodys.retain(|nobodys| nobodys.link != link);
-        self.under_way.lose(link)
+        self.orphans.retain(|orphans| orphans.link != link);
+        self.in_flight.lose(link)
     }
 
     /// Whether the agent on `link` has been sent a command that it has not answered, and that is not given up.
-    pub fn is_at_work(&self, link: LinkId, now: Instant) -> bool {
-        self.under_way.is_any_sent(link)
-            || self.late.is_any_at_work(link)
-            || self.nobodys.iter().any(|nobodys| nobodys.link == link && now < nobodys.until)
+    pub fn is_busy(&self, link: LinkId, now: Instant) -> bool {
+        self.in_flight.is_any_sent(link)
+            || self.late.has_pending(link)
+            || self.orphans.iter().any(|orphans| orphans.link == link && now < orphans.until)
     }
 
     /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work for them
     /// from now on;
     /// what was not sent never will be. Returns also when to look again;
     /// none means not before the next [`Table::begin`] that asks for it.
-    pub fn tend(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
-        let expired = self.under_way.expire(now).into_iter().map(|(command, was_sent)| {
+    pub fn run_timers(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
+        let expired = self.in_flight.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone();
             let person = person.filter(|_| was_sent && !self.closing);
             let will_be_kept = person.is_some();
@@ -129,21 +129,22 @@ impl<W, A> Table<W, A> {
             match person {
                 Some(person) => {
                     let owner = Owner { person, agent: command.agent };
-                    self.late.work_on(id, command.link, owner, command.begun, now);
+                    self.late.park(id, command.link, owner, command.begun, now);
                 }
                 None if was_sent => {
-                    if self.nobodys.len() >= MAX_NOBODYS {
-                        self.nobodys.remove(0);
+                    if self.orphans.len() >= MAX_ORPHANS {
+                        self.orphans.remove(0);
                     }
                     let (link, until) = (command.link, now + self.remembered);
-                    self.nobodys.push(Nobodys { id, link, until });
+                    self.orphans.push(Orphan { id, link, until });
                 }
                 None => {}
             }
             Expired { command, was_sent, will_be_kept }
         });
         let expired = expired.collect();
-        self.next_look = self.under_way.next_deadline().into_iter().chain(self.late.tend(now)).min();
+        self.next_look =
+            self.in_flight.next_deadline().into_iter().chain(self.late.run_timers(now)).min();
         (expired, self.next_look)
     }
 
@@ -156,7 +157,7 @@ impl<W, A> Table<W, A> {
     #[cfg(test)]
     pub fn sizes(&self) -> [usize; 4] {
         let (working, answers, losses) = self.late.sizes();
-        [self.under_way.len(), working, answers, losses]
+        [self.in_flight.len(), working, answers, losses]
     }
 }
 
@@ -169,13 +170,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn table() -> (Table<&'static str, &'static str>, Instant) {
-        let bounds = Bounds { in_all: 8, each: 3, remembered: 600 * SECOND };
+        let bounds = LateLimits { in_all: 8, each: 3, remembered: 600 * SECOND };
         (Table::new("p".into(), 3, bounds), Instant::now())
     }
 
-    fn new(deadline: Instant, person: Option<Person>) -> New<&'static str> {
+    fn new(deadline: Instant, person: Option<Person>) -> NewCommand<&'static str> {
         let (agent, link, begun) = (LINK.agent, LINK, deadline);
-        New { agent, link, begun, deadline, person, waiting: "who waits" }
+        NewCommand { agent, link, begun, deadline, person, waiting: "who waits" }
     }
 
     #[test]
@@ -184,8 +185,8 @@ mod tests {
         assert!(table.begin(new(now + 4 * SECOND, None)).unwrap().wake_clock);
         assert!(!table.begin(new(now + 5 * SECOND, None)).unwrap().wake_clock);
         assert!(table.begin(new(now + 3 * SECOND, None)).unwrap().wake_clock);
-        assert_eq!(table.tend(now + 3 * SECOND).1, Some(now + 4 * SECOND));
-        assert_eq!(table.tend(now + 5 * SECOND).1, None);
+        assert_eq!(table.run_timers(now + 3 * SECOND).1, Some(now + 4 * SECOND));
+        assert_eq!(table.run_timers(now + 5 * SECOND).1, None);
         assert!(table.begin(new(now + 9 * SECOND, None)).unwrap().wake_clock, "it watches nothing");
     }
 
@@ -193,61 +194,61 @@ mod tests {
     fn a_command_that_was_sent_for_somebody_goes_on_past_its_deadline_and_no_other() {
         let (mut table, now) = table();
         let mine = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        let nobodys = table.begin(new(now, None)).unwrap().id;
+        let orphans = table.begin(new(now, None)).unwrap().id;
         let unsent = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        assert!(table.under_way.send(&mine) && table.under_way.send(&nobodys));
-        let (expired, _) = table.tend(now);
+        assert!(table.in_flight.send(&mine) && table.in_flight.send(&orphans));
+        let (expired, _) = table.run_timers(now);
         let fates: Vec<_> = expired.iter().map(|e| (e.command.id.as_str(), e.will_be_kept)).collect();
-        assert_eq!(fates, [(mine.as_str(), true), (nobodys.as_str(), false), (unsent.as_str(), false)]);
-        assert!(!table.under_way.send(&unsent), "what was told is lost must not happen later");
-        assert!(matches!(table.answer(LINK, &mine, "done", now), Answered::Late(..)));
-        assert!(matches!(table.answer(LINK, &nobodys, "done", now), Answered::Nobody));
+        assert_eq!(fates, [(mine.as_str(), true), (orphans.as_str(), false), (unsent.as_str(), false)]);
+        assert!(!table.in_flight.send(&unsent), "what was told is lost must not happen later");
+        assert!(matches!(table.answer(LINK, &mine, "done", now), AnswerFor::Late(..)));
+        assert!(matches!(table.answer(LINK, &orphans, "done", now), AnswerFor::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
     }
 
     #[test]
-    fn an_agent_is_at_work_for_as_long_as_it_has_not_answered_whoever_waits() {
+    fn an_agent_is_busy_for_as_long_as_it_has_not_answered_whoever_waits() {
         let (mut table, now) = table();
         let other = LinkId::new(AgentId::DEFAULT, 2);
-        assert!(!table.is_at_work(LINK, now));
+        assert!(!table.is_busy(LINK, now));
         let ids: Vec<_> = [Some(Person::Ask), None]
             .map(|person| table.begin(new(now + SECOND, person)).unwrap().id)
             .into();
-        assert!(!table.is_at_work(LINK, now), "nothing was sent");
+        assert!(!table.is_busy(LINK, now), "nothing was sent");
         for id in &ids {
-            assert!(table.under_way.send(id));
+            assert!(table.in_flight.send(id));
         }
-        assert!(table.is_at_work(LINK, now) && !table.is_at_work(other, now));
-        table.tend(now + SECOND);
+        assert!(table.is_busy(LINK, now) && !table.is_busy(other, now));
+        table.run_timers(now + SECOND);
         table.answer(LINK, &ids[0], "done", now);
-        assert!(table.is_at_work(LINK, now + SECOND), "the other is nobody's, but at work");
-        assert!(!table.is_at_work(LINK, now + 601 * SECOND), "for 10 minutes");
+        assert!(table.is_busy(LINK, now + SECOND), "the other is nobody's, but at work");
+        assert!(!table.is_busy(LINK, now + 601 * SECOND), "for 10 minutes");
         table.answer(other, &ids[1], "done", now);
-        assert!(table.is_at_work(LINK, now + SECOND), "it was another link's answer");
+        assert!(table.is_busy(LINK, now + SECOND), "it was another link's answer");
         table.answer(LINK, &ids[1], "done", now);
-        assert!(!table.is_at_work(LINK, now + SECOND));
+        assert!(!table.is_busy(LINK, now + SECOND));
     }
 
     #[test]
-    fn what_is_at_work_and_nobodys_fills_no_memory_and_ends_with_its_link() {
+    fn what_is_busy_and_nobodys_fills_no_memory_and_ends_with_its_link() {
         let (mut table, now) = table();
-        for _ in 0..2 * MAX_NOBODYS {
+        for _ in 0..2 * MAX_ORPHANS {
             let id = table.begin(new(now, None)).unwrap().id;
-            assert!(table.under_way.send(&id));
-            table.tend(now);
+            assert!(table.in_flight.send(&id));
+            table.run_timers(now);
         }
-        assert_eq!(table.nobodys.len(), MAX_NOBODYS);
+        assert_eq!(table.orphans.len(), MAX_ORPHANS);
         table.lose(LINK, now);
-        assert!(!table.is_at_work(LINK, now));
+        assert!(!table.is_busy(LINK, now));
     }
 
     #[test]
     fn nothing_is_kept_any_more_once_the_relay_is_stopping() {
         let (mut table, now) = table();
         let id = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        assert!(table.under_way.send(&id));
+        assert!(table.in_flight.send(&id));
         table.close();
-        assert!(!table.tend(now).0[0].will_be_kept);
+        assert!(!table.run_timers(now).0[0].will_be_kept);
         assert_eq!(table.sizes(), [0; 4]);
     }
 
@@ -256,9 +257,9 @@ mod tests {
         let (mut table, now) = table();
         for deadline in [now, now + SECOND] {
             let id = table.begin(new(deadline, Some(Person::Ask))).unwrap().id;
-            assert!(table.under_way.send(&id));
+            assert!(table.in_flight.send(&id));
         }
-        assert_eq!(table.tend(now).0.len(), 1);
+        assert_eq!(table.run_timers(now).0.len(), 1);
         assert_eq!(table.sizes(), [1, 1, 0, 0]);
         assert_eq!(table.lose(LINK, now).len(), 1);
         assert_eq!(table.sizes(), [0, 0, 0, 1]);

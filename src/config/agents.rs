@@ -15,14 +15,14 @@ const CURE: &str = "write name=key, the name one word of Russian letters as it i
 
 /// A PC of `AGENTS`.
 #[derive(Debug, Clone)]
-pub struct Further {
+pub struct ExtraAgent {
     /// What it is called.
     name: Name,
     /// What it shows to be let in.
     pub keys: AgentKeys,
 }
 
-impl Further {
+impl ExtraAgent {
     /// Returns its name, in the nominative and in lower case.
     pub fn name(&self) -> &str {
         self.name.word()
@@ -33,7 +33,7 @@ impl Further {
 #[derive(Debug, Clone)]
 pub struct Agents {
     default_name: Name,
-    further: Vec<Further>,
+    extra: Vec<ExtraAgent>,
 }
 
 impl Agents {
@@ -53,7 +53,7 @@ impl Agents {
                 ConfigError::new("AGENT_NAME", problem, cure)
             })?,
         };
-        let mut read = Self { default_name, further: Vec::new() };
+        let mut read = Self { default_name, extra: Vec::new() };
         let Some((variable, value)) = agents else { return Ok(read) };
         let entries = value.split(['\n', ';']).map(str::trim).filter(|entry| !entry.is_empty());
         for (number, entry) in (1..).zip(entries) {
@@ -61,26 +61,26 @@ impl Agents {
                 ConfigError::new(variable, format!("has an entry {number} that {problem}"), CURE)
             };
             let entry = read.entry(entry, others).map_err(wrong)?;
-            read.further.push(entry);
-            if read.further.len() >= MAX_AGENTS {
+            read.extra.push(entry);
+            if read.extra.len() >= MAX_AGENTS {
                 let problem = format!("names more than {} PCs", MAX_AGENTS - 1);
                 return Err(ConfigError::new(variable, problem, "keep those in use"));
             }
         }
-        if read.further.is_empty() {
+        if read.extra.is_empty() {
             return Err(ConfigError::new(variable, "holds no entry", CURE));
         }
         Ok(read)
     }
 
     /// Returns the PC that one entry describes, or what is wrong with it.
-    fn entry(&self, entry: &str, others: &[&Secret]) -> Result<Further, String> {
+    fn entry(&self, entry: &str, others: &[&Secret]) -> Result<ExtraAgent, String> {
         let (name_part, keys) = entry.split_once('=').ok_or("has no `=`")?;
         let name = Name::read(name_part)?;
-        let known = self.further.iter().map(|further| &further.name);
+        let known = self.extra.iter().map(|extra| &extra.name);
         for (place, known) in known.chain([&self.default_name]).enumerate() {
             if known.clashes_with(&name) {
-                return Err(match self.further.get(place) {
+                return Err(match self.extra.get(place) {
                     Some(_) => format!("is called, in one case or another, like entry {}", place + 1),
                     None => {
                         "is called, in one case or another, like the PC of API_KEY (AGENT_NAME)".into()
@@ -100,25 +100,24 @@ impl Agents {
                     "has a key that is not {SHORT_SECRET} or more of A-Z, a-z, 0-9, - and _"
                 ));
             }
-            let further = self.further.iter().flat_map(|further| further.keys.all());
-            if further.chain(others.iter().copied()).chain(&secrets).any(|s| s.matches(key.as_bytes()))
-            {
+            let extra = self.extra.iter().flat_map(|extra| extra.keys.all());
+            if extra.chain(others.iter().copied()).chain(&secrets).any(|s| s.matches(key.as_bytes())) {
                 return Err("has a key that is in use already".into());
             }
             secrets.push(Secret::new(key.to_owned()));
         }
-        Ok(Further { name, keys: AgentKeys::Configured(secrets) })
+        Ok(ExtraAgent { name, keys: AgentKeys::Configured(secrets) })
     }
 
     /// Returns those besides the one of `API_KEY`.
-    pub fn further(&self) -> &[Further] {
-        &self.further
+    pub fn extra(&self) -> &[ExtraAgent] {
+        &self.extra
     }
 
     /// Returns what they are all called.
     pub fn names(&self) -> Names {
-        let further = self.further.iter().map(|further| &further.name);
-        Names::new([&self.default_name].into_iter().chain(further).cloned().collect())
+        let extra = self.extra.iter().map(|extra| &extra.name);
+        Names::new([&self.default_name].into_iter().chain(extra).cloned().collect())
     }
 }
 
@@ -146,7 +145,7 @@ mod tests {
             let all: Vec<_> = names.all().collect();
             let right = [(0, "компьютер"), (1, "ноутбук"), (2, "сервер")];
             assert_eq!(all, right.map(|(id, name)| (AgentId(id), name)));
-            let keys: Vec<_> = agents.further().iter().map(|f| f.keys.all().len()).collect();
+            let keys: Vec<_> = agents.extra().iter().map(|f| f.keys.all().len()).collect();
             assert_eq!(keys, [1, 2]);
         }
     }

@@ -8,9 +8,9 @@ use crate::config::agents::{AgentId, Agents};
 use crate::config::error::ConfigError;
 use crate::config::file;
 use crate::config::keys::{AgentKeys, MAX_KEYS};
-use crate::tokens::signed::derived;
 use crate::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
+use crate::tokens::signed::derived;
 
 /// Bytes of a file that holds a secret, or those of all agents.
 pub const MAX_SECRET_FILE: u64 = 8 * 1024;
@@ -150,8 +150,8 @@ impl Credentials {
             }
         };
         keys.iter().for_each(|key| add("key", key.reveal()));
-        for further in self.agents.further() {
-            further.keys.all().iter().for_each(|key| add("agent", key.reveal()));
+        for extra in self.agents.extra() {
+            extra.keys.all().iter().for_each(|key| add("agent", key.reveal()));
         }
         self.webhook.iter().for_each(|secret| add("webhook", secret.reveal()));
         self.skill_id.iter().for_each(|id| add("skill", id));
@@ -161,8 +161,8 @@ impl Credentials {
 
     /// Returns the keys of every agent.
     fn keys_of_all(&self) -> impl Iterator<Item = (AgentId, &AgentKeys)> {
-        let further = self.agents.further().iter().map(|further| &further.keys);
-        (0..).map(AgentId).zip([&self.keys].into_iter().chain(further))
+        let extra = self.agents.extra().iter().map(|extra| &extra.keys);
+        (0..).map(AgentId).zip([&self.keys].into_iter().chain(extra))
     }
 
     /// Returns the newest key of an agent; none when it has a random one, which the next run has not.
@@ -202,8 +202,8 @@ impl Credentials {
 
     /// Returns every secret, for whoever must keep them out of something.
     pub fn secrets(&self) -> Vec<Secret> {
-        let further = self.agents.further().iter().flat_map(|further| further.keys.all());
-        let all = self.keys.all().iter().chain(further).chain(&self.webhook);
+        let extra = self.agents.extra().iter().flat_map(|extra| extra.keys.all());
+        let all = self.keys.all().iter().chain(extra).chain(&self.webhook);
         all.cloned().chain([self.ask_token()]).collect()
     }
 

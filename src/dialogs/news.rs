@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::commands::late::{Item, Loss};
+use crate::commands::late_answers::{Item, Loss};
 use crate::config::agents::{AgentId, Names};
 use crate::dialogs::phrases;
 use crate::speech::{MAX_TEXT, Speech};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::outcome::Outcome;
-use crate::http::answer::Answer;
+use crate::http::response::Response;
 use crate::speech::{Button, Speech};
 
 /// The header field that tells how the turn ended: [`Outcome::name`].
@@ -14,19 +14,19 @@ pub const OUTCOME_FIELD: &str = "Relay-Outcome";
 pub const COMMAND_FIELD: &str = "Relay-Command";
 
 /// Returns the HTTP answer to a turn of this protocol `version`.
-pub fn reply(speech: &Speech, version: &str, outcome: Outcome) -> Answer {
-    Answer::json(json(speech, version)).with(OUTCOME_FIELD, outcome.name())
+pub fn reply(speech: &Speech, version: &str, outcome: Outcome) -> Response {
+    Response::json(json(speech, version)).with(OUTCOME_FIELD, outcome.name())
 }
 
 /// Returns the body of a reply in this protocol `version`.
 pub fn json(speech: &Speech, version: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Reply<'a> {
-        response: Response<'a>,
+        response: Body<'a>,
         version: &'a str,
     }
     #[derive(Serialize)]
-    struct Response<'a> {
+    struct Body<'a> {
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         tts: Option<&'a str>,
@@ -34,7 +34,7 @@ pub fn json(speech: &Speech, version: &str) -> Vec<u8> {
         buttons: &'a [Button],
         end_session: bool,
     }
-    let response = Response {
+    let response = Body {
         text: speech.text(),
         tts: speech.tts(),
         buttons: speech.buttons(),

@@ -3,17 +3,17 @@
 use std::time::Instant;
 
 use crate::commands::person::Person;
-use crate::commands::{Commands, Ended, Told, Waits, Why};
+use crate::commands::{CommandRef, Commands, Completion, Responder, UnsentReason};
 use crate::config::agents::{AgentId, Names};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::{news, phrases};
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
 use crate::speech::{Button, Speech};
 
-/// A turn whose reply is still owed.
+/// A turn that waits for its command.
 pub struct WaitingTurn {
     /// The request that it came with.
-    pub incoming: Incoming,
+    pub exchange: Exchange,
     /// The protocol's version, to be echoed.
     pub version: String,
     /// What the PCs are called.
@@ -24,26 +24,32 @@ pub struct WaitingTurn {
     pub is_one_phrase: bool,
 }
 
-impl Waits for WaitingTurn {
+impl Responder for WaitingTurn {
     /// An answer goes out from the agent's own thread. All else is told by threads that others wait for,
     /// so a worker does it for them. `ask` waits for its own answer alone, and is told which command's.
-    fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, commands: &Commands, now: Instant) {
+    fn complete(
+        self: Box<Self>,
+        ended: Completion,
+        of: Option<CommandRef<'_>>,
+        commands: &Commands,
+        now: Instant,
+    ) {
         let outcome = ended.outcome();
         let person = of.and_then(|of| of.person);
         let asked = of.filter(|_| person == Some(&Person::Ask));
         // There is nothing to ask about what will not be kept.
-        let is_over = matches!(ended, Ended::TooLate { will_be_kept: false });
+        let is_over = matches!(ended, Completion::TooLate { will_be_kept: false });
         let reply = |speech: Speech| {
             let speech = if self.is_one_phrase { leave(speech, person, commands) } else { speech };
             let reply = reply(&speech, &self.version, outcome);
             match asked.filter(|_| !is_over) {
-                Some(Told { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
+                Some(CommandRef { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
                 None => reply,
             }
         };
         let name = self.names.among_several(self.agent);
         let words = match ended {
-            Ended::Answered(own) => {
+            Completion::Answered(own) => {
                 let mut said = None;
                 if let Some(person) = person.filter(|_| asked.is_none()) {
                     commands.offer(person, None, now, &mut |items| {
@@ -53,25 +59,25 @@ impl Waits for WaitingTurn {
                     });
                 }
                 let reply = reply(said.unwrap_or(own));
-                return self.incoming.answer(reply);
+                return self.exchange.respond(reply);
             }
-            Ended::LinkLost => phrases::LINK_LOST.about(name),
-            Ended::Unsent(Why::LinkLost) => phrases::UNSENT.about(name),
-            Ended::Unsent(Why::Silent) => phrases::UNSENT_SILENT.about(name),
-            Ended::Unsent(Why::Busy) => phrases::UNSENT_BUSY.about(name),
-            Ended::TooLate { will_be_kept: true } => ask_later(name),
-            Ended::TooLate { will_be_kept: false } => phrases::TOO_LATE.about(name),
-            Ended::Busy => phrases::BUSY.about(name),
+            Completion::LinkLost => phrases::LINK_LOST.about(name),
+            Completion::Unsent(UnsentReason::LinkLost) => phrases::UNSENT.about(name),
+            Completion::Unsent(UnsentReason::Silent) => phrases::UNSENT_SILENT.about(name),
+            Completion::Unsent(UnsentReason::Busy) => phrases::UNSENT_BUSY.about(name),
+            Completion::TooLate { will_be_kept: true } => ask_later(name),
+            Completion::TooLate { will_be_kept: false } => phrases::TOO_LATE.about(name),
+            Completion::Busy => phrases::BUSY.about(name),
         };
         let reply = reply(words);
-        self.incoming.answer_by_worker(reply);
+        self.exchange.respond_by_worker(reply);
     }
 }
 
 /// Leaves the skill after the only phrase of a session, so that the speaker is its owner's again: unless what is said
 /// asks for something, or the person has more to hear.
 pub fn leave(speech: Speech, person: Option<&Person>, commands: &Commands) -> Speech {
-    let leaves = speech.asks_for_nothing() && !person.is_some_and(|person| commands.has_kept(person));
+    let leaves = speech.asks_for_nothing() && !person.is_some_and(|person| commands.has_unread(person));
     if leaves { speech.with_end_session(true) } else { speech }
 }
 

@@ -5,26 +5,26 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
+use crate::agents::encoder::Protocol;
 use crate::agents::household::Unwakeable;
 use crate::agents::link::Link;
 use crate::agents::probe::PROBE_TIMEOUT;
-use crate::agents::second::Context;
-use crate::agents::telling::Format;
-use crate::commands::Waits;
-use crate::commands::late::Item;
+use crate::agents::v2::Context;
+use crate::commands::Responder;
+use crate::commands::in_flight::NewCommand;
+use crate::commands::late_answers::Item;
 use crate::commands::outcome::Outcome;
 use crate::commands::person::Person;
-use crate::commands::under_way::New;
 use crate::config::agents::AgentId;
 use crate::config::credentials::ASK_FIELD;
-use crate::dialogs::access::{Stranger, Caller, admit, tell_ids_once};
+use crate::dialogs::access::{Caller, Stranger, admit, tell_ids_once};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
 use crate::dialogs::waiting::{WaitingTurn, leave};
 use crate::dialogs::{names, news, phrases, wake, words};
 use crate::engine::Engine;
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
+use crate::http::response::Response;
 use crate::speech::Speech;
 use crate::text::cut;
 
@@ -56,46 +56,46 @@ struct Route {
 }
 
 /// Answers one request, which came in `now`, or leaves it waiting for the agent.
-pub fn serve(engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
-    engine.way.request(|| incoming.is_forwarded());
+pub fn serve(engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
+    engine.reachability.request(|| exchange.is_forwarded());
     let turn = match Turn::parse(body) {
         Ok(turn) => turn,
         Err(error) => {
-            return incoming.answer(Answer::error(400, &cut(&error.to_string(), MAX_PROBLEM)));
+            return exchange.respond(Response::error(400, &cut(&error.to_string(), MAX_PROBLEM)));
         }
     };
-    let say = |incoming: Incoming, speech, outcome| {
+    let say = |exchange: Exchange, speech, outcome| {
         engine.commands.record.count(outcome);
-        incoming.answer(reply(&speech, &turn.version, outcome));
+        exchange.respond(reply(&speech, &turn.version, outcome));
     };
     if turn.is_ping {
-        engine.way.turn(now);
-        return say(incoming, phrases::PONG.into(), Outcome::OwnWords);
+        engine.reachability.turn(now);
+        return say(exchange, phrases::PONG.into(), Outcome::OwnWords);
     }
-    let person = match admit(&engine.config.credentials, &turn, incoming.field(ASK_FIELD)) {
+    let person = match admit(&engine.config.credentials, &turn, exchange.field(ASK_FIELD)) {
         Ok(Caller::Ask) => Some(Person::Ask),
         Ok(Caller::Speaker) => {
-            engine.way.turn(now);
+            engine.reachability.turn(now);
             tell_ids_once(&engine.config.credentials, &engine.seen_ids, &turn);
             Person::of(turn.user_id.as_deref(), turn.device_id.as_deref())
         }
         Err(Stranger) => {
-            engine.way.turn(now);
+            engine.reachability.turn(now);
             let goodbye = Speech::new(phrases::STRANGER).with_end_session(true);
-            return say(incoming, goodbye, Outcome::Refused);
+            return say(exchange, goodbye, Outcome::Refused);
         }
     };
     let (version, command) = (&*turn.version, &*turn.command);
     let (is_first, turn) = (turn.new_session, Some(&turn));
-    hear(engine, incoming, Utterance { version, command, is_first, person, turn }, now);
+    hear(engine, exchange, Utterance { version, command, is_first, person, turn }, now);
 }
 
 /// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
-pub fn hear(engine: &Engine, mut incoming: Incoming, utterance: Utterance<'_>, now: Instant) {
+pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, now: Instant) {
     let Utterance { version, command, is_first, person, turn } = utterance;
-    let say = |incoming: Incoming, speech, outcome| {
+    let say = |exchange: Exchange, speech, outcome| {
         engine.commands.record.count(outcome);
-        incoming.answer(reply(&speech, version, outcome));
+        exchange.respond(reply(&speech, version, outcome));
     };
     let is_one_phrase = engine.config.leaves_after_one_phrase && is_first && !command.is_empty();
     let finish = |speech| match is_one_phrase {
@@ -109,37 +109,37 @@ pub fn hear(engine: &Engine, mut incoming: Incoming, utterance: Utterance<'_>, n
     // A button whose title has no words: its payload is all that it says, and some agents are told of it.
     let is_wordless_press = command.is_empty()
         && turn.is_some_and(|turn| turn.is_press && turn.payload.is_some())
-        && engine.registry.current(AgentId::DEFAULT).is_none_or(|link| link.format == Format::Second);
+        && engine.registry.current(AgentId::DEFAULT).is_none_or(|link| link.protocol == Protocol::V2);
     let greets = command.is_empty() && named.is_none() && is_first;
-    let only = incoming.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
+    let only = exchange.field(COMMAND_FIELD).filter(|_| person == Some(Person::Ask));
     if greets || words::asks_for_news(command) {
         let (speech, outcome) = news(engine, person.as_ref(), only, greets, now);
-        say(incoming, finish(speech), outcome);
+        say(exchange, finish(speech), outcome);
     } else if command.is_empty() && !is_wordless_press {
         let words = match named {
             Some(agent) => finish(state(engine, agent, now)),
             None => phrases::NO_COMMAND.into(),
         };
-        say(incoming, words, Outcome::OwnWords);
+        say(exchange, words, Outcome::OwnWords);
     } else if words::asks_for_help(command) {
-        say(incoming, help(engine), Outcome::OwnWords);
+        say(exchange, help(engine), Outcome::OwnWords);
     } else {
         let agent = named.unwrap_or(AgentId::DEFAULT);
-        let refuse = |incoming: Incoming, agent, words, outcome| {
+        let refuse = |exchange: Exchange, agent, words, outcome| {
             engine.commands.record.ended(agent, outcome, now, now);
-            incoming.answer(reply(&finish(words), version, outcome));
+            exchange.respond(reply(&finish(words), version, outcome));
         };
-        let Some(owed) = engine.owed.owe() else {
-            return refuse(incoming, agent, phrases::STOPPING.into(), Outcome::Stopping);
+        let Some(guard) = engine.drain.guard() else {
+            return refuse(exchange, agent, phrases::STOPPING.into(), Outcome::Stopping);
         };
         let asked_for = wake::asked_for(&engine.names, named, command);
         let route = match route(engine, agent, asked_for, now) {
             Ok(route) => route,
-            Err((agent, words)) => return refuse(incoming, agent, words, Outcome::NoAgent),
+            Err((agent, words)) => return refuse(exchange, agent, words, Outcome::NoAgent),
         };
         let (version, names, agent) = (version.to_owned(), engine.names.clone(), route.agent);
-        incoming.owe(owed);
-        let waiting = WaitingTurn { incoming, version, names, agent, is_one_phrase };
+        exchange.hold(guard);
+        let waiting = WaitingTurn { exchange, version, names, agent, is_one_phrase };
         forward(engine, &route, (command, turn), person, Box::new(waiting), now);
     }
 }
@@ -192,7 +192,7 @@ fn state(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
 
 /// Returns that a PC is not connected, and what may be the reason.
 fn no_agent(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
-    let phrase = match engine.way.is_knocked(now) {
+    let phrase = match engine.reachability.is_knocked(now) {
         true => phrases::NO_AGENT_BUT_A_KNOCK,
         false => phrases::NO_AGENT,
     };
@@ -233,7 +233,7 @@ fn news(
     if greets {
         return (phrases::GREETING.into(), Outcome::OwnWords);
     }
-    match person.and_then(|person| engine.commands.at_work(person, only)) {
+    match person.and_then(|person| engine.commands.pending(person, only)) {
         Some((begun, agent)) => {
             let time = now.saturating_duration_since(begun);
             (phrases::still_at_work(time, engine.names.among_several(agent)), Outcome::AtWork)
@@ -247,20 +247,20 @@ fn forward(
     Route { agent, link, wake }: &Route,
     (command, turn): (&str, Option<&Turn<'_>>),
     person: Option<Person>,
-    waiting: Box<dyn Waits>,
+    waiting: Box<dyn Responder>,
     now: Instant,
 ) {
-    let pseudonym = match (link.format, &person) {
-        (Format::Second, Some(person)) => engine.registry.telling.pseudonym(person),
+    let pseudonym = match (link.protocol, &person) {
+        (Protocol::V2, Some(person)) => engine.registry.encoder.pseudonym(person),
         _ => None,
     };
     let (agent, wake, person_told) = (*agent, wake.as_deref(), pseudonym.as_deref());
-    let context = match (link.format, turn) {
-        (Format::First, _) => Context::default(),
-        (Format::Second, None) => {
+    let context = match (link.protocol, turn) {
+        (Protocol::V1, _) => Context::default(),
+        (Protocol::V2, None) => {
             Context { person: person_told, screen: true, wake, ..Context::default() }
         }
-        (Format::Second, Some(turn)) => Context {
+        (Protocol::V2, Some(turn)) => Context {
             session: turn.session_id.as_deref().map(|id| (id, turn.new_session)),
             person: person_told,
             screen: turn.has_screen(),
@@ -271,7 +271,7 @@ fn forward(
         },
     };
     let deadline = now + engine.config.reply_timeout;
-    let new = New { agent, link: link.id, begun: now, deadline, person, waiting };
+    let new = NewCommand { agent, link: link.id, begun: now, deadline, person, waiting };
     engine.dispatch(link, new, command, &context, PROBE_TIMEOUT);
 }
 

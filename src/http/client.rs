@@ -40,7 +40,7 @@ impl std::error::Error for ClientError {}
 
 /// A response.
 #[derive(Debug)]
-pub struct Response {
+pub struct ClientResponse {
     /// The status code.
     pub status: u16,
     fields: Vec<(String, String)>,
@@ -48,7 +48,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-impl Response {
+impl ClientResponse {
     /// Returns the first header field of this name.
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut fields = self.fields.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -78,7 +78,7 @@ impl Client {
     ///
     /// # Errors
     /// No whole response came in time.
-    pub fn get(self, target: &str) -> Result<Response, ClientError> {
+    pub fn get(self, target: &str) -> Result<ClientResponse, ClientError> {
         let host = self.address;
         self.request(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
     }
@@ -92,7 +92,7 @@ impl Client {
         target: &str,
         fields: &[(&str, &str)],
         body: &str,
-    ) -> Result<Response, ClientError> {
+    ) -> Result<ClientResponse, ClientError> {
         let (host, length) = (self.address, body.len());
         let fields: String =
             fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -102,7 +102,7 @@ impl Client {
         ))
     }
 
-    fn request(mut self, request: String) -> Result<Response, ClientError> {
+    fn request(mut self, request: String) -> Result<ClientResponse, ClientError> {
         self.stream.set_write_timeout(Some(left(self.deadline))).map_err(ClientError::Broken)?;
         self.stream.write_all(request.as_bytes()).map_err(ClientError::Broken)?;
         let mut received = Vec::new();
@@ -130,7 +130,7 @@ fn left(deadline: Instant) -> Duration {
 }
 
 /// Returns the response, once all of it is there.
-fn parse(received: &[u8]) -> Result<Option<Response>, ClientError> {
+fn parse(received: &[u8]) -> Result<Option<ClientResponse>, ClientError> {
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut fields);
     let start = match head.parse(received) {
@@ -140,7 +140,8 @@ fn parse(received: &[u8]) -> Result<Option<Response>, ClientError> {
     };
     let text = |value| String::from_utf8_lossy(value).into_owned();
     let fields = head.headers.iter().map(|field| (field.name.to_owned(), text(field.value))).collect();
-    let mut response = Response { status: head.code.unwrap_or_default(), fields, body: Vec::new() };
+    let mut response =
+        ClientResponse { status: head.code.unwrap_or_default(), fields, body: Vec::new() };
     let length = response.field("Content-Length").map_or(Ok(0), str::parse);
     let end = length.ok().and_then(|length| start.checked_add(length)).ok_or(ClientError::NotHttp)?;
     Ok(received.get(start..end).map(|body| {

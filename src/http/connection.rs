@@ -3,7 +3,7 @@
 use std::mem::{MaybeUninit, take};
 use std::time::Instant;
 
-use crate::http::answer::Ending;
+use crate::http::response::Ending;
 
 /// Answers of one connection that may be on their way into its socket at once: a quick client's next request comes before
 /// the thread that wrote the last answer gets to say so.
@@ -32,7 +32,7 @@ pub struct Connection {
 
 /// What the thread that reads the connection does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextStep {
     /// Gives tiny_http more of the head.
     Give,
     /// Waits until the answer is out.
@@ -86,12 +86,12 @@ impl Connection {
     }
 
     /// Returns what is to be done next.
-    pub fn next(&self) -> Next {
+    pub fn next(&self) -> NextStep {
         match () {
-            () if self.is_over => Next::End,
-            () if !self.request.head.is_empty() => Next::Give,
-            () if self.is_busy || self.writing >= MAX_WRITING => Next::Wait,
-            () => Next::Read,
+            () if self.is_over => NextStep::End,
+            () if !self.request.head.is_empty() => NextStep::Give,
+            () if self.is_busy || self.writing >= MAX_WRITING => NextStep::Wait,
+            () => NextStep::Read,
         }
     }
 
@@ -137,8 +137,8 @@ impl Connection {
     }
 
     /// The answer is about to be written. Returns whether the connection goes on, so that the next request may come
-    /// meanwhile: then [`Connection::answered`] must follow, and else [`Connection::finish`].
-    pub fn answer(&mut self, now: Instant) -> bool {
+    /// meanwhile: then [`Connection::response_sent`] must follow, and else [`Connection::finish`].
+    pub fn begin_response(&mut self, now: Instant) -> bool {
         let goes_on = !self.is_over && self.request.ending != Ending::Closes;
         if goes_on {
             (self.is_busy, self.since, self.began) = (false, now, now);
@@ -148,7 +148,7 @@ impl Connection {
     }
 
     /// The answer is out.
-    pub fn answered(&mut self) {
+    pub fn response_sent(&mut self) {
         self.writing -= 1;
     }
 
@@ -199,7 +199,7 @@ impl Connection {
         (!self.is_busy && !self.is_over).then_some(self.since)
     }
 
-    /// Whether it is over, and no answer is owed on it either.
+    /// Whether it is over, and no response is owed on it either.
     pub fn is_leaving(&self) -> bool {
         self.is_over && !self.is_busy
     }

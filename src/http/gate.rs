@@ -1,7 +1,7 @@
 //! The gate: tiny_http hears one whole, sound request of a connection at a time, and nothing else, ever.
 //!
 //! tiny_http accepts and reads by itself, hides its sockets, and reads ahead into a queue without a bound
-//! (docs/facts/tiny_http.md). So the gate stands at the two calls by which it does that, [`crate::unchecked::door`].
+//! (docs/facts/tiny_http.md). So the gate stands at the two calls by which it does that, [`crate::unchecked::socket_hooks`].
 //! A request carries the number of its connection in a field that the gate has written into its head.
 
 use std::cell::RefCell;
@@ -18,13 +18,13 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, getpeername};
 
-use crate::http::connection::{Next, Start};
+use crate::http::connection::{NextStep, Start};
 use crate::http::guarded::{Guarded, number_of};
 use crate::http::head::NUMBER_FIELD;
-use crate::http::receive::{PIECE, Reader, Received};
+use crate::http::receive::{PIECE, Received, RequestReader};
 use crate::runtime::log_limit::target::NO_REQUEST;
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::unchecked::door::{Buffer, Door};
+use crate::unchecked::socket_hooks::{Buffer, SocketHooks};
 
 /// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
 pub const MAX_CONNECTIONS: usize = 512;
@@ -216,13 +216,13 @@ impl Gate {
     /// Writes to `buffer` what tiny_http hears of a connection next. Returns how many bytes, 0 at the end, and whether it
     /// will read on.
     fn hear(&self, line: &Guarded, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> (usize, bool) {
-        let (hold, await_answers) = (|bytes| self.hold(line, bytes), || line.await_answers());
-        let reader = Reader { socket, hold: &hold, await_answers: &await_answers };
+        let (hold, await_responses) = (|bytes| self.hold(line, bytes), || line.await_responses());
+        let reader = RequestReader { socket, hold: &hold, await_responses: &await_responses };
         loop {
             let mut state = line.lock();
             match state.next() {
-                Next::Give => return (state.give(buffer), state.will_be_read()),
-                Next::Wait if state.has_nothing_behind() => {
+                NextStep::Give => return (state.give(buffer), state.will_be_read()),
+                NextStep::Wait if state.has_nothing_behind() => {
                     drop(state);
                     let mut early = [MaybeUninit::uninit(); PIECE];
                     match rustix::net::recv(socket, &mut early, RecvFlags::empty()) {
@@ -231,16 +231,16 @@ impl Gate {
                         Ok(_) | Err(_) => line.lock().cut(),
                     }
                 }
-                Next::Wait => {
+                NextStep::Wait => {
                     drop(state);
                     park();
                 }
-                Next::Read => {
+                NextStep::Read => {
                     let start = state.begin_reading();
                     drop(state);
                     self.receive(line, &reader, start);
                 }
-                Next::End => {
+                NextStep::End => {
                     let is_done = state.tell_end();
                     drop(state);
                     if is_done {
@@ -253,7 +253,7 @@ impl Gate {
     }
 
     /// Waits for a request.
-    fn receive(&self, line: &Guarded, reader: &Reader<'_>, start: Start) {
+    fn receive(&self, line: &Guarded, reader: &RequestReader<'_>, start: Start) {
         let has_asked = start.has_asked;
         let received = reader.receive(start);
         let is_foreign = match &received {
@@ -297,7 +297,7 @@ impl Gate {
     }
 }
 
-impl Door for Arc<Gate> {
+impl SocketHooks for Arc<Gate> {
     fn is_listener(&self, listener: BorrowedFd<'_>) -> bool {
         listener.as_raw_fd() == self.listener
     }

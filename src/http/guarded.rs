@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::http::connection::Connection;
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::unchecked::door;
+use crate::unchecked::socket_hooks;
 
 /// A connection that others reach, too.
 pub struct Guarded {
@@ -44,22 +44,22 @@ impl Guarded {
     }
 
     /// Waits until no answer is being written. For the reader alone.
-    pub fn await_answers(&self) {
+    pub fn await_responses(&self) {
         while self.lock().is_writing() {
             park();
         }
     }
 
-    /// The answer is about to be written; as [`Connection::answer`].
-    pub fn answer(&self, now: Instant) -> bool {
-        let goes_on = self.lock().answer(now);
+    /// The answer is about to be written; as [`Connection::begin_response`].
+    pub fn begin_response(&self, now: Instant) -> bool {
+        let goes_on = self.lock().begin_response(now);
         self.wake();
         goes_on
     }
 
     /// The answer is out.
-    pub fn answered(&self) {
-        self.lock().answered();
+    pub fn response_sent(&self) {
+        self.lock().response_sent();
         self.wake();
     }
 
@@ -68,7 +68,7 @@ impl Guarded {
     /// # Errors
     /// `EBADF` when tiny_http has dropped it; another when no descriptor is left.
     pub fn socket(&self) -> Result<TcpStream, Errno> {
-        let own = door::duplicate(self.descriptor)?;
+        let own = socket_hooks::duplicate(self.descriptor)?;
         if number_of(own.as_fd()) == Some(self.number) { Ok(own.into()) } else { Err(Errno::BADF) }
     }
 }

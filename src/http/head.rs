@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
-use crate::http::answer::Ending;
+use crate::http::response::Ending;
 use crate::http::target;
 
 /// Bytes of one head. nginx takes at most 32 KiB of a client, and adds its own fields.

@@ -1,21 +1,21 @@
 //! HTTP: what tiny_http hears, requests and their answers.
 //!
 //! One request's way: the kernel -> [`receive`] ([`head`]: is it sound?) -> [`gate`] ([`connection`]: is it its turn?) ->
-//! tiny_http -> [`reception`] -> whoever serves it -> [`request`] -> the kernel.
+//! tiny_http -> [`receiver`] -> whoever serves it -> [`request`] -> the kernel.
 
-pub mod answer;
 pub mod client;
 pub mod connection;
+pub mod drain;
+pub mod exchange;
 pub mod form;
 pub mod gate;
 pub mod guarded;
 pub mod head;
-pub mod incoming;
-pub mod owed;
 pub mod page;
-pub mod presses;
 pub mod receive;
-pub mod reception;
+pub mod receiver;
 pub mod request;
+pub mod response;
+pub mod submissions;
 pub mod target;
 pub mod workers;

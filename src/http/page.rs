@@ -4,7 +4,7 @@
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
-use crate::http::answer::Answer;
+use crate::http::response::Response;
 use crate::secret::random_bytes;
 
 const PAGE: &str = include_str!("page.html");
@@ -14,12 +14,12 @@ const SCRIPT: &str = include_str!("page.js");
 const PAGE_FIELD: &str = "page";
 
 /// Returns a page with this content, from which nothing can be sent.
-pub fn page(status: u16, content: &str) -> Answer {
+pub fn page(status: u16, content: &str) -> Response {
     filled(status, "", content, "form-action 'none'")
 }
 
 /// Returns a page with this content, in which there is one form that is sent to the relay, with the page's own id.
-pub fn form(content: &str) -> Answer {
+pub fn form(content: &str) -> Response {
     // Without random bytes there is no id, and the form is as good, but for whoever presses twice.
     let id = random_bytes::<16>().map(|id| BASE64URL_NOPAD.encode(&id)).unwrap_or_default();
     let field =
@@ -34,13 +34,13 @@ pub fn form(content: &str) -> Answer {
 ///
 /// A browser may hold a redirect that answers a form to the form's `form-action`, and so every further hop, even to
 /// hosts and apps that others choose. What a page that has arrived leads to is free of that.
-pub fn leading_on(address: &str, content: &str) -> Answer {
+pub fn leading_on(address: &str, content: &str) -> Response {
     let refresh =
         ["<meta http-equiv=\"refresh\" content=\"0; url=", &escaped(address), "\">\n"].concat();
     filled(200, &refresh, content, "form-action 'none'")
 }
 
-fn filled(status: u16, head: &str, content: &str, sources: &str) -> Answer {
+fn filled(status: u16, head: &str, content: &str, sources: &str) -> Response {
     let (_, style) = PAGE.split_once("<style>").unwrap_or_default();
     let (style, _) = style.split_once("</style>").unwrap_or_default();
     let sources = ["style-src ", &hash(style), "; ", sources].concat();
@@ -54,10 +54,10 @@ fn hash(text: &str) -> String {
 }
 
 /// Returns a page that may use these `sources` and nothing else, and that tells nobody where its visitor was.
-pub fn locked_up(status: u16, html: Vec<u8>, sources: &str) -> Answer {
+pub fn locked_up(status: u16, html: Vec<u8>, sources: &str) -> Response {
     let policy =
         ["default-src 'none'; ", sources, "; base-uri 'none'; frame-ancestors 'none'"].concat();
-    Answer::new(status, "text/html; charset=utf-8", html)
+    Response::new(status, "text/html; charset=utf-8", html)
         .with("Content-Security-Policy", policy)
         .with("X-Frame-Options", "DENY")
         .with("X-Content-Type-Options", "nosniff")
@@ -86,10 +86,10 @@ pub fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::answer::Ending;
+    use crate::http::response::Ending;
 
-    fn text(answer: Answer) -> String {
-        String::from_utf8(answer.into_bytes(Ending::Stays, false)).unwrap()
+    fn text(response: Response) -> String {
+        String::from_utf8(response.into_bytes(Ending::Stays, false)).unwrap()
     }
 
     #[test]

@@ -8,9 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
-use crate::http::answer::{Answer, Ending};
 use crate::http::connection::{Delivery, Start};
 use crate::http::head::{self, Head, MAX_BODY, Reading, Refusal};
+use crate::http::response::{Ending, Response};
 
 /// How long a connection may take to bring its first head, or any head that it has begun.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,18 +44,18 @@ pub enum Received {
 }
 
 /// Reads a connection whose client has the word.
-pub struct Reader<'a> {
+pub struct RequestReader<'a> {
     pub socket: BorrowedFd<'a>,
     /// Takes how many bytes are held.
     pub hold: &'a dyn Fn(usize),
     /// Waits until no answer is being written.
-    pub await_answers: &'a dyn Fn(),
+    pub await_responses: &'a dyn Fn(),
 }
 
 /// Whether bytes came; `EAGAIN` when none did in time.
 type Came = Result<(), Errno>;
 
-impl Reader<'_> {
+impl RequestReader<'_> {
     /// Waits for a request.
     pub fn receive(&self, start: Start) -> Received {
         let Start { early: mut bytes, began, since, has_asked } = start;
@@ -90,7 +90,7 @@ impl Reader<'_> {
         let behind = body.split_off(length.min(body.len()));
         drop(bytes);
         if body.len() < length && expects {
-            (self.await_answers)();
+            (self.await_responses)();
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         let until = Instant::now() + BODY_TIMEOUT;
@@ -110,10 +110,10 @@ impl Reader<'_> {
     /// Answers in the place of a worker, and waits for the client to take it. A body that is on its way is read first: a
     /// proxy that has the answer sends no more, and would take a reset for a failure.
     pub fn refuse(&self, refusal: Refusal) {
-        (self.await_answers)();
+        (self.await_responses)();
         self.throw_away(refusal.size);
-        let answer = Answer::error(refusal.status, &refusal.why);
-        self.send(&answer.into_bytes(Ending::Closes, refusal.is_head));
+        let response = Response::error(refusal.status, &refusal.why);
+        self.send(&response.into_bytes(Ending::Closes, refusal.is_head));
         // An error means that the connection is over already, here and below.
         let _ = rustix::net::shutdown(self.socket, Shutdown::Write);
         self.throw_away(u64::MAX);

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use tiny_http::ReadWrite;
 
-use crate::http::answer::{Answer, Ending};
 use crate::http::gate::Gate;
 use crate::http::guarded::Guarded;
+use crate::http::response::{Ending, Response};
 use crate::net::sockets::receive;
 
 /// One request at its turn: all before it on its connection have been answered. It must be ended.
@@ -24,7 +24,7 @@ pub trait Request: Send {
     fn fields(&self, name: &'static str) -> Vec<&str>;
     /// Answers, and ends the connection if that `is_last`. A client that doesn't take the answer within
     /// [`crate::net::listener::SEND_TIMEOUT`] is cut.
-    fn answer(self: Box<Self>, answer: Answer, is_last: bool);
+    fn respond(self: Box<Self>, response: Response, is_last: bool);
     /// Ends the connection without an answer.
     fn cut(self: Box<Self>);
     /// Returns a duplicate of the connection's socket.
@@ -63,11 +63,11 @@ impl Request for Heard {
         lines.map(|header| header.value.as_str()).collect()
     }
 
-    fn answer(self: Box<Self>, answer: Answer, is_last: bool) {
+    fn respond(self: Box<Self>, response: Response, is_last: bool) {
         let ending = if is_last { Ending::Closes } else { self.line.lock().request.ending };
-        let bytes = answer.into_bytes(ending, self.method() == "HEAD");
+        let bytes = response.into_bytes(ending, self.method() == "HEAD");
         let Self { request, gate, line } = *self;
-        let goes_on = !is_last && line.answer(Instant::now());
+        let goes_on = !is_last && line.begin_response(Instant::now());
         let mut writer = request.into_writer();
         if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() || is_last {
             // Before the writer goes, or its buffer would wait for this client once more.
@@ -75,7 +75,7 @@ impl Request for Heard {
         }
         drop(writer);
         match goes_on {
-            true => line.answered(),
+            true => line.response_sent(),
             false => gate.finish(&line),
         }
     }

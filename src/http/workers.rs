@@ -20,16 +20,16 @@ pub struct Workers<J> {
     /// Boxed, since the channel makes room for all of [`MAX_READY`] at once.
     ready: (Sender<Box<J>>, Receiver<Box<J>>),
     /// Holds one token: whoever has taken it receives.
-    reception: (Sender<()>, Receiver<()>),
+    receiver: (Sender<()>, Receiver<()>),
     wake: Wake,
 }
 
 impl<J> Workers<J> {
     /// Nothing is handed over yet. `wake` wakes whoever receives.
     pub fn new(wake: Wake) -> Self {
-        let (ready, reception) = (bounded(MAX_READY), bounded(1));
-        reception.0.try_send(()).expect("the channel was made for one token, and is empty");
-        Self { ready, reception, wake }
+        let (ready, receiver) = (bounded(MAX_READY), bounded(1));
+        receiver.0.try_send(()).expect("the channel was made for one token, and is empty");
+        Self { ready, receiver, wake }
     }
 
     /// Gives a job to the next free worker.
@@ -51,15 +51,15 @@ impl<J> Workers<J> {
     pub fn receive(&self) {
         if !RECEIVING.replace(true) {
             // It fails only without senders, and one is in `self`.
-            let _ = self.reception.1.recv();
+            let _ = self.receiver.1.recv();
         }
     }
 
     /// This thread may have to wait: another receives meanwhile.
-    pub fn let_others_receive(&self) {
+    pub fn release(&self) {
         if RECEIVING.replace(false) {
             // There is room: the token that was in it is the one that this thread holds.
-            let _ = self.reception.0.try_send(());
+            let _ = self.receiver.0.try_send(());
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::dialogs::words;
 use crate::http::client::Client;
 use crate::json;
 use crate::object::Fields;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
 use crate::secret::{hide, random_bytes};
 
 /// How long `ask` waits for a reply: 2 s more than the largest `REPLY_TIMEOUT_MS`.
@@ -57,13 +57,13 @@ impl Said {
 ///
 /// # Errors
 /// The relay can't be reached, or doesn't answer as one.
-pub fn ask(target: Target, credentials: &Credentials, phrase: &str) -> Result<Said, AskError> {
+pub fn ask(target: RelayAddress, credentials: &Credentials, phrase: &str) -> Result<Said, AskError> {
     turn(target, credentials, phrase, None)
 }
 
 /// Sends a turn, which is about `command` if it asks for late answers. Returns what Alice would say.
 fn turn(
-    target: Target,
+    target: RelayAddress,
     credentials: &Credentials,
     phrase: &str,
     command: Option<&str>,
@@ -101,7 +101,7 @@ fn turn(
 /// # Errors
 /// As [`ask`].
 pub fn wait(
-    target: Target,
+    target: RelayAddress,
     credentials: &Credentials,
     late: &Said,
     patience: Duration,

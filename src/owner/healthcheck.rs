@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::http::client::Client;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
 
 /// How long `healthcheck` may take in all.
 pub const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -12,7 +12,7 @@ pub const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// It is not, or can't be reached within 2 s.
-pub fn healthcheck(target: Target) -> Result<(), AskError> {
+pub fn healthcheck(target: RelayAddress) -> Result<(), AskError> {
     let response =
         Client::connect(target.0, HEALTHCHECK_TIMEOUT).and_then(|client| client.get("/health"));
     match response {

@@ -3,10 +3,10 @@
 use crate::config::agents::AgentId;
 use crate::config::credentials::{Credentials, LOCK};
 use crate::owner::proof::Proof;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
+use crate::text::quoted;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
-use crate::text::quoted;
 
 /// What to do when something was not set.
 const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
@@ -28,7 +28,7 @@ pub struct Invitation {
 /// There is no such PC, its key or the webhook's secret is not set, the key is no visible ASCII, or without a `domain` the relay is not reached by this
 /// machine's own address. The relay can't be reached, has another key, or doesn't answer as one.
 pub fn invite(
-    target: Target,
+    target: RelayAddress,
     credentials: &Credentials,
     domain: Option<&str>,
     pc: Option<&str>,

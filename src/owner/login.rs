@@ -1,10 +1,10 @@
 //! A code for the owner's page, or a monitor's token, from the running relay.
 
 use crate::owner::proof::Proof;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
+use crate::secret::Secret;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
-use crate::secret::Secret;
 
 /// What `login` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Pass {
 ///
 /// # Errors
 /// The relay can't be reached, has other secrets or ids, or doesn't answer as one.
-pub fn login(target: Target, secret: &Secret, pass: Pass) -> Result<String, AskError> {
+pub fn login(target: RelayAddress, secret: &Secret, pass: Pass) -> Result<String, AskError> {
     let path = match pass {
         Pass::Code => "/owner/code",
         Pass::Monitor => "/owner/monitor",

@@ -1,17 +1,17 @@
 //! A pairing code for linking Smart Home, from the running relay.
 
 use crate::owner::proof::Proof;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
+use crate::secret::Secret;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
-use crate::secret::Secret;
 
 /// Asks the running relay for a pairing code. `secret` is its `SMART_HOME_SECRET`. Returns the code, in three
 /// groups.
 ///
 /// # Errors
 /// The relay can't be reached, has Smart Home off or another secret, or doesn't answer as one.
-pub fn pair(target: Target, secret: &Secret) -> Result<String, AskError> {
+pub fn pair(target: RelayAddress, secret: &Secret) -> Result<String, AskError> {
     let proof = Proof { secret, kind: Kind::Pairing, field: field::PAIR, path: "/smart-home/pair" };
     proof.show(target, AskError::NotLinkable)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::http::client::Client;
 use crate::object::Fields;
-use crate::owner::target::{AskError, Target};
+use crate::owner::target::{AskError, RelayAddress};
+use crate::secret::Secret;
 use crate::tokens::signed::{Kind, TokenSigner};
 use crate::tokens::unix_time;
-use crate::secret::Secret;
 
 /// How long it may take in all.
 pub const PROOF_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,7 +33,11 @@ impl Proof<'_> {
     ///
     /// # Errors
     /// The relay can't be reached, refuses, or doesn't answer as one.
-    pub fn show(&self, target: Target, refused: fn(Target) -> AskError) -> Result<String, AskError> {
+    pub fn show(
+        &self,
+        target: RelayAddress,
+        refused: fn(RelayAddress) -> AskError,
+    ) -> Result<String, AskError> {
         let proof = TokenSigner::new(self.secret).sign(self.kind, unix_time() + PROOF_LIFE);
         let proof = proof.map_err(AskError::System)?;
         let response = Client::connect(target.0, PROOF_TIMEOUT)

@@ -1,7 +1,7 @@
 //! What goes where: the values that the owner copies into the consoles, the proxy and the agent.
 
 use crate::config::Config;
-use crate::config::agents::Further;
+use crate::config::agents::ExtraAgent;
 use crate::config::credentials::LOCK;
 use crate::config::keys::AgentKeys;
 use crate::tokens::signed::client_secret;
@@ -18,9 +18,9 @@ pub fn setup(config: &Config, domain: &str) -> String {
         Some(secret) => SMART_HOME.replace("{secret}", client_secret(secret).reveal()),
         None => NO_SMART_HOME.to_owned(),
     };
-    let all = config.credentials.agents.further();
+    let all = config.credentials.agents.extra();
     let invitations: String = all.iter().map(invitation).collect();
-    let further: String = all.iter().map(further).collect();
+    let extra: String = all.iter().map(extra).collect();
     let text = [ALWAYS, &smart_home].concat();
     [
         ("{invitations}", &*invitations),
@@ -31,7 +31,7 @@ pub fn setup(config: &Config, domain: &str) -> String {
         ("{lock}", LOCK),
         ("{key_cure}", key_cure),
         ("{webhook}", &config.credentials.webhook_path()),
-        ("{further}", &*further),
+        ("{extra}", &*extra),
         // Last, since a key may hold anything.
         ("{api_key}", api_key),
     ]
@@ -46,7 +46,7 @@ The skill, in the Dialogs console, https://dialogs.yandex.ru/developer
 The agent on the PC, in its config
   server_url:                        wss://{domain}/ws
   api_key:                           {api_key}
-{further}{key_cure}  In place of all these values home-alice-agent takes the line that this prints, good for 5 minutes:
+{extra}{key_cure}  In place of all these values home-alice-agent takes the line that this prints, good for 5 minutes:
     docker exec home-alice-relay /home-alice-relay invite --domain {domain}
 {invitations}
 The proxy host, in Nginx Proxy Manager
@@ -97,16 +97,16 @@ const NO_SMART_HOME: &str = "  \
 ";
 
 /// Returns the key of one of several PCs, under the name that it is called by.
-fn further(further: &Further) -> String {
-    let label = format!("api_key of «{}»:", further.name());
-    format!("  {label:<35}{}\n", further.keys.all()[0].reveal())
+fn extra(extra: &ExtraAgent) -> String {
+    let label = format!("api_key of «{}»:", extra.name());
+    format!("  {label:<35}{}\n", extra.keys.all()[0].reveal())
 }
 
 /// Returns the command that invites the agent of one of several PCs.
-fn invitation(further: &Further) -> String {
+fn invitation(extra: &ExtraAgent) -> String {
     format!(
         "    docker exec home-alice-relay /home-alice-relay invite --domain {{domain}} {}\n",
-        further.name()
+        extra.name()
     )
 }
 

@@ -11,7 +11,7 @@ use crate::text::quoted;
 
 /// Where the running relay is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target(pub(super) SocketAddr);
+pub struct RelayAddress(pub(super) SocketAddr);
 
 /// Why there is nothing to tell.
 #[derive(Debug)]
@@ -19,19 +19,19 @@ pub enum AskError {
     /// The address is of no use; the problem and the cure.
     Address(String),
     /// The relay can't be reached, or broke off.
-    Client(Target, ClientError),
+    Client(RelayAddress, ClientError),
     /// It answers, but there is no webhook where these credentials have it.
-    WrongAddress(Target),
+    WrongAddress(RelayAddress),
     /// It answers, but gives no pairing code for this secret.
-    NotLinkable(Target),
+    NotLinkable(RelayAddress),
     /// It answers, but lets nobody log in with these credentials.
-    NotTheOwner(Target),
+    NotTheOwner(RelayAddress),
     /// It answers, but makes no invitation for this key.
-    NotItsKey(Target),
+    NotItsKey(RelayAddress),
     /// It answers, but lets no agent join: it has no `WEBHOOK_SECRET`.
-    DoorOpen(Target),
+    DoorOpen(RelayAddress),
     /// It answers, but not as a relay does.
-    Unexpected(Target, u16, String),
+    Unexpected(RelayAddress, u16, String),
     /// The system gives no random bytes.
     System(std::io::Error),
 }
@@ -91,7 +91,7 @@ impl From<ConfigError> for AskError {
     }
 }
 
-impl Target {
+impl RelayAddress {
     /// The relay that listens on `listen`, seen from its own machine.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ mod tests {
 
     fn listener(address: &str) -> Result<String, String> {
         let listen = address.parse().unwrap();
-        Target::of_listener(&listen).map(|t| t.0.to_string()).map_err(|e| e.to_string())
+        RelayAddress::of_listener(&listen).map(|t| t.0.to_string()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_url_is_plain_http_and_has_no_path() {
-        let host = |url: &str| Target::of_url(url).map(|t| t.0.to_string()).map_err(|e| e.to_string());
+        let host =
+            |url: &str| RelayAddress::of_url(url).map(|t| t.0.to_string()).map_err(|e| e.to_string());
         assert_eq!(host("http://127.0.0.1:8080/").unwrap(), "127.0.0.1:8080");
         assert_eq!(host("http://localhost").unwrap(), "127.0.0.1:80");
         for url in ["https://localhost", "::1:80", "http://", "http://[::1]:1/health", "http://:80"] {

@@ -1,16 +1,16 @@
 //! What a browser is shown where people try the relay's address first.
 
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
 use crate::http::page::page;
+use crate::http::response::Response;
 
 /// Whether a person asks: programs don't ask for HTML.
-pub fn is_browser(incoming: &Incoming) -> bool {
-    incoming.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
+pub fn is_browser(exchange: &Exchange) -> bool {
+    exchange.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
 
 /// Returns the page at `/`.
-pub fn root() -> Answer {
+pub fn root() -> Response {
     page(
         200,
         "<h1>Home Alice Relay работает</h1>\n\
@@ -20,7 +20,7 @@ pub fn root() -> Answer {
 }
 
 /// Returns the page at the webhook's address. It shows nothing else, since an address leaks.
-pub fn webhook() -> Answer {
+pub fn webhook() -> Response {
     page(
         200,
         "<h1>Адрес верный</h1>\n\

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::json;
-use crate::owner_page::state::{CommandRow, Limit, Open, Part, PersonState, State, word};
+use crate::owner_page::state::{CommandRow, Limit, Open, PageState, Part, PersonState, word};
 
 /// What a monitor is told, and behind it what the page alone is.
 #[derive(Serialize)]
@@ -56,16 +56,16 @@ struct CommandJson<'a> {
 }
 
 /// Returns what a monitor is told: states, counters and times. No secret, id, answer, name or token is in it.
-pub fn for_monitor(state: &State) -> String {
+pub fn for_monitor(state: &PageState) -> String {
     json::of(&of(state, None))
 }
 
 /// Returns what the page is told.
-pub fn for_page(state: &State, person: &PersonState) -> String {
+pub fn for_page(state: &PageState, person: &PersonState) -> String {
     json::of(&of(state, Some(person)))
 }
 
-fn of<'a>(state: &'a State, page_of: Option<&'a PersonState>) -> StateJson<'a> {
+fn of<'a>(state: &'a PageState, page_of: Option<&'a PersonState>) -> StateJson<'a> {
     let is_page = page_of.is_some();
     let part = |part: &'a Part| PartJson {
         part: part.part,

@@ -1,8 +1,8 @@
 //! The pages around logging in.
 
 use crate::config::credentials::LOCK;
-use crate::http::answer::Answer;
 use crate::http::page::{escaped, form, page};
+use crate::http::response::Response;
 
 /// The code did not count.
 pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
@@ -14,7 +14,7 @@ pub const NOT_KEPT: &str = "Код был верный, но браузер не
                             новый код.";
 
 /// Returns the page that asks for the code, under this word about the last one.
-pub fn ask(wrong: &str) -> Answer {
+pub fn ask(wrong: &str) -> Response {
     let wrong = match wrong {
         "" => String::new(),
         wrong => ["<p class=\"wrong\" role=\"alert\">", wrong, "</p>\n"].concat(),
@@ -37,7 +37,7 @@ pub fn ask(wrong: &str) -> Answer {
 }
 
 /// Returns the page for a relay that nobody can log in to.
-pub fn no_secret() -> Answer {
+pub fn no_secret() -> Response {
     page(
         200,
         &[

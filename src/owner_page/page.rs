@@ -2,9 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::http::answer::Answer;
 use crate::http::page::{escaped, locked_up};
-use crate::owner_page::state::{CommandRow, Light, Limit, Open, PLOT, Part, State, word};
+use crate::http::response::Response;
+use crate::owner_page::state::{CommandRow, Light, Limit, Open, PLOT, PageState, Part, word};
 use crate::owner_page::values::Group;
 
 const PAGE: &str = include_str!("page.html");
@@ -16,7 +16,7 @@ const SOURCES: &str = "style-src 'self'; script-src 'self'; connect-src 'self'; 
                        require-trusted-types-for 'script'";
 
 /// Returns the page with this state and these values, for a relay at `domain`. It carries `token`.
-pub fn page(state: &State, values: &[Group], domain: &str, token: &str) -> Answer {
+pub fn page(state: &PageState, values: &[Group], domain: &str, token: &str) -> Response {
     let all = |each: &mut dyn Iterator<Item = String>| each.collect::<String>();
     let summary = state.summary();
     let summary = summary
@@ -45,17 +45,17 @@ pub fn page(state: &State, values: &[Group], domain: &str, token: &str) -> Answe
 }
 
 /// Returns the page's style sheet.
-pub fn style() -> Answer {
+pub fn style() -> Response {
     file("text/css; charset=utf-8", STYLE)
 }
 
 /// Returns the page's script.
-pub fn script() -> Answer {
+pub fn script() -> Response {
     file("text/javascript; charset=utf-8", SCRIPT)
 }
 
-fn file(content_type: &'static str, text: &str) -> Answer {
-    Answer::new(200, content_type, text.as_bytes().to_vec())
+fn file(content_type: &'static str, text: &str) -> Response {
+    Response::new(200, content_type, text.as_bytes().to_vec())
         .with("X-Content-Type-Options", "nosniff")
         .with("Cross-Origin-Resource-Policy", "same-origin")
 }
@@ -125,16 +125,16 @@ fn time(since: Duration) -> String {
 mod tests {
     use super::*;
     use crate::commands::outcome::Outcome;
-    use crate::http::answer::Ending;
+    use crate::http::response::Ending;
 
     const MARKUP: &str = "<script>alert(1)</script>\"'&{token}";
 
-    fn shown(answer: Answer) -> String {
+    fn shown(answer: Response) -> String {
         String::from_utf8(answer.into_bytes(Ending::Stays, false)).unwrap()
     }
 
-    fn state() -> State {
-        State {
+    fn state() -> PageState {
+        PageState {
             started: 1_700_000_000,
             up: Duration::from_secs(60),
             parts: vec![Part {

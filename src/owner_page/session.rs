@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::commands::person::Person;
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
 use crate::tokens::signed::{Kind, TokenSigner};
 
 /// Seconds that a cookie of the owner's page is good for: 90 days.
@@ -18,9 +18,9 @@ pub struct BrowserSession {
 
 impl BrowserSession {
     /// Returns who has sent a request, if it carries a good cookie.
-    pub fn of(incoming: &Incoming, signer: &TokenSigner, now: u64) -> Option<Self> {
-        let kind = kind(incoming);
-        let shown = values(incoming.field("Cookie")?, name(kind));
+    pub fn of(exchange: &Exchange, signer: &TokenSigner, now: u64) -> Option<Self> {
+        let kind = kind(exchange);
+        let shown = values(exchange.field("Cookie")?, name(kind));
         let mut good = shown.filter_map(|text| signer.verify(kind, text, now));
         good.next().map(|signed| Self { id: signed.id.to_owned() })
     }
@@ -43,8 +43,8 @@ impl BrowserSession {
 
 /// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
 /// relay's own machine.
-pub fn kind(incoming: &Incoming) -> Kind {
-    if incoming.is_at_home() { Kind::HomeCookie } else { Kind::Cookie }
+pub fn kind(exchange: &Exchange) -> Kind {
+    if exchange.is_at_home() { Kind::HomeCookie } else { Kind::Cookie }
 }
 
 /// Returns the field that gives a browser its cookie.

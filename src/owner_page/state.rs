@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::commands::outcome::Outcome;
-use crate::commands::record::Entry;
-use crate::commands::{MAX_UNDER_WAY, person::Person};
+use crate::commands::record::RecordEntry;
+use crate::commands::{MAX_IN_FLIGHT, person::Person};
 use crate::config::Config;
 use crate::config::keys::AgentKeys;
 use crate::dialogs::phrases::time;
 use crate::engine::{Engine, SeenIds};
+use crate::runtime::reachability::Upgrade;
 use crate::runtime::watchdog::{self, Limits};
-use crate::runtime::way::Upgrade;
 use crate::secret::Secret;
 use crate::speech::title;
 
@@ -113,7 +113,7 @@ pub struct CommandRow {
 
 /// What is going on.
 #[derive(Debug)]
-pub struct State {
+pub struct PageState {
     /// When the relay was started, in seconds of Unix time.
     pub started: u64,
     /// For how long it has been running.
@@ -162,18 +162,18 @@ pub fn word(outcome: Outcome) -> &'static str {
     OUTCOMES.iter().find(|(own, _)| *own == outcome).map_or("", |(_, word)| word)
 }
 
-impl State {
+impl PageState {
     /// Gathers it `now`. The relay was started at `started`, in milliseconds of Unix time.
     pub fn gather(engine: &Engine, limits: Limits, started: u64, now: Instant) -> Self {
-        let up = now.saturating_duration_since(engine.way.started());
+        let up = now.saturating_duration_since(engine.reachability.started());
         let limits = used(engine, limits);
         let record = &engine.commands.record;
         let names = &engine.names;
         let last = record.last();
         let (percentiles, slowest) = (percentiles(&last), last.iter().map(shown_took).max());
         let slowest = slowest.unwrap_or(0);
-        let begun = engine.way.started();
-        let at = |entry: &Entry| {
+        let begun = engine.reachability.started();
+        let at = |entry: &RecordEntry| {
             let after = entry.begun.saturating_duration_since(begun).as_millis();
             started + u64::try_from(after).unwrap_or(0)
         };
@@ -226,7 +226,7 @@ impl State {
 impl PersonState {
     /// Returns what becomes of this person's late answers.
     pub fn gather(engine: &Engine, person: &Person, now: Instant) -> Self {
-        let at_work = engine.commands.at_work(person, None);
+        let at_work = engine.commands.pending(person, None);
         Self {
             kept: engine.commands.kept(person, now),
             at_work: at_work.map(|(begun, _)| now.saturating_duration_since(begun).as_secs()),
@@ -244,16 +244,16 @@ fn parts(engine: &Engine, limits: &[Limit], now: Instant) -> Vec<Part> {
         seconds,
         round_trip: None,
     };
-    let alice = match engine.way.last_turn().map(since) {
+    let alice = match engine.reachability.last_turn().map(since) {
         None => plain("alice", "Алиса", Light::Yellow, "Ещё не обращалась.".into(), None),
         Some(ago) => {
             let says = format!("Последний запрос {} назад.", time(ago));
             plain("alice", "Алиса", Light::Green, says, Some(ago.as_secs()))
         }
     };
-    let (light, says) = proxy(engine.way.is_forwarded(), engine.way.last_upgrade());
+    let (light, says) = proxy(engine.reachability.is_forwarded(), engine.reachability.last_upgrade());
     let proxy = plain("proxy", "Прокси", light, says.into(), None);
-    let up = since(engine.way.started());
+    let up = since(engine.reachability.started());
     let (light, says) = match limits.iter().find(|limit| limit.used * 100 >= limit.most * MUCH) {
         None => (Light::Green, format!("Работает {}.", time(up))),
         Some(Limit { name, .. }) => {
@@ -264,7 +264,8 @@ fn parts(engine: &Engine, limits: &[Limit], now: Instant) -> Vec<Part> {
     let names = &engine.names;
     let pcs = names.all().map(|(agent, name)| match engine.registry.current(agent) {
         None => {
-            let says = if engine.way.is_knocked(now) { KNOCKED } else { "Не на связи." };
+            let says =
+                if engine.reachability.is_knocked(now) { KNOCKED } else { "Не на связи." };
             plain("pc", &title(name), Light::Red, says.into(), None)
         }
         Some(link) => {
@@ -348,8 +349,8 @@ fn used(engine: &Engine, most: Limits) -> Vec<Limit> {
     let commands = Limit {
         limit: "commands",
         name: "команды в работе",
-        used: engine.commands.under_way(),
-        most: MAX_UNDER_WAY,
+        used: engine.commands.in_flight(),
+        most: MAX_IN_FLIGHT,
     };
     // What the system does not tell is not shown.
     let process = watchdog::usage().ok().map(|used| {
@@ -364,13 +365,13 @@ fn used(engine: &Engine, most: Limits) -> Vec<Limit> {
 }
 
 /// Returns how long a command counts as having taken in the plot: until its answer, if there was one.
-fn shown_took(entry: &Entry) -> u32 {
+fn shown_took(entry: &RecordEntry) -> u32 {
     entry.late.unwrap_or(entry.took)
 }
 
 /// Returns the median and the 95th percentile of the commands that were answered in time or late.
-fn percentiles(last: &[Entry]) -> Option<(u32, u32)> {
-    let is_answered = |entry: &&Entry| entry.outcome == Outcome::Answered || entry.late.is_some();
+fn percentiles(last: &[RecordEntry]) -> Option<(u32, u32)> {
+    let is_answered = |entry: &&RecordEntry| entry.outcome == Outcome::Answered || entry.late.is_some();
     let mut took: Vec<_> = last.iter().filter(is_answered).map(shown_took).collect();
     took.sort_unstable();
     // The nearest rank.
@@ -396,8 +397,8 @@ mod tests {
         Config::read(of).unwrap()
     }
 
-    fn entry(outcome: Outcome, took: u32, late: Option<u32>) -> Entry {
-        Entry { begun: Instant::now(), agent: AgentId::DEFAULT, outcome, took, late }
+    fn entry(outcome: Outcome, took: u32, late: Option<u32>) -> RecordEntry {
+        RecordEntry { begun: Instant::now(), agent: AgentId::DEFAULT, outcome, took, late }
     }
 
     #[test]

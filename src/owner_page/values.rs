@@ -28,9 +28,9 @@ pub fn values(config: &Config, domain: &str) -> Vec<Group> {
     let https = |path: &str| ["https://", domain, path].concat();
     let server = ["wss://", domain, "/ws"].concat();
     let mut agent = group("Конфиг агента", &[("server_url", &server), ("api_key", "<API_KEY>")]);
-    for further in config.credentials.agents.further() {
-        let key = format!("<ключ «{}» из AGENTS>", further.name());
-        agent.values.push((format!("api_key для «{}»", further.name()), key));
+    for extra in config.credentials.agents.extra() {
+        let key = format!("<ключ «{}» из AGENTS>", extra.name());
+        agent.values.push((format!("api_key для «{}»", extra.name()), key));
     }
     let endpoint = https("/smart-home");
     let (authorize, token) = (https("/smart-home/authorize"), https("/smart-home/token"));

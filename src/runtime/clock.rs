@@ -6,29 +6,29 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 /// Wakes the clock before its time. Cheap, never blocks; wakes that come together are one.
 #[derive(Clone)]
-pub struct Alarm(Sender<()>);
+pub struct ClockWaker(Sender<()>);
 
-impl Alarm {
+impl ClockWaker {
     /// Makes the clock look at everything it watches again, now.
-    pub fn ring(&self) {
+    pub fn wake(&self) {
         // A full channel is a wake that is on its way already.
         let _ = self.0.try_send(());
     }
 }
 
 /// Returns an alarm, and what its clock listens to. The clock ends when the last alarm is gone.
-pub fn alarm() -> (Alarm, Receiver<()>) {
-    let (ring, rung) = bounded(1);
-    (Alarm(ring), rung)
+pub fn waker() -> (ClockWaker, Receiver<()>) {
+    let (wake, woken) = bounded(1);
+    (ClockWaker(wake), woken)
 }
 
-/// Keeps time until the last alarm is gone: `tend` does what is due at the moment it is given and returns
+/// Keeps time until the last alarm is gone: `run_timers` does what is due at the moment it is given and returns
 /// when it wants to be called again; none means not before the alarm rings.
-pub fn run(rung: &Receiver<()>, mut tend: impl FnMut(Instant) -> Option<Instant>) {
+pub fn run(woken: &Receiver<()>, mut run_timers: impl FnMut(Instant) -> Option<Instant>) {
     loop {
-        let woken = match tend(Instant::now()) {
-            Some(due) => rung.recv_deadline(due),
-            None => rung.recv().map_err(RecvTimeoutError::from),
+        let woken = match run_timers(Instant::now()) {
+            Some(due) => woken.recv_deadline(due),
+            None => woken.recv().map_err(RecvTimeoutError::from),
         };
         if woken == Err(RecvTimeoutError::Disconnected) {
             return;
@@ -44,21 +44,21 @@ mod tests {
 
     #[test]
     fn the_clock_looks_when_it_was_told_to_and_when_the_alarm_rings() {
-        let (alarm, rung) = alarm();
+        let (waker, woken) = waker();
         let mut looks = 0;
-        let mut alarm = Some(alarm);
+        let mut waker = Some(waker);
         let start = Instant::now();
-        run(&rung, |now| {
+        run(&woken, |now| {
             looks += 1;
             match looks {
                 1 => Some(start + Duration::from_millis(20)),
                 2 => {
                     assert!(now >= start + Duration::from_millis(20), "not before its time");
-                    alarm.as_ref().unwrap().ring();
+                    waker.as_ref().unwrap().wake();
                     None
                 }
                 _ => {
-                    alarm = None;
+                    waker = None;
                     None
                 }
             }

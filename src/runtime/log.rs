@@ -12,8 +12,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::runtime::ends::{Ends, start_vital, words};
 use crate::runtime::log_limit::{LogRateLimit, target};
+use crate::runtime::shutdown::{Shutdown, start_vital, words};
 use crate::secret::{Secret, hide};
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -29,14 +29,14 @@ struct Line {
     text: String,
 }
 
-enum Entry {
+enum LogEntry {
     /// Boxed, since the channel makes room for all of [`LOG_QUEUE`] at once.
     Line(Box<Line>),
     Flush(Sender<()>),
 }
 
 struct Logger {
-    queue: Sender<Entry>,
+    queue: Sender<LogEntry>,
     shared: Arc<Shared>,
 }
 
@@ -61,7 +61,7 @@ impl Shared {
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn init(level: LevelFilter, secrets: Vec<Secret>, ends: &Ends) -> std::io::Result<()> {
+pub fn init(level: LevelFilter, secrets: Vec<Secret>, shutdown: &Shutdown) -> std::io::Result<()> {
     let (queue, lines) = bounded(LOG_QUEUE);
     let limit = Mutex::new(LogRateLimit::new(Instant::now()));
     let shared = Arc::new(Shared { dropped: AtomicU64::new(0), limit });
@@ -70,7 +70,7 @@ pub fn init(level: LevelFilter, secrets: Vec<Secret>, ends: &Ends) -> std::io::R
     if log::set_boxed_logger(Box::new(logger)).is_ok() {
         let _ = QUEUE.set(queue);
         report_panics();
-        start_vital(ends, "log", move || {
+        start_vital(shutdown, "log", move || {
             write(&lines, &secrets, &shared);
             Err("nobody has anything to log any more".into())
         })?;
@@ -79,14 +79,14 @@ pub fn init(level: LevelFilter, secrets: Vec<Secret>, ends: &Ends) -> std::io::R
 }
 
 /// Where lines go, once there is a log.
-static QUEUE: OnceLock<Sender<Entry>> = OnceLock::new();
+static QUEUE: OnceLock<Sender<LogEntry>> = OnceLock::new();
 
 /// Waits until all that was said is written, but no longer than 0.1 s. Returns whether it
 /// is.
 pub fn flush() -> bool {
     let (done, written) = bounded(1);
     QUEUE.get().is_some_and(|queue| {
-        queue.send_timeout(Entry::Flush(done), LOG_FLUSH).is_ok()
+        queue.send_timeout(LogEntry::Flush(done), LOG_FLUSH).is_ok()
             && written.recv_timeout(LOG_FLUSH).is_ok()
     })
 }
@@ -107,7 +107,7 @@ impl Log for Logger {
             return;
         }
         let line = Line { at: SystemTime::now(), level: record.level(), text };
-        if self.queue.try_send(Entry::Line(Box::new(line))).is_err() {
+        if self.queue.try_send(LogEntry::Line(Box::new(line))).is_err() {
             self.shared.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -117,7 +117,7 @@ impl Log for Logger {
     }
 }
 
-fn write(lines: &Receiver<Entry>, secrets: &[Secret], shared: &Shared) {
+fn write(lines: &Receiver<LogEntry>, secrets: &[Secret], shared: &Shared) {
     let out = SimpleLogger::new();
     let print = |at, level, text| print(&out, &Line { at, level, text: hide(text, secrets) }, shared);
     loop {
@@ -137,8 +137,8 @@ fn write(lines: &Receiver<Entry>, secrets: &[Secret], shared: &Shared) {
             print(SystemTime::now(), Level::Warn, text);
         }
         match entry {
-            Ok(Entry::Line(line)) => print(line.at, line.level, line.text),
-            Ok(Entry::Flush(done)) => {
+            Ok(LogEntry::Line(line)) => print(line.at, line.level, line.text),
+            Ok(LogEntry::Flush(done)) => {
                 let _ = done.try_send(());
             }
             Err(RecvTimeoutError::Timeout) => {}

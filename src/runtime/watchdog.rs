@@ -72,7 +72,7 @@ impl Limits {
 
 /// How often what is done.
 #[derive(Debug, Clone, Copy)]
-pub struct Times {
+pub struct WatchTimes {
     /// See [`LOOK_EVERY`].
     pub look_every: Duration,
     /// See [`LOOK_AGAIN`].
@@ -82,8 +82,8 @@ pub struct Times {
 }
 
 /// The times of a relay that serves.
-pub const TIMES: Times =
-    Times { look_every: LOOK_EVERY, look_again: LOOK_AGAIN, trim_every: TRIM_EVERY };
+pub const TIMES: WatchTimes =
+    WatchTimes { look_every: LOOK_EVERY, look_again: LOOK_AGAIN, trim_every: TRIM_EVERY };
 
 /// Watches until `stop` is closed. `look` asks whether the relay answers itself, `trim` gives back memory
 /// that is not used.
@@ -92,7 +92,7 @@ pub const TIMES: Times =
 /// Why the program must end.
 pub fn run(
     stop: &Receiver<()>,
-    times: Times,
+    times: WatchTimes,
     limits: Limits,
     mut look: impl FnMut() -> Result<(), String>,
     mut trim: impl FnMut(),
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    const QUICK: Times = Times {
+    const QUICK: WatchTimes = WatchTimes {
         look_every: Duration::from_millis(1),
         look_again: Duration::from_millis(1),
         trim_every: Duration::from_millis(5),

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::agents::second::Action;
+use crate::agents::v2::Action;
 use crate::config::agents::AgentId;
 use crate::object::{Fields, text};
-use crate::smart_home::devices::{DeviceCommand, Device, Capability, MAX_CHANNEL, STEP, VALUE};
+use crate::smart_home::devices::{Capability, Device, DeviceCommand, MAX_CHANNEL, STEP, VALUE};
 use crate::smart_home::discovery::{SOURCES, has_switch};
 use crate::smart_home::number::Number;
 
@@ -117,7 +117,12 @@ impl<'a> CapabilityRequest<'a> {
     /// Yandex may ask for relative steps whatever was offered (docs/facts/smart_home.md, 4.3), so what one
     /// command lacks another is taken for.
     fn volume(&self, device: &Device) -> Plan {
-        let steps = [Capability::VolumeUp, Capability::VolumeUpBy, Capability::VolumeDown, Capability::VolumeDownBy];
+        let steps = [
+            Capability::VolumeUp,
+            Capability::VolumeUpBy,
+            Capability::VolumeDown,
+            Capability::VolumeDownBy,
+        ];
         let absolute = device.command(Capability::Volume);
         match self.number() {
             _ if absolute.is_none() && !device.has_any(&steps) => Plan::Refuse(code::INVALID_ACTION),

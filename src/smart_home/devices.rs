@@ -140,7 +140,10 @@ pub type Problem = (String, &'static str);
 ///
 /// # Errors
 /// The file can't be read or used; what is wrong in it, where, and the cure.
-pub fn load(config: &SmartHomeConfig, names: &Names) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
+pub fn load(
+    config: &SmartHomeConfig,
+    names: &Names,
+) -> Result<(Vec<Device>, Vec<String>), ConfigError> {
     let path = match (&config.secret, &config.devices) {
         (None, None) => return Ok(Default::default()),
         (None, Some(_)) => {
@@ -269,7 +272,7 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
     let agent = agent(fields, names)?.unwrap_or(AgentId::DEFAULT);
     let (commands, sources) = Default::default();
     let mut device = Device { id, name, room, kind, agent, commands, sources };
-    let read = Reading { names, agent };
+    let read = DeviceReader { names, agent };
     for (key, json) in &fields.0 {
         if let Some((capability, _, must, may)) = KEYS.iter().find(|(_, own, ..)| own == key) {
             device.commands[*capability as usize] = Some(read.command(key, json, must, may)?);
@@ -311,16 +314,22 @@ fn agent(fields: &Fields<'_>, names: &Names) -> Result<Option<AgentId>, Problem>
 }
 
 /// What the commands of one device are read with.
-struct Reading<'a> {
+struct DeviceReader<'a> {
     names: &'a Names,
     /// Who gets them unless one says otherwise.
     agent: AgentId,
 }
 
-impl Reading<'_> {
+impl DeviceReader<'_> {
     /// Returns a command of the file, which must hold one placeholder and may hold another. It is a text, or an
     /// object that says also which agent gets it.
-    fn command(&self, key: &str, json: &RawValue, must: &str, may: &str) -> Result<DeviceCommand, Problem> {
+    fn command(
+        &self,
+        key: &str,
+        json: &RawValue,
+        must: &str,
+        may: &str,
+    ) -> Result<DeviceCommand, Problem> {
         let fields = Fields::of(json);
         let (own, agent) = match &fields {
             None => (text(json), self.agent),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::config::agents::AgentId;
 use crate::json;
-use crate::smart_home::devices::{Device, Capability, MAX_CHANNEL};
+use crate::smart_home::devices::{Capability, Device, MAX_CHANNEL};
 
 /// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =
@@ -87,7 +87,12 @@ fn capabilities(device: &Device) -> Vec<Offer> {
     let mut add = |kind, parameters| {
         all.push(Offer { kind, retrievable: false, reportable: false, parameters: Some(parameters) });
     };
-    let steps = [Capability::VolumeUp, Capability::VolumeDown, Capability::VolumeUpBy, Capability::VolumeDownBy];
+    let steps = [
+        Capability::VolumeUp,
+        Capability::VolumeDown,
+        Capability::VolumeUpBy,
+        Capability::VolumeDownBy,
+    ];
     for (instance, absolute, max, steps) in [
         ("volume", Capability::Volume, 100, &steps[..]),
         ("channel", Capability::Channel, MAX_CHANNEL, &[Capability::Next, Capability::Previous]),
@@ -102,9 +107,10 @@ fn capabilities(device: &Device) -> Vec<Offer> {
             );
         }
     }
-    for (instance, either) in
-        [("mute", [Capability::Mute, Capability::Unmute]), ("pause", [Capability::Pause, Capability::Resume])]
-    {
+    for (instance, either) in [
+        ("mute", [Capability::Mute, Capability::Unmute]),
+        ("pause", [Capability::Pause, Capability::Resume]),
+    ] {
         if device.has_any(&either) {
             add("devices.capabilities.toggle", Parameters { instance, ..Parameters::default() });
         }

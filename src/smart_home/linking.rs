@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::http::form::{Form, FormError};
 use crate::json;
-use crate::tokens::signed::{Kind, TokenSigner, client_secret};
 use crate::secret::{Secret, same};
+use crate::tokens::signed::{Kind, TokenSigner, client_secret};
 
 /// What the console's field «Идентификатор приложения» holds, always.
 pub const CLIENT_ID: &str = "home-alice";
@@ -243,7 +243,11 @@ mod tests {
         for (name, value, wrong) in [
             ("client_id", Some("relay"), LinkError::ClientId),
             ("client_id", None, LinkError::ClientId),
-            ("redirect_uri", Some("https://social.yandex.net/broker/redirect/"), LinkError::RedirectUri),
+            (
+                "redirect_uri",
+                Some("https://social.yandex.net/broker/redirect/"),
+                LinkError::RedirectUri,
+            ),
             ("redirect_uri", Some("https://evil.example/broker/redirect"), LinkError::RedirectUri),
             ("redirect_uri", None, LinkError::RedirectUri),
             ("response_type", Some("token"), LinkError::ResponseType),
@@ -266,7 +270,12 @@ mod tests {
         all.collect::<Vec<_>>().join("&")
     }
 
-    fn exchange(linking: &Linking, used: &mut UsedCodes, code: &str, now: u64) -> Result<String, Refused> {
+    fn exchange(
+        linking: &Linking,
+        used: &mut UsedCodes,
+        code: &str,
+        now: u64,
+    ) -> Result<String, Refused> {
         let pairs =
             [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI)];
         linking.tokens(Form(&form(linking, &pairs)), None, used, now)

@@ -13,31 +13,33 @@ pub mod request_id;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::agents::encoder::Protocol;
 use crate::agents::link::Link;
-use crate::agents::second::Context;
-use crate::agents::telling::Format;
-use crate::commands::Waits;
-use crate::commands::under_way::New;
+use crate::agents::v2::Context;
+use crate::commands::Responder;
+use crate::commands::in_flight::NewCommand;
 use crate::config::Config;
 use crate::config::agents::AgentId;
 use crate::dialogs::wake;
 use crate::engine::Engine;
-use crate::http::answer::Answer;
+use crate::http::exchange::Exchange;
 use crate::http::form::Form;
-use crate::http::incoming::Incoming;
-use crate::http::presses::Press;
+use crate::http::response::Response;
+use crate::http::submissions::Submission;
 use crate::object::Fields;
-use crate::tokens::code::OneTimeCode;
-use crate::tokens::signed::{Kind, client_secret};
-use crate::tokens::{field, unix_time};
 use crate::runtime::log_limit::target;
 use crate::secret::{Secret, random_bytes};
 use crate::smart_home::actions::{CapabilityRequest, Plan, code};
 use crate::smart_home::devices::Device;
 use crate::smart_home::linking::{CODE_LIFE, Linking, Refused, UsedCodes};
-use crate::smart_home::perform::{ACTION_PROBE, ACTION_TIMEOUT, PendingAction, Report, ActionPart, answer};
+use crate::smart_home::perform::{
+    ACTION_PROBE, ACTION_TIMEOUT, ActionPart, PendingAction, Report, answer,
+};
 use crate::smart_home::request_id::{loggable, request_id};
 use crate::sync::{Mutex, lock};
+use crate::tokens::code::OneTimeCode;
+use crate::tokens::signed::{Kind, client_secret};
+use crate::tokens::{field, unix_time};
 
 /// Where everything of Smart Home is.
 pub const PATH: &str = "/smart-home";
@@ -85,28 +87,28 @@ impl SmartHome {
     pub fn serve(
         &self,
         engine: &Engine,
-        incoming: Incoming,
+        exchange: Exchange,
         path: &str,
         body: &[u8],
         now: Instant,
-    ) -> Option<Incoming> {
-        let method = incoming.method().to_owned();
-        let is_read = incoming.is_read();
+    ) -> Option<Exchange> {
+        let method = exchange.method().to_owned();
+        let is_read = exchange.is_read();
         let below = path.strip_prefix(PATH).unwrap_or_default();
         let of_owner =
             below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
-            "/authorize" if is_read => self.show_page(incoming),
-            "/authorize" if method == "POST" => self.authorize(engine, incoming, body, now),
-            "/authorize" => incoming.answer(Answer::wrong_method("GET, HEAD, POST")),
-            "/token" if method == "POST" => self.tokens(incoming, body),
-            "/pair" if method == "POST" => self.pair(incoming, now),
-            "/token" | "/pair" => incoming.answer(Answer::wrong_method("POST")),
-            "/v1.0" | "/v1.0/" if is_read => incoming.answer(Answer::json(b"{}".to_vec())),
+            "/authorize" if is_read => self.show_page(exchange),
+            "/authorize" if method == "POST" => self.authorize(engine, exchange, body, now),
+            "/authorize" => exchange.respond(Response::wrong_method("GET, HEAD, POST")),
+            "/token" if method == "POST" => self.tokens(exchange, body),
+            "/pair" if method == "POST" => self.pair(exchange, now),
+            "/token" | "/pair" => exchange.respond(Response::wrong_method("POST")),
+            "/v1.0" | "/v1.0/" if is_read => exchange.respond(Response::json(b"{}".to_vec())),
             _ => {
                 return match of_owner {
-                    Some(path) => self.serve_owner(engine, incoming, path, &method, body, now),
-                    None => Some(incoming),
+                    Some(path) => self.serve_owner(engine, exchange, path, &method, body, now),
+                    None => Some(exchange),
                 };
             }
         }
@@ -117,121 +119,121 @@ impl SmartHome {
     fn serve_owner(
         &self,
         engine: &Engine,
-        incoming: Incoming,
+        exchange: Exchange,
         path: &str,
         method: &str,
         body: &[u8],
         now: Instant,
-    ) -> Option<Incoming> {
-        if !self.linking.admits(incoming.field("Authorization"), unix_time()) {
+    ) -> Option<Exchange> {
+        if !self.linking.admits(exchange.field("Authorization"), unix_time()) {
             tell_of_stranger(
-                &incoming,
+                &exchange,
                 "its token is missing, not of this SMART_HOME_SECRET or too old",
             );
             let message = "a good token is needed: link the account again";
-            incoming.answer(Answer::error(401, message).with("WWW-Authenticate", "Bearer"));
+            exchange.respond(Response::error(401, message).with("WWW-Authenticate", "Bearer"));
             return None;
         }
         let allowed = match path {
             "/user/devices" => "GET",
             "/user/unlink" | "/user/devices/query" | "/user/devices/action" => "POST",
             "" | "/" => "GET",
-            _ => return Some(incoming),
+            _ => return Some(exchange),
         };
         if method != allowed {
-            incoming.answer(Answer::wrong_method(allowed));
+            exchange.respond(Response::wrong_method(allowed));
             return None;
         }
-        let id = request_id(&incoming);
+        let id = request_id(&exchange);
         let payload = match path {
             "/user/devices" => Some(discovery::describe(&self.devices)),
             "/user/unlink" => None,
             "/user/devices/query" => match self.query(engine, body) {
                 Ok(payload) => Some(payload),
-                Err(problem) => return bad(incoming, problem),
+                Err(problem) => return bad(exchange, problem),
             },
             _ => match asked(body) {
                 Ok(asked) => {
-                    self.act(engine, incoming, id, &asked, now);
+                    self.act(engine, exchange, id, &asked, now);
                     return None;
                 }
-                Err(problem) => return bad(incoming, problem),
+                Err(problem) => return bad(exchange, problem),
             },
         };
         log::info!(target: target::SMART_HOME, "Smart Home {}: {path}", loggable(&id));
-        incoming.answer(answer(&id, payload.as_deref()));
+        exchange.respond(answer(&id, payload.as_deref()));
         None
     }
 
-    fn show_page(&self, incoming: Incoming) {
-        let query = incoming.target().split_once('?').map_or("", |(_, query)| query);
+    fn show_page(&self, exchange: Exchange) {
+        let query = exchange.target().split_once('?').map_or("", |(_, query)| query);
         let page = match linking::check(Form(query)) {
             Ok(state) => page::ask(&state, false),
             Err(wrong) => page::refuse(wrong),
         };
-        incoming.answer(page);
+        exchange.respond(page);
     }
 
-    fn authorize(&self, engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
+    fn authorize(&self, engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
         let form = Form(std::str::from_utf8(body).unwrap_or_default());
         let state = match linking::check(form) {
             Ok(state) => state,
-            Err(wrong) => return incoming.answer(page::refuse(wrong)),
+            Err(wrong) => return exchange.respond(page::refuse(wrong)),
         };
         let typed = form.value("pairing_code").ok().flatten().unwrap_or_default();
         // Made first: a code that was typed is not used up by a system that fails.
         let Ok(code) = self.linking.signer.sign(Kind::Code, unix_time() + CODE_LIFE) else {
-            return incoming.answer(page::fail());
+            return exchange.respond(page::fail());
         };
-        let press = Press::of("/smart-home/authorize", body);
-        let code = engine.presses.once(press, now, || {
+        let submission = Submission::of("/smart-home/authorize", body);
+        let code = engine.submissions.once(submission, now, || {
             lock(&self.pairing).take(&typed, now).then(|| {
-                log::info!("Smart Home is being linked from {}", incoming.origin());
+                log::info!("Smart Home is being linked from {}", exchange.origin());
                 code
             })
         });
         let Some(code) = code else {
-            tell_of_stranger(&incoming, "its pairing code is wrong, used or too old");
-            return incoming.answer(page::ask(&state, true));
+            tell_of_stranger(&exchange, "its pairing code is wrong, used or too old");
+            return exchange.respond(page::ask(&state, true));
         };
-        incoming.answer(page::lead_on(&code, &state));
+        exchange.respond(page::lead_on(&code, &state));
     }
 
-    fn tokens(&self, incoming: Incoming, body: &[u8]) {
+    fn tokens(&self, exchange: Exchange, body: &[u8]) {
         let form = Form(std::str::from_utf8(body).unwrap_or_default());
-        let authorization = incoming.field("Authorization");
+        let authorization = exchange.field("Authorization");
         let tokens = self.linking.tokens(form, authorization, &mut lock(&self.used), unix_time());
         let tokens = match tokens {
-            Ok(json) => Answer::json(json.into_bytes()),
+            Ok(json) => Response::json(json.into_bytes()),
             Err(refused) => {
                 let (status, word) = refused.code();
-                tell_of_stranger(&incoming, word);
-                let answer = Answer::error(status, word);
+                tell_of_stranger(&exchange, word);
+                let answer = Response::error(status, word);
                 match refused {
                     Refused::Client => answer.with("WWW-Authenticate", "Basic realm=\"home-alice\""),
                     _ => answer,
                 }
             }
         };
-        incoming.answer(tokens.with("Pragma", "no-cache"));
+        exchange.respond(tokens.with("Pragma", "no-cache"));
     }
 
     /// Makes a pairing code for whoever has `SMART_HOME_SECRET`.
-    fn pair(&self, incoming: Incoming, now: Instant) {
-        let shown = incoming.field(field::PAIR).unwrap_or_default();
+    fn pair(&self, exchange: Exchange, now: Instant) {
+        let shown = exchange.field(field::PAIR).unwrap_or_default();
         if self.linking.signer.verify(Kind::Pairing, shown, unix_time()).is_none() {
-            tell_of_stranger(&incoming, "it asks for a pairing code without this SMART_HOME_SECRET");
-            return incoming.answer(Answer::error(
+            tell_of_stranger(&exchange, "it asks for a pairing code without this SMART_HOME_SECRET");
+            return exchange.respond(Response::error(
                 401,
                 "a good proof is needed: run `pair` with the relay's own environment",
             ));
         }
-        incoming.answer(match random_bytes() {
+        exchange.respond(match random_bytes() {
             Ok(random) => {
                 let code = lock(&self.pairing).renew(random, now);
-                Answer::object(&[("code", &code)])
+                Response::object(&[("code", &code)])
             }
-            Err(_) => Answer::error(500, "the system gives no random bytes"),
+            Err(_) => Response::error(500, "the system gives no random bytes"),
         });
     }
 
@@ -250,14 +252,14 @@ impl SmartHome {
     fn act(
         &self,
         engine: &Engine,
-        mut incoming: Incoming,
+        mut exchange: Exchange,
         id: String,
         asked: &[(String, Vec<CapabilityRequest<'_>>)],
         now: Instant,
     ) {
-        let owed = engine.owed.owe();
+        let guard = engine.drain.guard();
         let say = |agent, way: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| match way
-            .filter(|_| owed.is_some())
+            .filter(|_| guard.is_some())
         {
             None => (Err(code::DEVICE_UNREACHABLE), None),
             Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
@@ -286,15 +288,16 @@ impl SmartHome {
                 commands.extend(say.map(|say| (place, say, (device_id, asked))));
             }
         }
-        owed.into_iter().for_each(|owed| incoming.owe(owed));
-        let action = PendingAction::new(incoming, id, report, commands.len(), now);
+        guard.into_iter().for_each(|guard| exchange.hold(guard));
+        let action = PendingAction::new(exchange, id, report, commands.len(), now);
         let deadline = now + ACTION_TIMEOUT;
         for (place, AgentCommand { agent, link, text, wake, is_off }, (device, asked)) in commands {
-            let waiting: Box<dyn Waits> = Box::new(ActionPart { action: action.clone(), place, is_off });
-            let new = New { agent, link: link.id, begun: now, deadline, person: None, waiting };
-            let person = match link.format {
-                Format::First => None,
-                Format::Second => engine.registry.telling.pseudonym_of_smart_home(),
+            let waiting: Box<dyn Responder> =
+                Box::new(ActionPart { action: action.clone(), place, is_off });
+            let new = NewCommand { agent, link: link.id, begun: now, deadline, person: None, waiting };
+            let person = match link.protocol {
+                Protocol::V1 => None,
+                Protocol::V2 => engine.registry.encoder.pseudonym_of_smart_home(),
             };
             let context = Context {
                 person: person.as_deref(),
@@ -317,8 +320,8 @@ fn way_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>,
     }
 }
 
-fn tell_of_stranger(incoming: &Incoming, why: &str) {
-    let origin = incoming.origin();
+fn tell_of_stranger(exchange: &Exchange, why: &str) {
+    let origin = exchange.origin();
     log::warn!(
         target: target::SMART_HOME_REFUSED,
         "A Smart Home request from {origin} was refused: {why}"
@@ -346,7 +349,7 @@ fn object(body: &[u8]) -> Result<Fields<'_>, &'static str> {
     Fields::of_body(body).ok_or("the body is no JSON object")
 }
 
-fn bad(incoming: Incoming, problem: &str) -> Option<Incoming> {
-    incoming.answer(Answer::error(400, problem));
+fn bad(exchange: Exchange, problem: &str) -> Option<Exchange> {
+    exchange.respond(Response::error(400, problem));
     None
 }

@@ -1,14 +1,14 @@
 //! What a person sees while linking: pages in Russian, without a cookie or an outside file.
 
-use crate::http::answer::Answer;
 use crate::http::form::encoded;
 use crate::http::page::{self, escaped, page};
-use crate::smart_home::linking::{CLIENT_ID, REDIRECT_URI, LinkError};
+use crate::http::response::Response;
+use crate::smart_home::linking::{CLIENT_ID, LinkError, REDIRECT_URI};
 
 const FORM: &str = include_str!("form.html");
 
 /// Returns the page that asks for the pairing code, after a wrong one if `was_wrong`.
-pub fn ask(state: &str, was_wrong: bool) -> Answer {
+pub fn ask(state: &str, was_wrong: bool) -> Response {
     let wrong = "<p class=\"wrong\" role=\"alert\">Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте его или получите новый командой <code>home-alice-relay pair</code>.</p>";
     let form = FORM
         .replace("{wrong}", if was_wrong { wrong } else { "" })
@@ -20,7 +20,7 @@ pub fn ask(state: &str, was_wrong: bool) -> Answer {
 
 /// Returns the page that leads back to Yandex with an authorization code. By itself; where no redirect and no app may
 /// follow that, whoever sits there is asked to press.
-pub fn lead_on(code: &str, state: &str) -> Answer {
+pub fn lead_on(code: &str, state: &str) -> Response {
     let address = [REDIRECT_URI, "?code=", code, "&state=", &encoded(state)].concat();
     let content = [
         "<h1>Код принят</h1><p>Дальше привязку заканчивает Яндекс. Если страница не сменилась сама, нажмите:</p>\
@@ -33,7 +33,7 @@ pub fn lead_on(code: &str, state: &str) -> Answer {
 }
 
 /// Returns the page for a request for linking that can't be served: it names what is to be mended.
-pub fn refuse(wrong: LinkError) -> Answer {
+pub fn refuse(wrong: LinkError) -> Response {
     let (problem, cure) = match wrong {
         LinkError::ClientId => (
             "client_id",
@@ -64,16 +64,16 @@ pub fn refuse(wrong: LinkError) -> Answer {
 }
 
 /// Returns the page for when the relay itself has failed.
-pub fn fail() -> Answer {
+pub fn fail() -> Response {
     page(500, "<h1>Не получилось</h1><p>Сервер не смог создать код. Попробуйте ещё раз.</p>")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::answer::Ending;
+    use crate::http::response::Ending;
 
-    fn text(answer: Answer) -> String {
+    fn text(answer: Response) -> String {
         String::from_utf8(answer.into_bytes(Ending::Stays, false)).unwrap()
     }
 
@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn nothing_is_left_to_be_filled_in() {
-        let all = [ask("a", false), ask("a", true), refuse(LinkError::State), fail(), lead_on("c", "a")];
+        let all =
+            [ask("a", false), ask("a", true), refuse(LinkError::State), fail(), lead_on("c", "a")];
         for page in all.map(text) {
             let (_, body) = page.split_once("</style>").unwrap();
             let body = body.split("<script>").next().unwrap();

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::commands::{Commands, Ended, Told, Waits};
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
+use crate::commands::{CommandRef, Commands, Completion, Responder};
+use crate::http::exchange::Exchange;
+use crate::http::response::Response;
 use crate::json;
 use crate::runtime::log_limit::target;
 use crate::smart_home::actions::code;
@@ -112,7 +112,7 @@ struct Status {
     error_code: Option<&'static str>,
 }
 
-/// An action whose answer is owed.
+/// An action that waits for its commands.
 pub struct PendingAction {
     /// What is echoed and logged.
     pub request_id: String,
@@ -122,7 +122,7 @@ pub struct PendingAction {
 
 struct State {
     /// Taken by whatever ends it.
-    incoming: Option<Incoming>,
+    exchange: Option<Exchange>,
     report: Report,
     /// What has not ended yet.
     left: usize,
@@ -132,13 +132,13 @@ impl PendingAction {
     /// An action that came in `begun`. It is answered once `commands` have ended, and [`PendingAction::begun`] was
     /// called.
     pub fn new(
-        incoming: Incoming,
+        exchange: Exchange,
         request_id: String,
         report: Report,
         commands: usize,
         begun: Instant,
     ) -> Arc<Self> {
-        let state = State { incoming: Some(incoming), report, left: commands + 1 };
+        let state = State { exchange: Some(exchange), report, left: commands + 1 };
         Arc::new(Self { request_id, begun, state: Mutex::new(state) })
     }
 
@@ -157,7 +157,7 @@ impl PendingAction {
         if state.left > 0 {
             return;
         }
-        let Some(incoming) = state.incoming.take() else { return };
+        let Some(exchange) = state.exchange.take() else { return };
         let report = std::mem::take(&mut state.report);
         drop(state);
         let (all, done) = (report.results.len(), report.results.iter().filter(|r| r.is_ok()).count());
@@ -168,12 +168,12 @@ impl PendingAction {
             "Smart Home action {id}: {done} of {all} done after {after} ms"
         );
         let answer = answer(&self.request_id, Some(&report.json()));
-        if may { incoming.answer(answer) } else { incoming.answer_by_worker(answer) }
+        if may { exchange.respond(answer) } else { exchange.respond_by_worker(answer) }
     }
 }
 
 /// Returns an answer that echoes the request's id, with a payload, which is JSON, if there is one.
-pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
+pub fn answer(request_id: &str, payload: Option<&str>) -> Response {
     #[derive(Serialize)]
     struct Body<'a> {
         request_id: &'a str,
@@ -181,7 +181,7 @@ pub fn answer(request_id: &str, payload: Option<&str>) -> Answer {
         payload: Option<&'a RawValue>,
     }
     let payload = payload.and_then(|json| serde_json::from_str(json).ok());
-    Answer::json(json::of(&Body { request_id, payload }).into_bytes())
+    Response::json(json::of(&Body { request_id, payload }).into_bytes())
 }
 
 /// One command of an action.
@@ -194,18 +194,24 @@ pub struct ActionPart {
     pub is_off: bool,
 }
 
-impl Waits for ActionPart {
+impl Responder for ActionPart {
     /// Nothing is kept for anybody: a command of Smart Home is nobody's.
-    fn tell(self: Box<Self>, ended: Ended, _: Option<Told<'_>>, _: &Commands, now: Instant) {
+    fn complete(
+        self: Box<Self>,
+        ended: Completion,
+        _: Option<CommandRef<'_>>,
+        _: &Commands,
+        now: Instant,
+    ) {
         let result = match &ended {
-            Ended::Answered(speech) if speech.failed() => Err(code::INTERNAL_ERROR),
-            Ended::Answered(_) | Ended::TooLate { .. } => Ok(()),
-            Ended::LinkLost if self.is_off => Ok(()),
-            Ended::LinkLost | Ended::Unsent(_) => Err(code::DEVICE_UNREACHABLE),
-            Ended::Busy => Err(code::DEVICE_BUSY),
+            Completion::Answered(speech) if speech.failed() => Err(code::INTERNAL_ERROR),
+            Completion::Answered(_) | Completion::TooLate { .. } => Ok(()),
+            Completion::LinkLost if self.is_off => Ok(()),
+            Completion::LinkLost | Completion::Unsent(_) => Err(code::DEVICE_UNREACHABLE),
+            Completion::Busy => Err(code::DEVICE_BUSY),
         };
         // As a turn's: an answer goes out from the agent's own thread, all else from a worker.
-        let may = matches!(ended, Ended::Answered(_));
+        let may = matches!(ended, Completion::Answered(_));
         self.action.settle(Some((self.place, result)), may, now);
     }
 }
@@ -215,7 +221,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::http::answer::Ending;
+    use crate::http::response::Ending;
 
     #[test]
     fn there_is_one_result_for_each_capability_in_order() {

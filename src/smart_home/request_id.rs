@@ -1,6 +1,6 @@
 //! The id of a request of Yandex', which its answer echoes (docs/facts/smart_home.md).
 
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
 use crate::secret::random_bytes;
 use crate::text::cut;
 
@@ -11,8 +11,8 @@ pub const MAX_REQUEST_ID: usize = 128;
 pub const MAX_LOGGED_ID: usize = 64;
 
 /// Returns the request's id as it is echoed: its own, cut to [`MAX_REQUEST_ID`], or a new UUID (RFC 9562, 5.4).
-pub fn request_id(incoming: &Incoming) -> String {
-    if let Some(id) = incoming.field("X-Request-Id").filter(|id| !id.is_empty()) {
+pub fn request_id(exchange: &Exchange) -> String {
+    if let Some(id) = exchange.field("X-Request-Id").filter(|id| !id.is_empty()) {
         return cut(id, MAX_REQUEST_ID);
     }
     // Without random bytes the answer is worth more than the id.

@@ -209,7 +209,10 @@ mod tests {
         assert!(own.is_csrf_token(Kind::Page, "id", &csrf_token));
         assert!(!own.is_csrf_token(Kind::Page, "other", &csrf_token));
         assert!(!own.is_csrf_token(Kind::Cookie, "id", &csrf_token));
-        assert!(!own.is_csrf_token(Kind::Page, "id", "") && !own.is_csrf_token(Kind::Page, "id", &csrf_token[1..]));
+        assert!(
+            !own.is_csrf_token(Kind::Page, "id", "")
+                && !own.is_csrf_token(Kind::Page, "id", &csrf_token[1..])
+        );
         assert!(!signer("0123456789abcdeF").is_csrf_token(Kind::Page, "id", &csrf_token));
         assert_eq!(own.verify(Kind::Page, &csrf_token, 0), None);
     }

@@ -7,38 +7,38 @@ use std::time::Instant;
 use data_encoding::BASE64;
 use percent_encoding::percent_decode_str;
 use sha1::{Digest, Sha1};
-use tiny_http::{Header, Response, StatusCode};
+use tiny_http::{Header, StatusCode};
 
+use crate::agents::encoder::Protocol;
 use crate::agents::link::Link;
 use crate::agents::reader::Reader;
-use crate::agents::second;
-use crate::agents::telling::Format;
+use crate::agents::v2;
 use crate::agents::wire::SocketWire;
 use crate::config::credentials::KeyMatch;
 use crate::engine::Engine;
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
+use crate::http::exchange::Exchange;
+use crate::http::response::Response;
 use crate::runtime::log_limit::target::AGENTS_REJECTED;
-use crate::runtime::way::Upgrade;
+use crate::runtime::reachability::Upgrade;
 use crate::text::origin;
 
 /// Answers one request for `/ws`.
-pub fn serve(engine: &Engine, incoming: Incoming) {
-    engine.way.request(|| incoming.is_forwarded());
-    match check(engine, &incoming) {
-        Ok((shown, accept)) => upgrade(engine, incoming, shown, &accept),
+pub fn serve(engine: &Engine, exchange: Exchange) {
+    engine.reachability.request(|| exchange.is_forwarded());
+    match check(engine, &exchange) {
+        Ok((shown, accept)) => upgrade(engine, exchange, shown, &accept),
         Err((answer, why)) => {
             // Every connection has another port, so it is not what they are counted by.
-            let origin = incoming.origin();
+            let origin = exchange.origin();
             log::warn!(target: AGENTS_REJECTED, "Agent rejected from {origin}: {why}");
-            incoming.answer(answer);
+            exchange.respond(answer);
         }
     }
 }
 
 /// An agent has knocked where there is nothing. What it knocked at is not told: it may hold a key.
-pub fn tell_of_wrong_path(incoming: &Incoming) {
-    let origin = incoming.origin();
+pub fn tell_of_wrong_path(exchange: &Exchange) {
+    let origin = exchange.origin();
     log::warn!(
         target: AGENTS_REJECTED,
         "Agent rejected from {origin}: it wants a WebSocket where there is none; its address must end in \
@@ -47,66 +47,66 @@ pub fn tell_of_wrong_path(incoming: &Incoming) {
 }
 
 /// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
-fn check(engine: &Engine, incoming: &Incoming) -> Result<(KeyMatch, String), (Answer, &'static str)> {
-    let Some(shown) = key_shown(engine, incoming) else {
-        engine.way.knock(Instant::now());
-        let why = match engine.config.credentials.agents.further() {
+fn check(engine: &Engine, exchange: &Exchange) -> Result<(KeyMatch, String), (Response, &'static str)> {
+    let Some(shown) = key_shown(engine, exchange) else {
+        engine.reachability.knock(Instant::now());
+        let why = match engine.config.credentials.agents.extra() {
             [] => "wrong or missing key; it must be the relay's API_KEY",
             _ => "wrong or missing key; it must be the relay's API_KEY, or one of its AGENTS",
         };
         // RFC 9110, 15.5.2.
-        return Err((Answer::error(401, why).with("WWW-Authenticate", "Bearer"), why));
+        return Err((Response::error(401, why).with("WWW-Authenticate", "Bearer"), why));
     };
-    if !incoming.has_token("Upgrade", "websocket") || !incoming.has_token("Connection", "upgrade") {
-        engine.way.upgrade(Upgrade::Lost);
+    if !exchange.has_token("Upgrade", "websocket") || !exchange.has_token("Connection", "upgrade") {
+        engine.reachability.upgrade(Upgrade::Lost);
         let why = "not a WebSocket request; behind Nginx Proxy Manager, switch on \
                    \"Websockets Support\" for this proxy host; nginx, Apache and lighttpd need a line \
                    for WebSockets";
         return Err((upgrade_required(why), why));
     }
-    if incoming.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
+    if exchange.field("Sec-WebSocket-Version").map(str::trim) != Some("13") {
         let why = "the WebSocket version must be 13";
         return Err((upgrade_required(why), why));
     }
-    match incoming.field("Sec-WebSocket-Key") {
+    match exchange.field("Sec-WebSocket-Key") {
         Some(key) if is_nonce(key) => Ok((shown, accept_of(key))),
         _ => {
             let why = "Sec-WebSocket-Key is missing or malformed";
-            Err((Answer::error(400, why), why))
+            Err((Response::error(400, why), why))
         }
     }
 }
 
-fn key_shown(engine: &Engine, incoming: &Incoming) -> Option<KeyMatch> {
-    incoming
+fn key_shown(engine: &Engine, exchange: &Exchange) -> Option<KeyMatch> {
+    exchange
         .bearer()
         .and_then(|key| engine.config.credentials.agent(key.as_bytes()))
-        .or_else(|| engine.config.credentials.agent(&key_in_query(incoming.target())?))
+        .or_else(|| engine.config.credentials.agent(&key_in_query(exchange.target())?))
 }
 
-fn upgrade(engine: &Engine, incoming: Incoming, shown: KeyMatch, accept: &str) {
-    engine.way.upgrade(Upgrade::Came);
-    let peer = origin(incoming.peer(), incoming.claimed());
+fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
+    engine.reachability.upgrade(Upgrade::Came);
+    let peer = origin(exchange.peer(), exchange.claimed());
     let Ok(accept) = Header::from_bytes("Sec-WebSocket-Accept", accept) else { return };
-    let Some(socket) = incoming.socket().map(Arc::new) else { return incoming.cut() };
-    let wire = Box::new(SocketWire::new(socket.clone(), engine.waiter.clone()));
+    let Some(socket) = exchange.socket().map(Arc::new) else { return exchange.cut() };
+    let wire = Box::new(SocketWire::new(socket.clone(), engine.poller.clone()));
     let id = engine.registry.new_link(shown.agent);
-    let format = format_of(&incoming);
+    let format = protocol_of(&exchange);
     let mut link = Link::new(id, peer, wire, format, Instant::now());
-    link.from = address(&incoming);
+    link.from = address(&exchange);
     let link = Arc::new(link);
-    let mut switching = Response::empty(StatusCode(101)).with_header(accept);
-    if format == Format::Second {
+    let mut switching = tiny_http::Response::empty(StatusCode(101)).with_header(accept);
+    if format == Protocol::V2 {
         // Before any command can be put in.
-        let _ = link.text(engine.registry.telling.time());
-        let protocol = Header::from_bytes("Sec-WebSocket-Protocol", second::PROTOCOL);
-        switching = protocol.into_iter().fold(switching, Response::with_header);
+        let _ = link.text(engine.registry.encoder.time());
+        let protocol = Header::from_bytes("Sec-WebSocket-Protocol", v2::SUBPROTOCOL);
+        switching = protocol.into_iter().fold(switching, tiny_http::Response::with_header);
     }
     // Before the agent is told, so that no turn misses an agent that believes itself connected.
     let Some(running) = engine.registry.join(link.clone(), shown, Instant::now()) else {
-        return incoming.answer(Answer::error(503, "the relay is stopping"));
+        return exchange.respond(Response::error(503, "the relay is stopping"));
     };
-    let Some(stream) = incoming.upgrade(switching, socket) else { return };
+    let Some(stream) = exchange.upgrade(switching, socket) else { return };
     // Before anything is read: what the agent sends first may be a Close, and its confirmation must
     // find the link open.
     link.outbox.open();
@@ -119,15 +119,15 @@ fn upgrade(engine: &Engine, incoming: Incoming, shown: KeyMatch, accept: &str) {
 }
 
 /// Returns where an agent comes from: what the proxy claims, or the peer where there is none.
-fn address(incoming: &Incoming) -> Option<IpAddr> {
-    match incoming.claimed() {
+fn address(exchange: &Exchange) -> Option<IpAddr> {
+    match exchange.claimed() {
         Some(claimed) => claimed.parse().ok(),
-        None => Some(incoming.peer().ip()),
+        None => Some(exchange.peer().ip()),
     }
 }
 
-fn upgrade_required(why: &str) -> Answer {
-    Answer::error(426, why).with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
+fn upgrade_required(why: &str) -> Response {
+    Response::error(426, why).with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
 }
 
 /// Returns the value of `key` in a request target's query, percent-decoded.
@@ -139,10 +139,10 @@ pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
 
 /// Returns what the agent's commands shall look like: it offers the second format as a subprotocol (RFC 6455, 4.1), by its
 /// exact name.
-fn format_of(incoming: &Incoming) -> Format {
-    match incoming.list("Sec-WebSocket-Protocol").any(|name| name == second::PROTOCOL) {
-        true => Format::Second,
-        false => Format::First,
+fn protocol_of(exchange: &Exchange) -> Protocol {
+    match exchange.list("Sec-WebSocket-Protocol").any(|name| name == v2::SUBPROTOCOL) {
+        true => Protocol::V2,
+        false => Protocol::V1,
     }
 }
 

@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use crate::config::credentials::{Credentials, LOCK};
 use crate::engine::Engine;
-use crate::http::answer::Answer;
-use crate::http::incoming::Incoming;
-use crate::http::presses::Press;
+use crate::http::exchange::Exchange;
+use crate::http::response::Response;
+use crate::http::submissions::Submission;
 use crate::json;
 use crate::object::Fields;
-use crate::tokens::code::OneTimeCode;
-use crate::tokens::signed::{Kind, TokenSigner};
-use crate::tokens::{field, unix_time};
 use crate::runtime::log_limit::target::AGENTS_REJECTED;
 use crate::secret::{Secret, random_bytes};
 use crate::sync::{Mutex, lock};
+use crate::tokens::code::OneTimeCode;
+use crate::tokens::signed::{Kind, TokenSigner};
+use crate::tokens::{field, unix_time};
 
 /// Where `invite` asks for a code.
 pub const INVITE_PATH: &str = "/ws/invite";
@@ -24,7 +24,7 @@ pub const INVITE_PATH: &str = "/ws/invite";
 pub const JOIN_PATH: &str = "/ws/join";
 
 /// A PC that an agent can join.
-struct Pc {
+struct JoinablePc {
     name: String,
     key: Secret,
     signer: TokenSigner,
@@ -32,29 +32,29 @@ struct Pc {
 }
 
 /// Every PC that an agent can join. Plain data.
-struct Pcs(Vec<Pc>);
+struct JoinablePcs(Vec<JoinablePc>);
 
-impl Pcs {
+impl JoinablePcs {
     /// Those whose key lasts: one that is random would be void with the next run.
     fn new(credentials: &Credentials) -> Self {
         let names = credentials.agents.names();
         let pc = |(agent, name): (_, &str)| {
             let key = credentials.lasting_key(agent)?.clone();
             let (name, signer) = (name.to_owned(), TokenSigner::new(&key));
-            Some(Pc { name, key, signer, code: OneTimeCode::default() })
+            Some(JoinablePc { name, key, signer, code: OneTimeCode::default() })
         };
         Self(names.all().filter_map(pc).collect())
     }
 
     /// Returns the PC whose key this proof is made from, if it is good at this Unix time. Every key is tried.
-    fn proven(&mut self, proof: &str, unix: u64) -> Option<&mut Pc> {
+    fn proven(&mut self, proof: &str, unix: u64) -> Option<&mut JoinablePc> {
         self.0.iter_mut().fold(None, |found, pc| {
             if pc.signer.verify(Kind::Invitation, proof, unix).is_some() { Some(pc) } else { found }
         })
     }
 
     /// Returns the PC whose code somebody has typed; then that is used up. Every code is compared, in constant time.
-    fn take(&mut self, typed: &str, now: Instant) -> Option<&Pc> {
+    fn take(&mut self, typed: &str, now: Instant) -> Option<&JoinablePc> {
         self.0.iter_mut().fold(
             None,
             |found, pc| {
@@ -67,32 +67,32 @@ impl Pcs {
 /// What lets agents join.
 pub struct Joining {
     /// None without `WEBHOOK_SECRET`: what is joined in one line must not hang on an open door.
-    pcs: Option<Mutex<Pcs>>,
+    pcs: Option<Mutex<JoinablePcs>>,
 }
 
 impl Joining {
     /// Gives the newest key of each PC of `credentials`.
     pub fn new(credentials: &Credentials) -> Self {
-        let pcs = credentials.webhook.is_some().then(|| Mutex::new(Pcs::new(credentials)));
+        let pcs = credentials.webhook.is_some().then(|| Mutex::new(JoinablePcs::new(credentials)));
         Self { pcs }
     }
 
     /// Makes a code, `now`, for whoever has a PC's key, in place of any that there is for that PC.
-    pub fn invite(&self, incoming: Incoming, now: Instant) {
-        let Some(pcs) = &self.pcs else { return refuse_at_open_door(incoming) };
+    pub fn invite(&self, exchange: Exchange, now: Instant) {
+        let Some(pcs) = &self.pcs else { return refuse_at_open_door(exchange) };
         let Ok(random) = random_bytes() else {
-            return incoming.answer(Answer::error(500, "the system gives no random bytes"));
+            return exchange.respond(Response::error(500, "the system gives no random bytes"));
         };
-        let proof = incoming.field(field::INVITE).unwrap_or_default();
+        let proof = exchange.field(field::INVITE).unwrap_or_default();
         let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));
         match code {
             Some(code) => {
-                incoming.answer(Answer::object(&[("code", &code)]));
+                exchange.respond(Response::object(&[("code", &code)]));
             }
             None => {
                 let cure = "a good proof is needed: run `invite` with the relay's own environment";
                 refuse(
-                    incoming,
+                    exchange,
                     "it asks for an invitation without a key of this relay's",
                     (401, cure),
                 );
@@ -101,44 +101,44 @@ impl Joining {
     }
 
     /// Gives a PC's name and key, `now`, for a body with its code.
-    pub fn join(&self, engine: &Engine, incoming: Incoming, body: &[u8], now: Instant) {
-        let Some(pcs) = &self.pcs else { return refuse_at_open_door(incoming) };
+    pub fn join(&self, engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
+        let Some(pcs) = &self.pcs else { return refuse_at_open_door(exchange) };
         let Some(typed) = Fields::of_body(body).and_then(|fields| fields.text("code")) else {
             let message = "the body must be a JSON object with the text `code`";
-            return refuse(incoming, "its request to join holds no code", (400, message));
+            return refuse(exchange, "its request to join holds no code", (400, message));
         };
-        if !incoming.is_over_https() && !incoming.is_at_home() {
+        if !exchange.is_over_https() && !exchange.is_at_home() {
             // Whoever listens has read it, so it counts no more.
             lock(pcs).take(&typed, now);
             let cure = "a key is given over https alone, or at 127.0.0.1 on the relay's own machine, without a proxy: use \
                         https://, let the proxy say so (`X-Forwarded-Proto: https`), and run `invite` again, for this code \
                         counts no more";
-            return refuse(incoming, "it wants to join, but not over https", (403, cure));
+            return refuse(exchange, "it wants to join, but not over https", (403, cure));
         }
-        let given = engine.presses.once(Press::of(JOIN_PATH, body), now, || {
+        let given = engine.submissions.once(Submission::of(JOIN_PATH, body), now, || {
             let mut pcs = lock(pcs);
             let pc = pcs.take(&typed, now)?;
-            log::info!("An agent joins from {} as the PC {}", incoming.origin(), pc.name);
+            log::info!("An agent joins from {} as the PC {}", exchange.origin(), pc.name);
             Some(json::texts(&[("name", &pc.name), ("key", pc.key.reveal())]))
         });
         match given {
-            Some(json) => incoming.answer(Answer::json(json.into_bytes())),
+            Some(json) => exchange.respond(Response::json(json.into_bytes())),
             None => {
                 let cure = "the code is wrong, used or too old: it is good once, for 5 minutes; run `invite` again";
-                refuse(incoming, "its code to join is wrong, used or too old", (401, cure));
+                refuse(exchange, "its code to join is wrong, used or too old", (401, cure));
             }
         }
     }
 }
 
-fn refuse_at_open_door(incoming: Incoming) {
+fn refuse_at_open_door(exchange: Exchange) {
     let cure = ["WEBHOOK_SECRET is not set, so no agent can join. Where .env is: ", LOCK].concat();
-    refuse(incoming, "no agent can join while WEBHOOK_SECRET is not set", (403, &cure));
+    refuse(exchange, "no agent can join while WEBHOOK_SECRET is not set", (403, &cure));
 }
 
-fn refuse(incoming: Incoming, why: &str, (status, cure): (u16, &str)) {
-    log::warn!(target: AGENTS_REJECTED, "Agent rejected from {}: {why}", incoming.origin());
-    incoming.answer(Answer::error(status, cure));
+fn refuse(exchange: Exchange, why: &str, (status, cure): (u16, &str)) {
+    log::warn!(target: AGENTS_REJECTED, "Agent rejected from {}: {why}", exchange.origin());
+    exchange.respond(Response::error(status, cure));
 }
 
 #[cfg(test)]
@@ -150,21 +150,22 @@ mod tests {
 
     const UNIX: u64 = 1_700_000_000;
 
-    fn pcs() -> Pcs {
+    fn pcs() -> JoinablePcs {
         let config = Config::read(|name| match name {
             "API_KEY" => Some("the-new-key-5d1b9c77e0,the-old-key-aa20e6f413".into()),
             "AGENTS" => Some("ноутбук=key-of-the-notebook".into()),
             _ => None,
         });
-        Pcs::new(&config.unwrap().credentials)
+        JoinablePcs::new(&config.unwrap().credentials)
     }
 
-    fn code(pcs: &mut Pcs, key: &str, random: u8, now: Instant) -> String {
-        let proof = TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap();
+    fn code(pcs: &mut JoinablePcs, key: &str, random: u8, now: Instant) -> String {
+        let proof =
+            TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap();
         pcs.proven(&proof, UNIX).unwrap().code.renew([random; 12], now)
     }
 
-    fn joined(pcs: &mut Pcs, code: &str, now: Instant) -> Option<(String, String)> {
+    fn joined(pcs: &mut JoinablePcs, code: &str, now: Instant) -> Option<(String, String)> {
         pcs.take(code, now).map(|pc| (pc.name.clone(), pc.key.reveal().to_owned()))
     }
 
@@ -196,8 +197,9 @@ mod tests {
     #[test]
     fn a_proof_is_good_from_a_newest_key_alone_and_in_its_time() {
         let mut pcs = pcs();
-        let proof =
-            |key: &str| TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap();
+        let proof = |key: &str| {
+            TokenSigner::new(&Secret::new(key.into())).sign(Kind::Invitation, UNIX + 1).unwrap()
+        };
         assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX).is_some_and(|pc| pc.name == "ноутбук"));
         assert!(pcs.proven(&proof("key-of-the-notebook"), UNIX + 1).is_none());
         for wrong in [
@@ -214,7 +216,7 @@ mod tests {
     fn a_pc_whose_key_is_random_can_not_be_joined() {
         let agents =
             Config::read(|name| (name == "AGENTS").then(|| "ноутбук=key-of-the-notebook".into()));
-        let pcs = Pcs::new(&agents.unwrap().credentials);
+        let pcs = JoinablePcs::new(&agents.unwrap().credentials);
         assert_eq!(pcs.0.iter().map(|pc| &*pc.name).collect::<Vec<_>>(), ["ноутбук"]);
     }
 }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
-use crate::commands::late::Item;
-use crate::commands::late::{Loss, Taken};
+use crate::commands::late_answers::Item;
+use crate::commands::late_answers::{Loss, Taken};
 use crate::commands::person::Person;
 use crate::config::agents::AgentId;
 use crate::seen::{Seen, hold, must_happen};
@@ -71,9 +71,9 @@ enum Operation {
     Send(Which),
     TakeBack(Which),
     Withdraw(Which),
-    Answer { which: Which, other_link: Option<u64> },
+    Response { which: Which, other_link: Option<u64> },
     Lose { link: u64 },
-    Tend,
+    RunTimers,
     Take { person: usize, only: Option<Which> },
     PutBack { which: Index, told: Index },
     Close,
@@ -87,11 +87,13 @@ fn which() -> impl Strategy<Value = Which> {
 }
 
 /// Bounds so small that each is reached all the time, and what is done within them.
-fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
-    use Operation::{Answer, Begin, Close, Lose, PutBack, Send, Take, TakeBack, Tend, Wait, Withdraw};
+fn histories() -> impl Strategy<Value = (usize, LateLimits, Vec<Operation>)> {
+    use Operation::{
+        Begin, Close, Lose, PutBack, Response, RunTimers, Send, Take, TakeBack, Wait, Withdraw,
+    };
     let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
-        Bounds { in_all, each, remembered }
+        LateLimits { in_all, each, remembered }
     });
     let person = prop_oneof![1 => Just(0), 7 => 1..people().len()];
     let operation = prop_oneof![
@@ -102,9 +104,9 @@ fn histories() -> impl Strategy<Value = (usize, Bounds, Vec<Operation>)> {
         2 => which().prop_map(TakeBack),
         2 => which().prop_map(Withdraw),
         10 => (which(), prop::option::weighted(0.2, 0..LINKS))
-            .prop_map(|(which, other_link)| Answer { which, other_link }),
+            .prop_map(|(which, other_link)| Response { which, other_link }),
         2 => (0..LINKS).prop_map(|link| Lose { link }),
-        10 => Just(Tend),
+        10 => Just(RunTimers),
         6 => (1..people().len(), prop::option::weighted(0.2, which()))
             .prop_map(|(person, only)| Take { person, only }),
         3 => (any::<Index>(), any::<Index>()).prop_map(|(which, told)| PutBack { which, told }),
@@ -162,7 +164,7 @@ struct Lost {
 
 struct Model {
     most: usize,
-    bounds: Bounds,
+    bounds: LateLimits,
     records: Vec<Record>,
     losses: Vec<Lost>,
     closing: bool,
@@ -180,7 +182,7 @@ impl Model {
         found
     }
 
-    fn under_way(&self) -> Vec<usize> {
+    fn in_flight(&self) -> Vec<usize> {
         self.all(&[State::Unsent, State::Sent])
     }
 
@@ -251,9 +253,9 @@ impl Model {
     }
 
     /// Those whose turn is over, and whether the answer will be kept.
-    fn tend(&mut self, now: Instant, seen: &mut Seen) -> Vec<(String, bool)> {
+    fn run_timers(&mut self, now: Instant, seen: &mut Seen) -> Vec<(String, bool)> {
         let mut expired = Vec::new();
-        for number in self.under_way() {
+        for number in self.in_flight() {
             let Record { id, until, person, state, .. } = &self.records[number];
             if *until > now {
                 continue;
@@ -288,7 +290,7 @@ impl Model {
         records.chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
-    fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+    fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let mut begun: Vec<_> = Vec::new();
         for number in self.all(&[State::AtWork]) {
             let record = &self.records[number];
@@ -301,7 +303,7 @@ impl Model {
 
     fn sizes(&self) -> [usize; 4] {
         let late = [State::AtWork, State::Kept].map(|state| self.all(&[state]).len());
-        [self.under_way().len(), late[0], late[1], self.losses.len()]
+        [self.in_flight().len(), late[0], late[1], self.losses.len()]
     }
 }
 
@@ -333,7 +335,7 @@ struct Out {
 }
 
 impl<'a> Both<'a> {
-    fn new(most: usize, bounds: Bounds, seen: &'a mut Seen) -> Self {
+    fn new(most: usize, bounds: LateLimits, seen: &'a mut Seen) -> Self {
         let (records, losses) = (Vec::new(), Vec::new());
         let (closing, changes, came, told) = (false, 0, 0, 0);
         let model = Model { most, bounds, records, losses, closing, changes, came, told };
@@ -380,8 +382,8 @@ impl<'a> Both<'a> {
             }
             Operation::TakeBack(which) => {
                 let Some((number, id)) = self.pick(which) else { return };
-                let taken = self.table.under_way.take(&id);
-                assert_eq!(taken.is_some(), self.model.under_way().contains(&number));
+                let taken = self.table.in_flight.take(&id);
+                assert_eq!(taken.is_some(), self.model.in_flight().contains(&number));
                 if let Some(command) = taken {
                     self.end(number, &command);
                     self.model.change(number, State::Over, self.now);
@@ -390,7 +392,7 @@ impl<'a> Both<'a> {
             }
             Operation::Withdraw(which) => {
                 let Some((number, id)) = self.pick(which) else { return };
-                let withdrawn = self.table.under_way.withdraw(&id);
+                let withdrawn = self.table.in_flight.withdraw(&id);
                 let is_unsent = self.model.records[number].state == State::Unsent;
                 assert_eq!(withdrawn.is_some(), is_unsent);
                 if let Some(command) = withdrawn {
@@ -400,13 +402,13 @@ impl<'a> Both<'a> {
                 let not = "not withdrawn, since it was sent or has ended";
                 note(self.seen, if is_unsent { "withdrawn" } else { not });
             }
-            Operation::Answer { which, other_link } => {
+            Operation::Response { which, other_link } => {
                 let Some((number, _)) = self.pick(which) else { return };
                 let link = other_link.map_or(self.model.records[number].link, link_of);
                 self.answer(number, link);
             }
             Operation::Lose { link } => self.lose(link_of(*link)),
-            Operation::Tend => self.tend(),
+            Operation::RunTimers => self.run_timers(),
             Operation::Take { person, only } => {
                 let person = people()[*person].clone().expect("the first alone is nobody");
                 let only = only.as_ref().and_then(|which| self.pick(which)).map(|(_, id)| id);
@@ -437,8 +439,8 @@ impl<'a> Both<'a> {
     ) -> Option<usize> {
         let (begun, waiting) = (self.now, self.ends.len());
         self.ends.push(0);
-        let new = New { agent, link, begun, deadline, person: person.clone(), waiting };
-        let is_room = self.model.under_way().len() < self.model.most;
+        let new = NewCommand { agent, link, begun, deadline, person: person.clone(), waiting };
+        let is_room = self.model.in_flight().len() < self.model.most;
         match self.table.begin(new) {
             Ok(Begun { id, wake_clock }) => {
                 assert!(is_room, "one too many is under way");
@@ -476,7 +478,7 @@ impl<'a> Both<'a> {
         if may_be {
             record.state = State::Sent;
         }
-        assert_eq!(self.table.under_way.send(&record.id), may_be);
+        assert_eq!(self.table.in_flight.send(&record.id), may_be);
         note(self.seen, if may_be { "sent" } else { "not sent, since it has ended" });
     }
 
@@ -487,13 +489,13 @@ impl<'a> Both<'a> {
         let turn = (record.agent, record.begun);
         let answered = self.table.answer(link, &id, self.answers, self.now);
         match (answered, record.state) {
-            (Answered::InTime(command, answer), State::Sent) if is_own_link => {
+            (AnswerFor::InTime(command, answer), State::Sent) if is_own_link => {
                 assert_eq!(answer, self.answers);
                 self.end(number, &command);
                 self.model.change(number, State::Over, self.now);
                 note(self.seen, "answered in time");
             }
-            (Answered::Late(agent, since), State::AtWork) if is_own_link => {
+            (AnswerFor::Late(agent, since), State::AtWork) if is_own_link => {
                 assert_eq!((agent, since), turn);
                 assert!(record.person.is_some(), "nobody's is not at work");
                 self.model.records[number].answer = self.answers;
@@ -505,11 +507,11 @@ impl<'a> Both<'a> {
                 self.model.came += 1;
                 note(self.seen, "answered late");
             }
-            (Answered::Nobody, State::Unsent) => note(self.seen, "answered before it was sent"),
-            (Answered::Nobody, State::Kept | State::Out | State::Over) => {
+            (AnswerFor::Nobody, State::Unsent) => note(self.seen, "answered before it was sent"),
+            (AnswerFor::Nobody, State::Kept | State::Out | State::Over) => {
                 note(self.seen, "answered for nobody")
             }
-            (Answered::Nobody, _) if !is_own_link => note(self.seen, "answered on another link"),
+            (AnswerFor::Nobody, _) if !is_own_link => note(self.seen, "answered on another link"),
             (answered, state) => panic!("{answered:?} for {id}, which is {state:?}, on {link:?}"),
         }
     }
@@ -523,7 +525,7 @@ impl<'a> Both<'a> {
                 note(self.seen, "lost at work");
             }
         }
-        let mut expected = self.model.under_way();
+        let mut expected = self.model.in_flight();
         expected.retain(|number| is_its(&self.model, number));
         assert_eq!(lost.len(), expected.len());
         for (number, (command, was_sent)) in expected.into_iter().zip(&lost) {
@@ -534,8 +536,8 @@ impl<'a> Both<'a> {
         }
     }
 
-    fn tend(&mut self) {
-        let (expired, next) = self.table.tend(self.now);
+    fn run_timers(&mut self) {
+        let (expired, next) = self.table.run_timers(self.now);
         for Expired { command, was_sent, .. } in &expired {
             assert!(command.deadline <= self.now, "{} expired early", command.id);
             let record = &self.model.records[self.number_of(&command.id)];
@@ -543,7 +545,7 @@ impl<'a> Both<'a> {
             self.end(self.number_of(&command.id), command);
         }
         let fates: Vec<_> = expired.into_iter().map(|e| (e.command.id, e.will_be_kept)).collect();
-        assert_eq!(fates, self.model.tend(self.now, self.seen));
+        assert_eq!(fates, self.model.run_timers(self.now, self.seen));
         assert_eq!(next, self.model.next());
         assert!(next.is_none_or(|next| next > self.now), "there would be no end of looking");
         self.alarm = next;
@@ -563,7 +565,7 @@ impl<'a> Both<'a> {
         });
         let may_share_a_loss = match only {
             None => true,
-            Some(id) => answers.is_empty() && model.at_work(person, Some(id)).is_none(),
+            Some(id) => answers.is_empty() && model.pending(person, Some(id)).is_none(),
         };
         let mut losses = model.losses.clone();
         losses.retain(|lost| lost.person == *person && may_share_a_loss);
@@ -612,15 +614,15 @@ impl<'a> Both<'a> {
         }
         let untold = losses.into_iter().skip(told.saturating_sub(answers.len()));
         untold.for_each(|lost| model.lose(lost, self.seen));
-        self.tend();
+        self.run_timers();
     }
 
     /// What must hold after each step.
     fn agree(&self) {
         let Self { table, model, .. } = self;
         assert_eq!(table.sizes(), model.sizes());
-        let [under_way, at_work, kept, losses] = table.sizes();
-        assert!(under_way <= model.most);
+        let [in_flight, at_work, kept, losses] = table.sizes();
+        assert!(in_flight <= model.most);
         assert!([at_work, kept, losses].iter().all(|size| *size <= model.bounds.in_all));
         for person in people().iter().flatten() {
             for state in [State::AtWork, State::Kept] {
@@ -630,9 +632,9 @@ impl<'a> Both<'a> {
                     assert!(theirs.count() <= model.bounds.each);
                 }
             }
-            assert_eq!(table.late.at_work(person, None), model.at_work(person, None));
+            assert_eq!(table.late.pending(person, None), model.pending(person, None));
             for Record { id, .. } in &model.records {
-                assert_eq!(table.late.at_work(person, Some(id)), model.at_work(person, Some(id)));
+                assert_eq!(table.late.pending(person, Some(id)), model.pending(person, Some(id)));
             }
         }
         assert_eq!((table.late.came, table.late.told), (model.came, model.told));
@@ -651,7 +653,7 @@ impl<'a> Both<'a> {
         }
         for _ in 0..3 {
             self.now += 60 * SECOND;
-            self.tend();
+            self.run_timers();
             self.agree();
         }
         assert_eq!(self.alarm, None);

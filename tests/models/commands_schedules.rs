@@ -4,7 +4,7 @@
 use shuttle::thread::spawn;
 
 use super::*;
-use crate::runtime::clock::alarm;
+use crate::runtime::clock::waker;
 
 const SCHEDULES: usize = 4_000;
 
@@ -12,18 +12,18 @@ const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
 
 struct Nobody;
 
-impl Waits for Nobody {
-    fn tell(self: Box<Self>, _: Ended, _: Option<Told<'_>>, _: &Commands, _: Instant) {}
+impl Responder for Nobody {
+    fn complete(self: Box<Self>, _: Completion, _: Option<CommandRef<'_>>, _: &Commands, _: Instant) {}
 }
 
 /// A command that misses its turn. Returns its id.
 fn be_late(commands: &Commands, now: Instant) -> String {
-    let waiting: Box<dyn Waits> = Box::new(Nobody);
+    let waiting: Box<dyn Responder> = Box::new(Nobody);
     let (agent, person) = (LINK.agent, Some(Person::Ask));
-    let new = New { agent, link: LINK, begun: now, deadline: now, person, waiting };
+    let new = NewCommand { agent, link: LINK, begun: now, deadline: now, person, waiting };
     let id = commands.begin(new).unwrap();
     commands.send(&id, now, || Ok::<(), ()>(()));
-    commands.tend(now);
+    commands.run_timers(now);
     id
 }
 
@@ -41,8 +41,8 @@ fn turn(commands: &Commands, room: usize, now: Instant) -> Vec<String> {
 #[test]
 fn each_late_answer_is_told_once_whoever_asks_meanwhile() {
     let schedule = || {
-        let (alarm, _) = alarm();
-        let commands = Arc::new(Commands::new("p".into(), Names::default(), alarm));
+        let (waker, _) = waker();
+        let commands = Arc::new(Commands::new("p".into(), Names::default(), waker));
         let now = Instant::now();
         let ids: Vec<_> = (0..4).map(|_| be_late(&commands, now)).collect();
         let answer = |commands: &Commands, number: usize| {

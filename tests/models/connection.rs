@@ -13,9 +13,9 @@ enum Event {
     /// The thread that reads does what is next; a request says whether it is the last.
     Read { is_last: bool },
     /// A worker is about to write the answer.
-    Answer,
+    Response,
     /// One that was written is out.
-    Answered,
+    AnswerFor,
     /// The client ends, or room is needed.
     Cut,
     /// Time passes.
@@ -26,8 +26,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => any::<bool>().prop_map(|x| Event::Read { is_last: x }),
         4 => Just(Event::Read { is_last: false }),
-        6 => Just(Event::Answer),
-        5 => Just(Event::Answered),
+        6 => Just(Event::Response),
+        5 => Just(Event::AnswerFor),
         1 => Just(Event::Cut),
         2 => Just(Event::Wait),
     ]
@@ -37,7 +37,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 #[derive(Default)]
 struct Model {
     /// The request that is with the relay.
-    under_way: Option<u8>,
+    in_flight: Option<u8>,
     /// What tiny_http has not heard of it.
     unheard: VecDeque<u8>,
     writing: usize,
@@ -67,9 +67,9 @@ proptest! {
                     connection.cut();
                     model.is_over = true;
                 }
-                Event::Answer if model.under_way.is_some() && model.unheard.is_empty() => {
-                    model.under_way = None;
-                    let goes_on = connection.answer(now);
+                Event::Response if model.in_flight.is_some() && model.unheard.is_empty() => {
+                    model.in_flight = None;
+                    let goes_on = connection.begin_response(now);
                     prop_assert_eq!(goes_on, !(model.is_over || model.is_last));
                     if goes_on {
                         since = now;
@@ -79,47 +79,47 @@ proptest! {
                         model.is_over = true;
                     }
                 }
-                Event::Answered if model.writing > 0 => {
-                    connection.answered();
+                Event::AnswerFor if model.writing > 0 => {
+                    connection.response_sent();
                     model.writing -= 1;
                 }
                 Event::Read { is_last } => match connection.next() {
-                    Next::Give => {
+                    NextStep::Give => {
                         let mut buffer = [MaybeUninit::uninit(); 2];
                         let taken = connection.give(&mut buffer);
                         prop_assert!(taken > 0 && taken <= 2);
                         model.unheard.drain(..taken);
                         prop_assert!(!model.is_over);
                     }
-                    Next::Wait => {
-                        prop_assert!(model.under_way.is_some() || model.writing == MAX_WRITING);
+                    NextStep::Wait => {
+                        prop_assert!(model.in_flight.is_some() || model.writing == MAX_WRITING);
                         prop_assert!(model.unheard.is_empty() && !model.is_over);
                     }
-                    Next::Read => {
-                        prop_assert!(model.under_way.is_none() && model.writing < MAX_WRITING);
+                    NextStep::Read => {
+                        prop_assert!(model.in_flight.is_none() && model.writing < MAX_WRITING);
                         prop_assert!(!(model.is_over || model.is_last));
                         prop_assert_eq!(connection.begin_reading().since, since);
                         model.count += 1;
                         let ending = if is_last { Ending::Closes } else { Ending::Stays };
                         let (head, body) = (vec![model.count; 3], vec![model.count]);
                         connection.deliver(Delivery { head, body, ending, ..Delivery::default() });
-                        (model.under_way, model.is_last) = (Some(model.count), is_last);
+                        (model.in_flight, model.is_last) = (Some(model.count), is_last);
                         model.unheard = [model.count; 3].into();
                         prop_assert_eq!(connection.take_body().0, [model.count]);
                     }
-                    Next::End => {
+                    NextStep::End => {
                         prop_assert!(model.is_over);
                         // What tiny_http has not heard the whole head of is nobody's.
                         if !model.unheard.is_empty() {
-                            (model.under_way, model.unheard) = (None, VecDeque::new());
+                            (model.in_flight, model.unheard) = (None, VecDeque::new());
                         }
-                        prop_assert_eq!(connection.tell_end(), model.under_way.is_none());
+                        prop_assert_eq!(connection.tell_end(), model.in_flight.is_none());
                         model.is_told = true;
                     }
                 },
                 _ => {}
             }
-            let waits = model.under_way.is_none() && !model.is_over;
+            let waits = model.in_flight.is_none() && !model.is_over;
             prop_assert_eq!(connection.waits_since(), waits.then_some(since));
             prop_assert_eq!(connection.is_writing(), model.writing > 0 && !model.is_over);
         }
@@ -136,7 +136,7 @@ fn what_comes_before_its_turn_is_kept_and_read_first() {
     connection.keep(&[3], start);
     assert_eq!(connection.give(&mut [MaybeUninit::uninit(); 9]), 1);
     let later = start + Duration::from_secs(5);
-    assert!(connection.answer(later));
+    assert!(connection.begin_response(later));
     let Start { early, began, since, has_asked } = connection.begin_reading();
     assert_eq!((early, began, since, has_asked), (vec![2, 3], later, later, true));
     assert!(connection.has_nothing_behind());
@@ -153,5 +153,9 @@ fn what_is_held_is_let_go_of_with_the_body() {
     assert_eq!(connection.take_body(), (vec![0; 1000], 10));
     connection.cut();
     connection.deliver(Delivery { body: vec![0; 1000], ..Delivery::default() });
-    assert_eq!((connection.take_body().0.len(), connection.next()), (0, Next::End), "it came too late");
+    assert_eq!(
+        (connection.take_body().0.len(), connection.next()),
+        (0, NextStep::End),
+        "it came too late"
+    );
 }

@@ -4,16 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::agents::encoder::{CommandEncoder, Protocol};
 use crate::agents::link::Link;
 use crate::agents::outbox::{Outbox, Wire};
 use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
 use crate::agents::registry::Registry;
-use crate::agents::telling::{Format, Telling};
-use crate::commands::under_way::{LinkId, New};
-use crate::commands::{Commands, Ended, Told, Waits};
+use crate::commands::in_flight::{LinkId, NewCommand};
+use crate::commands::{CommandRef, Commands, Completion, Responder};
 use crate::config::agents::{AgentId, Agents};
 use crate::config::credentials::KeyMatch;
-use crate::runtime::clock::alarm;
+use crate::runtime::clock::waker;
 use crate::sync::{Mutex, lock};
 
 /// Two PCs.
@@ -59,8 +59,14 @@ type Ends = Arc<Mutex<Vec<(String, String)>>>;
 
 struct MadeUp(Ends);
 
-impl Waits for MadeUp {
-    fn tell(self: Box<Self>, ended: Ended, of: Option<Told<'_>>, _: &Commands, _: Instant) {
+impl Responder for MadeUp {
+    fn complete(
+        self: Box<Self>,
+        ended: Completion,
+        of: Option<CommandRef<'_>>,
+        _: &Commands,
+        _: Instant,
+    ) {
         lock(&self.0).push((of.unwrap().id.to_owned(), format!("{ended:?}")));
     }
 }
@@ -75,12 +81,12 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let (alarm, _) = alarm();
+        let (waker, _) = waker();
         let entries = Some(("AGENTS", "ноутбук=0123456789abcdef".to_owned()));
         let names = Agents::read(None, entries, &[]).unwrap().names();
-        let commands = Arc::new(Commands::new("p".into(), names, alarm.clone()));
+        let commands = Arc::new(Commands::new("p".into(), names, waker.clone()));
         let heartbeat = Duration::from_secs(20);
-        let registry = Registry::new(heartbeat, commands.clone(), Telling::new(None), alarm);
+        let registry = Registry::new(heartbeat, commands.clone(), CommandEncoder::new(None), waker);
         let (registry, ends) = (Arc::new(registry), Ends::default());
         Self { registry, commands, ends, start: Instant::now() }
     }
@@ -89,7 +95,7 @@ impl World {
     pub fn come(&self, agent: AgentId, number: u64) -> (Arc<Link>, Socket) {
         let (id, socket) = (LinkId::new(agent, number), Socket::default());
         let wire = Box::new(socket.clone());
-        let link = Arc::new(Link::new(id, "peer".into(), wire, Format::First, self.start));
+        let link = Arc::new(Link::new(id, "peer".into(), wire, Protocol::V1, self.start));
         let shown = KeyMatch { agent, position: 1, of: 1 };
         assert!(self.registry.join(link.clone(), shown, self.start).is_some());
         link.outbox.open();
@@ -105,8 +111,8 @@ impl World {
     /// Sends a command on a link that was the agent's a moment ago. Returns its id, which is all that it says.
     pub fn say(&self, link: &Link, now: Instant) -> String {
         let (agent, deadline) = (link.id.agent, now + PATIENCE);
-        let waiting: Box<dyn Waits> = Box::new(MadeUp(self.ends.clone()));
-        let new = New { agent, link: link.id, begun: now, deadline, person: None, waiting };
+        let waiting: Box<dyn Responder> = Box::new(MadeUp(self.ends.clone()));
+        let new = NewCommand { agent, link: link.id, begun: now, deadline, person: None, waiting };
         let id = self.commands.begin(new).unwrap();
         let (message, patience) = (id.clone(), PROBE_TIMEOUT);
         let unsent = Unsent { id: id.clone(), message, since: now, patience, deadline };

@@ -170,8 +170,8 @@ fn what_the_socket_does_not_take_is_sent_on_in_order() {
     outbox.send(b"second").unwrap();
     assert_eq!(taken(&socket), "fir");
     assert_eq!(socket.lock().unwrap().awaited, 1, "once is enough");
-    assert_eq!(outbox.go_on(), Some((2, true)));
-    assert_eq!(outbox.go_on(), Some((7, false)));
+    assert_eq!(outbox.resume(), Some((2, true)));
+    assert_eq!(outbox.resume(), Some((7, false)));
     assert_eq!(taken(&socket), "first second");
 }
 
@@ -202,7 +202,7 @@ fn a_broken_socket_ends_the_link_whoever_finds_it() {
     let (second, socket) = outbox(&[]);
     second.send(b"a").unwrap();
     socket.lock().unwrap().broken = true;
-    assert_eq!(second.go_on(), None);
+    assert_eq!(second.resume(), None);
     for outbox in [first, second] {
         assert_eq!(outbox.why().unwrap(), "its connection broke");
         assert_eq!(outbox.send(b"a"), Err(LinkDown));
@@ -216,7 +216,7 @@ fn behind_the_farewell_nothing_is_sent_any_more() {
     outbox.close(b"goodbye", "the reason");
     assert_eq!(outbox.send(b"more"), Err(LinkDown));
     outbox.close(b"again", "another reason");
-    assert_eq!(outbox.go_on(), Some((9, false)), "the farewell itself still goes");
+    assert_eq!(outbox.resume(), Some((9, false)), "the farewell itself still goes");
     assert_eq!(taken(&socket), "last goodbye");
     outbox.cut("a third reason");
     assert_eq!(outbox.why().unwrap(), "the reason");

@@ -45,10 +45,10 @@ impl Wire for MadeUpWire {
 }
 
 /// What the thread for slow sockets does once.
-fn go_on(outbox: &Arc<Outbox>, socket: &Arc<Lock<MadeUp>>) {
+fn on_ready(outbox: &Arc<Outbox>, socket: &Arc<Lock<MadeUp>>) {
     // Whoever goes on waits no more: the outbox may have the socket waited for anew before this returns.
     let has_waited = std::mem::take(&mut socket.lock().unwrap().waits) == 1;
-    if has_waited && matches!(outbox.go_on(), Some((_, true))) {
+    if has_waited && matches!(outbox.resume(), Some((_, true))) {
         let mut socket = socket.lock().unwrap();
         socket.waits += 1;
         assert_eq!(socket.waits, 1, "two wait for one socket");
@@ -98,12 +98,12 @@ fn sender(outbox: &Arc<Outbox>, name: &'static str) -> thread::JoinHandle<[(Stri
 fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
     let (outbox, socket) = outbox(&[1, 0, 4, 2]);
     let senders = ["a", "b"].map(|name| sender(&outbox, name));
-    let slow = {
+    let poller = {
         let (outbox, socket) = (outbox.clone(), socket.clone());
         thread::spawn(move || {
             outbox.open();
             for _ in 0..4 {
-                go_on(&outbox, &socket);
+                on_ready(&outbox, &socket);
                 thread::yield_now();
             }
         })
@@ -113,10 +113,10 @@ fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
         thread::spawn(move || end(&outbox))
     });
     let messages = senders.map(|sender| sender.join().unwrap()).concat();
-    [slow].into_iter().chain(end).for_each(|thread| thread.join().unwrap());
+    [poller].into_iter().chain(end).for_each(|thread| thread.join().unwrap());
     // All is quiet, and the socket takes everything.
     for _ in 0..6 {
-        go_on(&outbox, &socket);
+        on_ready(&outbox, &socket);
     }
     let socket = socket.lock().unwrap();
     is_sound(&socket.taken, !socket.shut);

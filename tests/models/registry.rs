@@ -31,7 +31,7 @@ fn a_link_that_was_silent_or_is_told_goodbye_takes_no_command() {
     let world = World::new();
     let (link, _) = world.come(ONE, 1);
     let later = world.start + Duration::from_secs(60);
-    world.registry.tend(later);
+    world.registry.run_timers(later);
     let id = world.say(&link, later);
     assert_eq!(world.end_of(&id).as_deref(), Some("Unsent(LinkLost)"));
     let (link, _) = world.come(ONE, 2);
@@ -58,7 +58,7 @@ fn each_quiet_link_gives_up_its_own_commands() {
     let links = [ONE, OTHER].map(|agent| world.come(agent, agent.0.into()).0);
     let later = world.start + ALIVE_FOR;
     let ids = links.map(|link| world.say(&link, later));
-    world.registry.tend(later + PROBE_TIMEOUT);
+    world.registry.run_timers(later + PROBE_TIMEOUT);
     for id in ids {
         assert_eq!(world.end_of(&id).as_deref(), Some("Unsent(Silent)"));
     }

@@ -51,7 +51,7 @@ fn schedule(is_dumb: bool, is_replaced: bool) {
     let clock = {
         let world = world.clone();
         spawn(move || {
-            world.registry.tend(later);
+            world.registry.run_timers(later);
         })
     };
     let second = is_replaced.then(|| world.come(ONE, 2));
@@ -59,7 +59,7 @@ fn schedule(is_dumb: bool, is_replaced: bool) {
     [reader, clock].into_iter().for_each(|thread| thread.join().unwrap());
     // All is quiet, and nobody is there any more. No deadline has come.
     second.iter().for_each(|(link, _)| world.leave(link, later));
-    world.registry.tend(later);
+    world.registry.run_timers(later);
     let got = [Some(&first), second.as_ref()].map(|link| link.map_or(Vec::new(), |(_, s)| s.got()));
     let got = got.concat();
     for ids in said {
@@ -75,7 +75,7 @@ fn schedule(is_dumb: bool, is_replaced: bool) {
         let places: Vec<_> = ids.iter().filter_map(|id| got.iter().position(|of| of == id)).collect();
         assert!(places.is_sorted(), "{ids:?} have come as {got:?}");
     }
-    assert_eq!((world.commands.under_way(), world.registry.sizes()), (0, [0, 0]));
+    assert_eq!((world.commands.in_flight(), world.registry.sizes()), (0, [0, 0]));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_link_that_leaves_hides_no_other_from_the_clock() {
             let world = world.clone();
             spawn(move || world.leave(&leaving, later))
         };
-        world.registry.tend(later + PROBE_TIMEOUT);
+        world.registry.run_timers(later + PROBE_TIMEOUT);
         assert_eq!(world.end_of(&id).as_deref(), Some("Unsent(Silent)"));
         reader.join().unwrap();
     };

@@ -41,21 +41,21 @@ enum Operation {
     AwaitClose(Index),
     /// One of all links has closed.
     Closed(Index),
-    Tend,
+    RunTimers,
     Wait {
         milliseconds: u64,
     },
 }
 
 /// Bounds so small that each is reached all the time, and what is done within them.
-fn histories() -> impl Strategy<Value = (Bounds, Vec<Operation>)> {
-    use Operation::{AwaitClose, Closed, Hear, Join, Leave, LeaveAll, Tend, Wait};
+fn histories() -> impl Strategy<Value = (RosterLimits, Vec<Operation>)> {
+    use Operation::{AwaitClose, Closed, Hear, Join, Leave, LeaveAll, RunTimers, Wait};
     let times = (1..10u32, 1..20u32, 1..10u32, 1..40u32);
     let bounds = (times, 0..4usize, 1..5usize).prop_map(|(times, most_closing, often)| {
         let (heartbeat, silence, closing, window) = times;
         let [heartbeat, silence, closing, window] =
             [heartbeat, silence, closing, window].map(|count| count * MILLISECOND);
-        Bounds { heartbeat, silence, closing, most_closing, often: (often, window) }
+        RosterLimits { heartbeat, silence, closing, most_closing, often: (often, window) }
     });
     let operation = prop_oneof![
         8 => (0..AGENTS.len()).prop_map(|agent| Join { agent }),
@@ -64,7 +64,7 @@ fn histories() -> impl Strategy<Value = (Bounds, Vec<Operation>)> {
         1 => Just(LeaveAll),
         8 => any::<Index>().prop_map(AwaitClose),
         3 => any::<Index>().prop_map(Closed),
-        8 => Just(Tend),
+        8 => Just(RunTimers),
         8 => (0..6u64).prop_map(|milliseconds| Wait { milliseconds }),
     ];
     (bounds, vec(operation, 0..160))
@@ -75,7 +75,7 @@ enum State {
     /// It is its agent's.
     Current,
     /// It is nobody's any more.
-    Nobodys,
+    Orphan,
     /// It was told to close then.
     Closing(Instant),
     Over,
@@ -97,7 +97,7 @@ struct Replacement {
 }
 
 struct Model {
-    bounds: Bounds,
+    bounds: RosterLimits,
     records: Vec<Record>,
     replacements: Vec<Replacement>,
     /// Those told to close, in the order of that.
@@ -129,7 +129,7 @@ impl Model {
         let replaced = self.current(agent);
         let mut often = false;
         if let Some(old) = replaced {
-            self.records[old].state = State::Nobodys;
+            self.records[old].state = State::Orphan;
             self.replacements.push(Replacement { agent, at: now });
             let (count, window) = self.bounds.often;
             let is_recent = |one: &&Replacement| one.agent == agent && one.at + window > now;
@@ -151,13 +151,13 @@ impl Model {
         Some(oldest)
     }
 
-    fn tend(&mut self, now: Instant) -> Due<usize> {
+    fn run_timers(&mut self, now: Instant) -> Due<usize> {
         let overdue: Vec<_> =
             self.closing().into_iter().filter(|(_, until)| *until <= now).map(|(one, _)| one).collect();
         let mut silent = self.all();
         silent.retain(|&number| self.records[number].heard + self.bounds.silence <= now);
         overdue.iter().for_each(|&number| self.records[number].state = State::Over);
-        silent.iter().for_each(|&number| self.records[number].state = State::Nobodys);
+        silent.iter().for_each(|&number| self.records[number].state = State::Orphan);
         let mut ping = self.all();
         ping.retain(|&number| self.records[number].pinged + self.bounds.heartbeat <= now);
         for &number in &ping {
@@ -193,7 +193,7 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    fn new(bounds: Bounds, seen: &'a mut Seen) -> Self {
+    fn new(bounds: RosterLimits, seen: &'a mut Seen) -> Self {
         let model = Model { bounds, records: Vec::new(), replacements: Vec::new(), told: Vec::new() };
         Self { roster: Roster::new(bounds), model, now: Instant::now(), seen }
     }
@@ -233,18 +233,18 @@ impl<'a> Both<'a> {
                 let is_an_agents = self.model.records[link].state == State::Current;
                 assert_eq!(self.roster.leave(&link), is_an_agents);
                 if is_an_agents {
-                    self.model.records[link].state = State::Nobodys;
+                    self.model.records[link].state = State::Orphan;
                 }
                 self.note(if is_an_agents { "left" } else { "left, but was nobody's" }, 1);
             }
             Operation::LeaveAll => {
                 let all = self.model.all();
                 assert_eq!(sorted(self.roster.leave_all()), all);
-                all.iter().for_each(|&link| self.model.records[link].state = State::Nobodys);
+                all.iter().for_each(|&link| self.model.records[link].state = State::Orphan);
                 self.note("all left", all.len());
             }
             Operation::AwaitClose(index) => {
-                let Some(link) = self.pick(index, |state| state == State::Nobodys) else { return };
+                let Some(link) = self.pick(index, |state| state == State::Orphan) else { return };
                 let one_too_many = self.roster.await_close(link, now);
                 assert_eq!(one_too_many, self.model.await_close(link, now));
                 self.note("closing", 1);
@@ -259,16 +259,16 @@ impl<'a> Both<'a> {
                 );
                 self.model.records[link].state = State::Over;
             }
-            Operation::Tend => self.tend(),
+            Operation::RunTimers => self.run_timers(),
             Operation::Wait { milliseconds } => self.now += Duration::from_millis(*milliseconds),
         }
         self.agree();
     }
 
-    fn tend(&mut self) {
+    fn run_timers(&mut self) {
         let heard = |link: &usize| self.model.records[*link].heard;
-        let Due { ping, silent, overdue, next } = self.roster.tend(self.now, heard);
-        let expected = self.model.tend(self.now);
+        let Due { ping, silent, overdue, next } = self.roster.run_timers(self.now, heard);
+        let expected = self.model.run_timers(self.now);
         let (ping, silent) = (sorted(ping), sorted(silent));
         assert_eq!((&ping, &silent), (&expected.ping, &expected.silent));
         assert_eq!((&overdue, next), (&expected.overdue, expected.next));
@@ -295,7 +295,7 @@ impl<'a> Both<'a> {
     /// Nothing happens any more but that time passes.
     fn come_to_rest(&mut self) {
         self.now += Duration::from_secs(1);
-        self.tend();
+        self.run_timers();
         self.agree();
         assert_eq!(self.roster.sizes(), [0, 0]);
     }

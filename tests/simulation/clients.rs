@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::answer::{Answer, Ending};
-use crate::http::connection::{self, Delivery, Next};
+use crate::http::connection::{self, Delivery, NextStep};
 use crate::http::request::{Request, Switching, Upgraded};
+use crate::http::response::{Ending, Response};
 
 /// Who says something. A person is an account.
 pub type Person = u32;
@@ -120,7 +120,7 @@ impl Net {
     /// Returns the connections from which the relay reads a turn next.
     pub fn to_be_read(&self) -> Vec<u64> {
         let sent = self.connections.values().filter(|c| !c.sent.is_empty());
-        sent.filter(|c| c.state.next() == Next::Read).map(|c| c.number).collect()
+        sent.filter(|c| c.state.next() == NextStep::Read).map(|c| c.number).collect()
     }
 
     /// A whole turn has come to the relay. Returns who has sent it, and its number.
@@ -219,17 +219,17 @@ impl Request for MadeUp {
         Vec::new()
     }
 
-    fn answer(self: Box<Self>, answer: Answer, is_last: bool) {
-        assert!(!is_last, "nothing in this world is refused: {answer:?}");
+    fn respond(self: Box<Self>, response: Response, is_last: bool) {
+        assert!(!is_last, "nothing in this world is refused: {response:?}");
         if !self.net.lock().is_open(self.connection) {
             return self.drop_turn();
         }
         let mut net = self.net.lock();
         let now = net.now;
         let state = &mut net.connections.get_mut(&self.connection).expect("it is open").state;
-        assert!(state.answer(now), "nothing ends it");
-        state.answered();
-        net.reply(self.connection, self.number, &answer.into_bytes(Ending::Stays, false));
+        assert!(state.begin_response(now), "nothing ends it");
+        state.response_sent();
+        net.reply(self.connection, self.number, &response.into_bytes(Ending::Stays, false));
     }
 
     fn cut(self: Box<Self>) {

@@ -11,19 +11,19 @@ use tungstenite::Message;
 
 use super::agents::{Agent, MadeUpWire, Met, Socket};
 use super::clients::{MadeUp, SharedNet};
+use crate::agents::encoder::Protocol;
 use crate::agents::link::Link;
+use crate::agents::poller;
 use crate::agents::reader::Reader;
-use crate::agents::slow;
-use crate::agents::telling::Format;
-use crate::commands::under_way::LinkId;
-use crate::commands::{MAX_LATE, MAX_UNDER_WAY, REMEMBERED_FOR};
+use crate::commands::in_flight::LinkId;
+use crate::commands::{MAX_IN_FLIGHT, MAX_LATE, REMEMBERED_FOR};
 use crate::config::Config;
 use crate::config::agents::AgentId;
 use crate::config::credentials::KeyMatch;
 use crate::dialogs::webhook;
-use crate::engine::{Engine, Outside};
-use crate::http::incoming::Incoming;
-use crate::http::incoming::Work;
+use crate::engine::{Engine, Env};
+use crate::http::exchange::Exchange;
+use crate::http::exchange::Job;
 
 /// PCs, the first of which is meant when none is named.
 const NAMES: [&str; 3] = ["компьютер", "ноутбук", "сервер"];
@@ -139,7 +139,7 @@ pub struct World {
     pub counts: Counts,
     chance: Chance,
     engine: Engine,
-    rung: Receiver<()>,
+    woken: Receiver<()>,
     /// When the clock wants to be called by itself.
     next_look: Option<Instant>,
     net: SharedNet,
@@ -170,14 +170,14 @@ impl World {
             _ => None,
         });
         let net = SharedNet::new(start, reply_timeout);
-        let waiter = slow::channel(1).expect("the system gives a descriptor").0;
-        let outside = Outside { now: start, waiter, wake: Box::new(|| {}) };
-        let (engine, rung) = Engine::new(config.expect("it is right"), outside).expect("random bytes");
+        let poller = poller::channel(1).expect("the system gives a descriptor").0;
+        let env = Env { now: start, poller, wake: Box::new(|| {}) };
+        let (engine, woken) = Engine::new(config.expect("it is right"), env).expect("random bytes");
         Self {
             counts: Counts::default(),
             chance,
             engine,
-            rung,
+            woken,
             next_look: Some(start),
             net,
             agents: Vec::new(),
@@ -243,14 +243,14 @@ impl World {
         let Some(connection) = self.chance.pick(&to_be_read) else { return };
         let (peer, number) = self.net.lock().read(connection);
         let request = MadeUp { net: self.net.clone(), peer, connection, number };
-        self.serve(number, Incoming::new(Box::new(request), self.engine.workers.clone()));
+        self.serve(number, Exchange::new(Box::new(request), self.engine.workers.clone()));
     }
 
     /// A worker takes what was handed over.
     fn worker(&mut self) -> bool {
         match self.engine.workers.ready() {
-            Some(Work::Answer(incoming, answer, is_last)) => incoming.answer_and(answer, is_last),
-            Some(Work::Request(..)) => {
+            Some(Job::Response(exchange, answer, is_last)) => exchange.respond_and(answer, is_last),
+            Some(Job::Request(..)) => {
                 panic!("nothing of that kind is in this world")
             }
             None => return false,
@@ -258,7 +258,7 @@ impl World {
         true
     }
 
-    fn serve(&mut self, number: u64, incoming: Incoming) {
+    fn serve(&mut self, number: u64, exchange: Exchange) {
         let body = {
             let mut net = self.net.lock();
             let turn = net.turns.get_mut(&number).unwrap();
@@ -272,7 +272,7 @@ impl World {
                 "request": { "command": command },
             })
         };
-        webhook::serve(&self.engine, incoming, body.to_string().as_bytes(), now());
+        webhook::serve(&self.engine, exchange, body.to_string().as_bytes(), now());
     }
 
     fn agent(&mut self) {
@@ -315,7 +315,7 @@ impl World {
         self.next_link += 1;
         let wire = Box::new(MadeUpWire(socket.clone()));
         // Of several PCs a turn that switches one on is known by its session alone.
-        let format = if self.names.len() > 1 { Format::Second } else { Format::First };
+        let format = if self.names.len() > 1 { Protocol::V2 } else { Protocol::V1 };
         let mut link = Link::new(id, format!("agent {}", id.number), wire, format, now());
         link.from = Some([192, 0, 2, self.chance.below(2) as u8].into());
         let link = Arc::new(link);
@@ -359,7 +359,7 @@ impl World {
             socket.awaited.take()
         };
         let Some(outbox) = awaited else { return };
-        if let Some((_, true)) = outbox.go_on() {
+        if let Some((_, true)) = outbox.resume() {
             socket.lock().unwrap().awaited = Some(outbox);
         }
     }
@@ -428,17 +428,17 @@ impl World {
     }
 
     fn clock(&mut self) {
-        let is_rung = self.rung.try_recv().is_ok();
+        let is_rung = self.woken.try_recv().is_ok();
         if is_rung || self.next_look.is_some_and(|look| look <= now()) {
-            self.next_look = self.engine.tend(now());
+            self.next_look = self.engine.run_timers(now());
             // What the clock has decided is told before time goes on.
             while self.worker() {}
         }
     }
 
     fn check(&mut self) {
-        let [under_way, working, answers, losses] = self.engine.commands.sizes();
-        assert!(under_way <= MAX_UNDER_WAY && working <= MAX_LATE && answers <= MAX_LATE);
+        let [in_flight, working, answers, losses] = self.engine.commands.sizes();
+        assert!(in_flight <= MAX_IN_FLIGHT && working <= MAX_LATE && answers <= MAX_LATE);
         assert!(losses <= MAX_LATE);
         let [links, closing] = self.engine.registry.sizes();
         let most = self.names.len();

@@ -2,8 +2,8 @@
 //! targets, so that both hold the relay to the same.
 
 use home_alice_relay::wire::{
-    Answer, Head, Hello, MAX_BODY, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_HEAD, MAX_MACS, MAX_TEXT,
-    MAX_VERSION, Reading, Turn, command, is_worth_reading, read, reply,
+    AgentReply, Head, Hello, MAX_BODY, MAX_BUTTON_PAYLOAD, MAX_BUTTON_TITLE, MAX_HEAD, MAX_MACS,
+    MAX_TEXT, MAX_VERSION, Reading, Turn, command, is_worth_reading, read, reply,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -44,7 +44,7 @@ pub fn turn(body: &[u8]) {
     assert_eq!((sent.id.as_str(), sent.text.as_str()), ("a-1", &*turn.command));
     let text: String = turn.command.chars().take(MAX_TEXT).collect();
     let answer = serde_json::json!({ "id": "a-1", "text": text }).to_string();
-    let answer = Answer::parse(&answer, None).expect("an answer that is right");
+    let answer = AgentReply::parse(&answer, None).expect("an answer that is right");
     let told = read_back(&reply(&answer.speech, &turn.version));
     assert_eq!(told.version, turn.version);
     assert!(text.trim().is_empty() || told.response.text == text);
@@ -60,7 +60,7 @@ pub fn answer(message: &[u8]) {
         let macs = macs.as_deref().unwrap_or_default();
         assert!(macs.len() <= MAX_MACS && macs.iter().all(|mac| mac.len() == 17));
     }
-    let Ok(answer) = Answer::parse(message, None) else { return };
+    let Ok(answer) = AgentReply::parse(message, None) else { return };
     assert_eq!(hello, None, "it is one or the other");
     let told = read_back(&reply(&answer.speech, "1.0"));
     assert_eq!(told.response.text, answer.speech.text());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::agents::message;
 use crate::agents::pseudonym::Pseudonyms;
-use crate::agents::second::{self, Context, Times};
+use crate::agents::v2::{self, Context, Times};
 use crate::commands::person::Person;
 use crate::runtime::log_limit::target::ODD_MESSAGES;
 use crate::runtime::unix::Unix;
@@ -12,20 +12,20 @@ use crate::secret::Secret;
 
 /// The format of a link's commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum Protocol {
     /// `{"id","text"}`, and nothing else.
-    First,
-    /// That of the subprotocol [`second::PROTOCOL`].
-    Second,
+    V1,
+    /// That of the subprotocol [`v2::SUBPROTOCOL`].
+    V2,
 }
 
 /// What writes commands.
-pub struct Telling {
+pub struct CommandEncoder {
     unix: Unix,
     pseudonyms: Pseudonyms,
 }
 
-impl Telling {
+impl CommandEncoder {
     /// Names people under the `webhook`'s secret.
     pub fn new(webhook: Option<&Secret>) -> Self {
         Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook) }
@@ -33,7 +33,7 @@ impl Telling {
 
     /// Returns the message of the second format that tells the relay's time.
     pub fn time(&self) -> String {
-        second::time(self.unix.now())
+        v2::time(self.unix.now())
     }
 
     /// Returns what a person is called towards agents.
@@ -49,18 +49,18 @@ impl Telling {
     /// Returns one command, which came `now` and is waited for until `deadline`, in this format.
     pub fn command(
         &self,
-        format: Format,
+        protocol: Protocol,
         (id, text): (&str, &str),
         context: &Context<'_>,
         (now, deadline): (Instant, Instant),
     ) -> String {
-        if format == Format::First {
+        if protocol == Protocol::V1 {
             return message::command(id, text);
         }
         let unix = self.unix.now();
         let wait = deadline.saturating_duration_since(now).as_millis();
         let until = unix.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX));
-        let (json, left_out) = second::command(id, text, context, Times { now: unix, until });
+        let (json, left_out) = v2::command(id, text, context, Times { now: unix, until });
         if !left_out.is_empty() {
             let parts = left_out.join(", ");
             log::warn!(

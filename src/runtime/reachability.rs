@@ -38,7 +38,7 @@ impl Moment {
 }
 
 /// What is known of the way.
-pub struct Way {
+pub struct Reachability {
     started: Instant,
     last_turn: Moment,
     last_knock: Moment,
@@ -46,7 +46,7 @@ pub struct Way {
     upgrade: AtomicU8,
 }
 
-impl Way {
+impl Reachability {
     /// Nobody has come yet; the relay was started at `started`.
     pub fn new(started: Instant) -> Self {
         let (last_turn, last_knock) = (Moment::never(), Moment::never());
@@ -111,38 +111,40 @@ mod tests {
     #[test]
     fn it_is_known_when_a_turn_last_came_and_before_that_that_none_did() {
         let start = Instant::now();
-        let way = Way::new(start);
-        assert_eq!(way.last_turn(), None);
+        let reachability = Reachability::new(start);
+        assert_eq!(reachability.last_turn(), None);
         for after in [0, 5, 7000].map(Duration::from_millis) {
-            way.turn(start + after);
-            assert_eq!(way.last_turn(), Some(start + after));
+            reachability.turn(start + after);
+            assert_eq!(reachability.last_turn(), Some(start + after));
         }
     }
 
     #[test]
     fn a_knock_is_told_for_a_minute_after_the_last_one() {
         let start = Instant::now();
-        let way = Way::new(start);
-        assert!(!way.is_knocked(start));
+        let reachability = Reachability::new(start);
+        assert!(!reachability.is_knocked(start));
         for after in [0, 50].map(Duration::from_secs) {
-            way.knock(start + after);
-            assert!(way.is_knocked(start + after));
+            reachability.knock(start + after);
+            assert!(reachability.is_knocked(start + after));
         }
         let last = start + Duration::from_secs(50) + KNOCK_TOLD_FOR;
-        assert!(way.is_knocked(last - Duration::from_millis(1)) && !way.is_knocked(last));
+        assert!(
+            reachability.is_knocked(last - Duration::from_millis(1)) && !reachability.is_knocked(last)
+        );
     }
 
     #[test]
     fn whether_a_proxy_is_there_is_asked_until_one_is() {
-        let way = Way::new(Instant::now());
-        way.request(|| false);
-        assert!(!way.is_forwarded());
-        way.request(|| true);
-        way.request(|| panic!("it is known"));
-        assert!(way.is_forwarded());
+        let reachability = Reachability::new(Instant::now());
+        reachability.request(|| false);
+        assert!(!reachability.is_forwarded());
+        reachability.request(|| true);
+        reachability.request(|| panic!("it is known"));
+        assert!(reachability.is_forwarded());
         for upgrade in [Upgrade::Lost, Upgrade::Came, Upgrade::Never] {
-            way.upgrade(upgrade);
-            assert_eq!(way.last_upgrade(), upgrade);
+            reachability.upgrade(upgrade);
+            assert_eq!(reachability.last_upgrade(), upgrade);
         }
     }
 }

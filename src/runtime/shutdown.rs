@@ -10,32 +10,32 @@ use crate::system::refused;
 
 /// Why a relay ends.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub enum ShutdownReason {
     /// Somebody asked for it.
-    Asked,
+    Requested,
     /// It can't serve any more; the cause.
     Failed(String),
 }
 
 /// Where to say that the relay must end. The first word counts.
 #[derive(Debug, Clone)]
-pub struct Ends(Sender<End>);
+pub struct Shutdown(Sender<ShutdownReason>);
 
-impl Ends {
+impl Shutdown {
     /// Returns also who hears of it.
-    pub fn new() -> (Self, Receiver<End>) {
-        let (ends, ended) = bounded(1);
-        (Self(ends), ended)
+    pub fn new() -> (Self, Receiver<ShutdownReason>) {
+        let (shutdown, ended) = bounded(1);
+        (Self(shutdown), ended)
     }
 
-    /// Somebody asks for the end.
-    pub fn ask(&self) {
-        let _ = self.0.try_send(End::Asked);
+    /// Requests an orderly shutdown.
+    pub fn request(&self) {
+        let _ = self.0.try_send(ShutdownReason::Requested);
     }
 
     /// The relay can't serve any more.
     pub fn fail(&self, cause: String) {
-        let _ = self.0.try_send(End::Failed(cause));
+        let _ = self.0.try_send(ShutdownReason::Failed(cause));
     }
 }
 
@@ -66,16 +66,16 @@ fn no_thread(error: &io::Error) -> io::Error {
 /// # Errors
 /// The system gives no thread.
 pub fn start_vital(
-    ends: &Ends,
+    shutdown: &Shutdown,
     name: impl Into<String>,
     run: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> io::Result<()> {
     // Boxed, since each kind of closure would have a copy of all that starts and catches.
-    start_boxed(ends.clone(), name.into(), Box::new(run))
+    start_boxed(shutdown.clone(), name.into(), Box::new(run))
 }
 
 fn start_boxed(
-    ends: Ends,
+    shutdown: Shutdown,
     name: String,
     run: Box<dyn FnOnce() -> Result<(), String> + Send>,
 ) -> io::Result<()> {
@@ -83,8 +83,8 @@ fn start_boxed(
         let ended = catch_unwind(AssertUnwindSafe(|| fault(name).and_then(|()| run())));
         match ended {
             Ok(Ok(())) => {}
-            Ok(Err(cause)) => ends.fail(cause),
-            Err(panic) => ends.fail(format!("thread {name} has failed: {}", words(&*panic))),
+            Ok(Err(cause)) => shutdown.fail(cause),
+            Err(panic) => shutdown.fail(format!("thread {name} has failed: {}", words(&*panic))),
         }
     };
     start_thread(name.clone(), Box::new(move || run(&name)))
@@ -122,18 +122,21 @@ mod tests {
     use super::*;
 
     /// What ends the program when a vital thread does `run`.
-    fn end(run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Option<End> {
-        let (ends, ended) = Ends::new();
-        start_vital(&ends, "made up", run).unwrap();
-        drop(ends);
+    fn end(run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Option<ShutdownReason> {
+        let (shutdown, ended) = Shutdown::new();
+        start_vital(&shutdown, "made up", run).unwrap();
+        drop(shutdown);
         ended.recv_timeout(Duration::from_secs(20)).ok()
     }
 
     #[test]
     fn a_vital_thread_that_panics_or_gives_a_cause_ends_the_program() {
         let panicked = end(|| panic!("{}", "out of luck"));
-        assert_eq!(panicked, Some(End::Failed("thread made up has failed: out of luck".into())));
-        assert_eq!(end(|| Err("the cause".into())), Some(End::Failed("the cause".into())));
+        assert_eq!(
+            panicked,
+            Some(ShutdownReason::Failed("thread made up has failed: out of luck".into()))
+        );
+        assert_eq!(end(|| Err("the cause".into())), Some(ShutdownReason::Failed("the cause".into())));
         assert_eq!(end(|| Ok(())), None);
     }
 
@@ -150,10 +153,10 @@ mod tests {
 
     #[test]
     fn the_first_word_about_the_end_counts() {
-        let (ends, ended) = Ends::new();
-        ends.fail("the cause".into());
-        ends.ask();
-        assert_eq!(ended.recv(), Ok(End::Failed("the cause".into())));
+        let (shutdown, ended) = Shutdown::new();
+        shutdown.fail("the cause".into());
+        shutdown.request();
+        assert_eq!(ended.recv(), Ok(ShutdownReason::Failed("the cause".into())));
         assert!(ended.try_recv().is_err());
     }
 }

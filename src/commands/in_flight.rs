@@ -42,9 +42,9 @@ pub struct Command<W> {
     pub waiting: W,
 }
 
-/// What [`UnderWay::begin`] is told of a command.
+/// What [`InFlight::begin`] is told of a command.
 #[derive(Debug)]
-pub struct New<W> {
+pub struct NewCommand<W> {
     pub agent: AgentId,
     pub link: LinkId,
     pub begun: Instant,
@@ -55,15 +55,15 @@ pub struct New<W> {
 
 /// The commands under way. They are few, so they stand in a row, the newest last.
 #[derive(Debug)]
-pub struct UnderWay<W> {
+pub struct InFlight<W> {
     prefix: String,
     most: usize,
     next: u64,
-    commands: Vec<Entry<W>>,
+    commands: Vec<InFlightCommand<W>>,
 }
 
 #[derive(Debug)]
-struct Entry<W> {
+struct InFlightCommand<W> {
     number: u64,
     command: Command<W>,
     state: State,
@@ -77,7 +77,7 @@ enum State {
     Sent,
 }
 
-impl<W> UnderWay<W> {
+impl<W> InFlight<W> {
     /// `prefix` begins every id; at most `most` commands are under way at once.
     pub fn new(prefix: String, most: usize) -> Self {
         Self { prefix, most, next: 0, commands: Vec::new() }
@@ -87,16 +87,16 @@ impl<W> UnderWay<W> {
     ///
     /// # Errors
     /// As many as there may be are under way: returns who waits.
-    pub fn begin(&mut self, new: New<W>) -> Result<String, W> {
+    pub fn begin(&mut self, new: NewCommand<W>) -> Result<String, W> {
         if self.commands.len() >= self.most {
             return Err(new.waiting);
         }
         let number = self.next;
         self.next += 1;
         let id = format!("{}-{number}", self.prefix);
-        let New { agent, link, begun, deadline, person, waiting } = new;
+        let NewCommand { agent, link, begun, deadline, person, waiting } = new;
         let command = Command { id: id.clone(), agent, link, begun, deadline, person, waiting };
-        self.commands.push(Entry { number, command, state: State::Unsent });
+        self.commands.push(InFlightCommand { number, command, state: State::Unsent });
         Ok(id)
     }
 
@@ -122,7 +122,7 @@ impl<W> UnderWay<W> {
     /// Takes out and returns the command that the agent answers with `id` on `link`, if it was sent there.
     pub fn complete(&mut self, link: LinkId, id: &str) -> Option<Command<W>> {
         let place = self.place_of(id)?;
-        let Entry { command, state, .. } = &self.commands[place];
+        let InFlightCommand { command, state, .. } = &self.commands[place];
         let is_answered = command.link == link && *state == State::Sent;
         is_answered.then(|| self.commands.remove(place).command)
     }
@@ -144,7 +144,10 @@ impl<W> UnderWay<W> {
         let all = take(&mut self.commands).into_iter();
         let (taken, rest): (Vec<_>, _) = all.partition(|entry| is_meant(&entry.command));
         self.commands = rest;
-        taken.into_iter().map(|Entry { command, state, .. }| (command, state == State::Sent)).collect()
+        taken
+            .into_iter()
+            .map(|InFlightCommand { command, state, .. }| (command, state == State::Sent))
+            .collect()
     }
 
     /// Whether any command was sent on `link`.
@@ -162,7 +165,7 @@ impl<W> UnderWay<W> {
         self.commands.len()
     }
 
-    /// Returns where the command stands whose id this is, written as [`UnderWay::begin`] writes it.
+    /// Returns where the command stands whose id this is, written as [`InFlight::begin`] writes it.
     fn place_of(&self, id: &str) -> Option<usize> {
         let digits = id.strip_prefix(&self.prefix)?.strip_prefix('-')?;
         let number = digits.parse().ok()?;
@@ -179,16 +182,16 @@ mod tests {
 
     const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
 
-    fn under_way() -> UnderWay<&'static str> {
-        UnderWay::new("ab12".into(), 3)
+    fn in_flight() -> InFlight<&'static str> {
+        InFlight::new("ab12".into(), 3)
     }
 
-    fn new(link: LinkId, deadline: Instant) -> New<&'static str> {
+    fn new(link: LinkId, deadline: Instant) -> NewCommand<&'static str> {
         let (agent, begun, person) = (link.agent, deadline, None);
-        New { agent, link, begun, deadline, person, waiting: "waiting" }
+        NewCommand { agent, link, begun, deadline, person, waiting: "waiting" }
     }
 
-    fn sent(commands: &mut UnderWay<&'static str>, link: LinkId, deadline: Instant) -> String {
+    fn sent(commands: &mut InFlight<&'static str>, link: LinkId, deadline: Instant) -> String {
         let id = commands.begin(new(link, deadline)).unwrap();
         assert!(commands.send(&id));
         id
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_command_is_completed_once_and_only_from_its_own_link() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let id = sent(&mut commands, LINK, Instant::now());
         assert!(commands.complete(LinkId::new(AgentId::DEFAULT, 2), &id).is_none());
         assert_eq!(commands.complete(LINK, &id).unwrap().waiting, "waiting");
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_can_not_be_withdrawn_and_what_was_withdrawn_is_never_sent() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let id = sent(&mut commands, LINK, Instant::now());
         assert!(commands.withdraw(&id).is_none());
         let unsent = commands.begin(new(LINK, Instant::now())).unwrap();
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_was_not_sent_has_no_answer() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let id = commands.begin(new(LINK, Instant::now())).unwrap();
         assert!(commands.complete(LINK, &id).is_none());
         assert_eq!(commands.take(&id).unwrap().id, id);
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_id_that_is_written_otherwise_is_not_the_id() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let id = sent(&mut commands, LINK, Instant::now());
         assert_eq!(id, "ab12-0");
         for other in ["", "0", "ab12-", "ab12-00", "ab12-+0", "ab12-1", "AB12-0", "ab13-0", "ab120"] {
@@ -237,7 +240,7 @@ mod tests {
 
     #[test]
     fn each_command_expires_at_its_own_deadline_and_not_before() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let slow = sent(&mut commands, LINK, start + 9 * second);
@@ -255,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_lost_link_takes_its_own_commands_along() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         let lost = sent(&mut commands, LINK, Instant::now());
         let kept = sent(&mut commands, LinkId::new(AgentId::DEFAULT, 2), Instant::now());
         let taken = commands.lose(LINK);
@@ -265,7 +268,7 @@ mod tests {
 
     #[test]
     fn one_command_too_many_is_handed_back() {
-        let mut commands = under_way();
+        let mut commands = in_flight();
         for _ in 0..3 {
             assert!(commands.begin(new(LINK, Instant::now())).is_ok());
         }

@@ -7,22 +7,22 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::sync::{Mutex, lock};
 
 /// Counts what is owed by who holds a part of it.
-pub struct Owed {
+pub struct Drain {
     /// Cloned for every answer that is owed; gone once the relay is stopping.
     open: Mutex<Option<Sender<()>>>,
     /// Ends when every answer is out and no more are taken on.
-    settled: Receiver<()>,
+    drained: Receiver<()>,
 }
 
-impl Owed {
+impl Drain {
     /// Nothing is owed yet.
     pub fn new() -> Self {
-        let (open, settled) = bounded(0);
-        Self { open: Mutex::new(Some(open)), settled }
+        let (open, drained) = bounded(0);
+        Self { open: Mutex::new(Some(open)), drained }
     }
 
     /// Returns what must be held until one more answer is out; none once the relay is stopping.
-    pub fn owe(&self) -> Option<Sender<()>> {
+    pub fn guard(&self) -> Option<Sender<()>> {
         lock(&self.open).clone()
     }
 
@@ -32,7 +32,7 @@ impl Owed {
     }
 
     /// Waits until nothing is owed, but not longer than `longest`.
-    pub fn settle(&self, longest: Duration) {
-        let _ = self.settled.recv_timeout(longest);
+    pub fn wait(&self, longest: Duration) {
+        let _ = self.drained.recv_timeout(longest);
     }
 }

@@ -7,35 +7,35 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::http::answer::Answer;
 use crate::http::request::{Request, Switching, Upgraded};
+use crate::http::response::Response;
 use crate::http::workers;
 use crate::text::origin;
 
 /// What a worker is given to do.
-pub enum Work {
+pub enum Job {
     /// A request, with its body.
-    Request(Incoming, Vec<u8>),
+    Request(Exchange, Vec<u8>),
     /// An answer that a thread without time to spare has decided on, and whether it ends the connection.
-    Answer(Incoming, Answer, bool),
+    Response(Exchange, Response, bool),
 }
 
 /// The workers, who are given such jobs.
-pub type Workers = workers::Workers<Work>;
+pub type Workers = workers::Workers<Job>;
 
 /// A request at its turn: all before it on its connection have been answered.
-pub struct Incoming {
+pub struct Exchange {
     /// Taken by whatever ends it.
     request: Option<Box<dyn Request>>,
     workers: Arc<Workers>,
     /// Held until the answer is out, so that the end of the program can wait for it.
-    owed: Option<Sender<()>>,
+    guard: Option<Sender<()>>,
 }
 
-impl Incoming {
+impl Exchange {
     /// A request that one of `workers` serves.
     pub fn new(request: Box<dyn Request>, workers: Arc<Workers>) -> Self {
-        Self { request: Some(request), workers, owed: None }
+        Self { request: Some(request), workers, guard: None }
     }
 
     /// Whether it asks for something without changing anything: GET or HEAD.
@@ -98,25 +98,25 @@ impl Incoming {
         schemes.is_some_and(|all| all.split(',').all(|one| one.trim().eq_ignore_ascii_case("https")))
     }
 
-    /// Keeps `owed` until the answer is out.
-    pub fn owe(&mut self, owed: Sender<()>) {
-        self.owed = Some(owed);
+    /// Keeps `guard` until the answer is out.
+    pub fn hold(&mut self, guard: Sender<()>) {
+        self.guard = Some(guard);
     }
 
     /// Answers.
-    pub fn answer(self, answer: Answer) {
-        self.answer_and(answer, false);
+    pub fn respond(self, response: Response) {
+        self.respond_and(response, false);
     }
 
     /// Answers, and ends the connection if that `is_last`.
-    pub fn answer_and(self, answer: Answer, is_last: bool) {
-        self.end(|request| request.answer(answer, is_last));
+    pub fn respond_and(self, response: Response, is_last: bool) {
+        self.end(|request| request.respond(response, is_last));
     }
 
     /// Has a worker answer, for threads that others wait for.
-    pub fn answer_by_worker(self, answer: Answer) {
+    pub fn respond_by_worker(self, response: Response) {
         let workers = self.workers.clone();
-        hand_over(&workers, Work::Answer(self, answer, false));
+        hand_over(&workers, Job::Response(self, response, false));
     }
 
     /// Ends the connection without an answer.
@@ -131,12 +131,12 @@ impl Incoming {
 
     /// Ends the request by what may have to wait for the client.
     fn end<T>(mut self, end: impl FnOnce(Box<dyn Request>) -> T) -> Option<T> {
-        self.workers.let_others_receive();
+        self.workers.release();
         self.request.take().map(end)
     }
 }
 
-impl Deref for Incoming {
+impl Deref for Exchange {
     type Target = dyn Request;
 
     fn deref(&self) -> &Self::Target {
@@ -144,20 +144,20 @@ impl Deref for Incoming {
     }
 }
 
-impl Drop for Incoming {
+impl Drop for Exchange {
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
             let rescued = Self::new(request, self.workers.clone());
-            let answer = Answer::error(500, "the relay failed on this request; see its log");
-            hand_over(&self.workers, Work::Answer(rescued, answer, true));
+            let response = Response::error(500, "the relay failed on this request; see its log");
+            hand_over(&self.workers, Job::Response(rescued, response, true));
         }
     }
 }
 
 /// Gives a job to the next free worker. When too many wait, its connection is cut instead.
-pub fn hand_over(workers: &Workers, job: Work) {
-    if let Err(Work::Request(incoming, _) | Work::Answer(incoming, ..)) = workers.hand_over(job) {
-        incoming.cut();
+pub fn hand_over(workers: &Workers, job: Job) {
+    if let Err(Job::Request(exchange, _) | Job::Response(exchange, ..)) = workers.hand_over(job) {
+        exchange.cut();
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::http::exchange::Exchange;
+use crate::http::exchange::{Job, Workers};
 use crate::http::gate::{Gate, number_in};
-use crate::http::incoming::Incoming;
-use crate::http::incoming::{Work, Workers};
 use crate::http::request::Heard;
-use crate::runtime::ends::fault;
+use crate::runtime::shutdown::fault;
 
 /// How long a worker that has run out of work looks for more before it sleeps, leaving the processor to
 /// whoever wants it. To be woken on a processor that has gone idle takes 25 µs on a virtual machine, and the
@@ -17,13 +17,13 @@ use crate::runtime::ends::fault;
 pub const LOOK_ON: Duration = Duration::from_micros(150);
 
 /// Where workers get their work from.
-pub struct Reception {
+pub struct RequestReceiver {
     server: Arc<tiny_http::Server>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
 }
 
-impl Reception {
+impl RequestReceiver {
     /// Receives what `server` hears through `gate`, and what `workers` are handed.
     pub fn new(server: Arc<tiny_http::Server>, gate: Arc<Gate>, workers: Arc<Workers>) -> Self {
         Self { server, gate, workers }
@@ -32,11 +32,11 @@ impl Reception {
     /// Waits for something to do. Returns none when what came does not count.
     ///
     /// One worker at a time receives, so that one command needs no other thread to be woken than its own agent's. It goes
-    /// on receiving until it calls [`Workers::let_others_receive`], which it must before it does anything that may wait.
+    /// on receiving until it calls [`Workers::release`], which it must before it does anything that may wait.
     ///
     /// # Errors
     /// tiny_http accepts no connections any more (T3), or has heard something that passed the gate by.
-    pub fn next(&self) -> io::Result<Option<Work>> {
+    pub fn next(&self) -> io::Result<Option<Job>> {
         self.workers.receive();
         let until = Instant::now() + LOOK_ON;
         loop {
@@ -57,7 +57,7 @@ impl Reception {
     }
 
     /// Returns something to do, if it is there already.
-    fn look(&self) -> io::Result<Option<Work>> {
+    fn look(&self) -> io::Result<Option<Job>> {
         if let Some(request) = self.server.try_recv()? {
             if let Some(work) = self.take(request)? {
                 return Ok(Some(work));
@@ -67,7 +67,7 @@ impl Reception {
         Ok(self.workers.ready())
     }
 
-    fn take(&self, request: tiny_http::Request) -> io::Result<Option<Work>> {
+    fn take(&self, request: tiny_http::Request) -> io::Result<Option<Job>> {
         // A test's fault is a request that has come to tiny_http by another way.
         let number = number_in(&request).filter(|_| fault("gate").is_ok()).ok_or_else(|| {
             io::Error::other(
@@ -76,6 +76,6 @@ impl Reception {
         })?;
         let Some((line, body)) = self.gate.take(number) else { return Ok(None) };
         let heard = Heard { request, gate: self.gate.clone(), line };
-        Ok(Some(Work::Request(Incoming::new(Box::new(heard), self.workers.clone()), body)))
+        Ok(Some(Job::Request(Exchange::new(Box::new(heard), self.workers.clone()), body)))
     }
 }

@@ -13,10 +13,10 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use crate::system::refused;
 
 /// Sockets that may be waited for at once; past it the one that has waited longest is timed out.
-pub const MAX_SLOW: usize = 256;
+pub const MAX_POLLED: usize = 256;
 
 /// Something that waits for a socket.
-pub trait Slow: Send {
+pub trait PollTask: Send {
     /// The socket.
     fn socket(&self) -> BorrowedFd<'_>;
     /// What it waits for the socket to become.
@@ -24,21 +24,21 @@ pub trait Slow: Send {
     /// How long at the most.
     fn until(&self) -> Instant;
     /// The socket is ready: goes on without waiting. Returns itself when it must wait again.
-    fn go_on(self: Box<Self>) -> Option<Box<dyn Slow>>;
+    fn on_ready(self: Box<Self>) -> Option<Box<dyn PollTask>>;
     /// The time is over, or the room is needed.
-    fn time_out(self: Box<Self>);
+    fn on_timeout(self: Box<Self>);
 }
 
 /// Hands over what must wait.
 #[derive(Clone)]
-pub struct Waiter {
-    queue: Sender<Box<dyn Slow>>,
+pub struct Poller {
+    queue: Sender<Box<dyn PollTask>>,
     wake: Arc<OwnedFd>,
 }
 
 /// What the thread is started from.
-pub struct Inbox {
-    queue: Receiver<Box<dyn Slow>>,
+pub struct PollQueue {
+    queue: Receiver<Box<dyn PollTask>>,
     wake: Arc<OwnedFd>,
     most: usize,
 }
@@ -47,51 +47,51 @@ pub struct Inbox {
 ///
 /// # Errors
 /// The system gives no descriptor.
-pub fn channel(most: usize) -> io::Result<(Waiter, Inbox)> {
+pub fn channel(most: usize) -> io::Result<(Poller, PollQueue)> {
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|error| {
         refused("a descriptor (eventfd), which wakes the thread that waits for sockets", &error.into())
     })?;
     let wake = Arc::new(wake);
     let (sender, receiver) = bounded(most);
-    Ok((Waiter { queue: sender, wake: wake.clone() }, Inbox { queue: receiver, wake, most }))
+    Ok((Poller { queue: sender, wake: wake.clone() }, PollQueue { queue: receiver, wake, most }))
 }
 
-impl Waiter {
-    /// Has `slow` wait for its socket.
+impl Poller {
+    /// Has `poller` wait for its socket.
     ///
     /// # Errors
     /// Even the queue to the thread is full: returns it, to be timed out.
-    pub fn wait(&self, slow: Box<dyn Slow>) -> Result<(), Box<dyn Slow>> {
-        match self.queue.try_send(slow) {
+    pub fn wait(&self, poller: Box<dyn PollTask>) -> Result<(), Box<dyn PollTask>> {
+        match self.queue.try_send(poller) {
             Ok(()) => {
                 // It fails only when it has been written to more often than anyone can count.
                 let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
                 Ok(())
             }
-            Err(TrySendError::Full(slow) | TrySendError::Disconnected(slow)) => Err(slow),
+            Err(TrySendError::Full(poller) | TrySendError::Disconnected(poller)) => Err(poller),
         }
     }
 }
 
 /// Waits for whatever comes, until the process ends.
-pub fn run(inbox: &Inbox) -> ! {
+pub fn run(inbox: &PollQueue) -> ! {
     // The one that has waited longest stands first.
-    let mut waiting: Vec<Box<dyn Slow>> = Vec::new();
+    let mut waiting: Vec<Box<dyn PollTask>> = Vec::new();
     loop {
         let ready = wait_for_any(&inbox.wake, &waiting);
         let now = Instant::now();
         let mut ready = ready.into_iter();
         waiting = waiting
             .into_iter()
-            .filter_map(|slow| {
+            .filter_map(|poller| {
                 let is_ready = ready.next() == Some(true);
-                alone(|| one(slow, is_ready, now)).flatten()
+                alone(|| one(poller, is_ready, now)).flatten()
             })
             .collect();
         waiting.extend(inbox.queue.try_iter());
         let too_many = waiting.len().saturating_sub(inbox.most);
-        for slow in waiting.drain(..too_many) {
-            alone(|| slow.time_out());
+        for poller in waiting.drain(..too_many) {
+            alone(|| poller.on_timeout());
         }
     }
 }
@@ -101,25 +101,27 @@ fn alone<T>(step: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(step)).ok()
 }
 
-fn one(slow: Box<dyn Slow>, is_ready: bool, now: Instant) -> Option<Box<dyn Slow>> {
+fn one(poller: Box<dyn PollTask>, is_ready: bool, now: Instant) -> Option<Box<dyn PollTask>> {
     if is_ready {
-        return slow.go_on();
+        return poller.on_ready();
     }
-    if slow.until() <= now {
-        slow.time_out();
+    if poller.until() <= now {
+        poller.on_timeout();
         return None;
     }
-    Some(slow)
+    Some(poller)
 }
 
 /// Waits until a socket is ready, a time is over or something new comes. Returns which are ready.
-fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn Slow>]) -> Vec<bool> {
+fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn PollTask>]) -> Vec<bool> {
     let mut sockets: Vec<PollFd<'_>> = std::iter::once(PollFd::new(wake, PollFlags::IN))
-        .chain(waiting.iter().map(|slow| PollFd::from_borrowed_fd(slow.socket(), slow.waits_for())))
+        .chain(
+            waiting.iter().map(|poller| PollFd::from_borrowed_fd(poller.socket(), poller.waits_for())),
+        )
         .collect();
     let timeout = waiting
         .iter()
-        .map(|slow| slow.until())
+        .map(|poller| poller.until())
         .min()
         .and_then(|first| Timespec::try_from(first.saturating_duration_since(Instant::now())).ok());
     if let Err(error) = poll(&mut sockets, timeout.as_ref())
@@ -154,7 +156,7 @@ mod tests {
         ends: Sender<End>,
     }
 
-    impl Slow for MadeUp {
+    impl PollTask for MadeUp {
         fn socket(&self) -> BorrowedFd<'_> {
             self.socket.as_fd()
         }
@@ -167,35 +169,35 @@ mod tests {
             self.until
         }
 
-        fn go_on(self: Box<Self>) -> Option<Box<dyn Slow>> {
+        fn on_ready(self: Box<Self>) -> Option<Box<dyn PollTask>> {
             assert_ne!(self.number, 99, "a bug that this test has put in");
             self.ends.send((self.number, "went on")).unwrap();
             None
         }
 
-        fn time_out(self: Box<Self>) {
+        fn on_timeout(self: Box<Self>) {
             assert_ne!(self.number, 99, "a bug that this test has put in");
             self.ends.send((self.number, "timed out")).unwrap();
         }
     }
 
     struct World {
-        waiter: Waiter,
+        poller: Poller,
         ends: (Sender<End>, Receiver<End>),
     }
 
     impl World {
         fn new(most: usize) -> Self {
-            let (waiter, inbox) = channel(most).unwrap();
+            let (poller, inbox) = channel(most).unwrap();
             std::thread::spawn(move || run(&inbox));
-            Self { waiter, ends: bounded(100) }
+            Self { poller, ends: bounded(100) }
         }
 
         /// Has one wait; the other end of its socket.
         fn wait(&self, number: usize, until: Instant) -> UnixStream {
             let (socket, other) = UnixStream::pair().unwrap();
-            let slow = Box::new(MadeUp { number, socket, until, ends: self.ends.0.clone() });
-            assert!(self.waiter.wait(slow).is_ok());
+            let poller = Box::new(MadeUp { number, socket, until, ends: self.ends.0.clone() });
+            assert!(self.poller.wait(poller).is_ok());
             other
         }
 
@@ -224,7 +226,7 @@ mod tests {
             others.push(world.wait(number, later));
         }
         // The queue holds two, so the thread must have taken them before a third fits for certain.
-        while !world.waiter.queue.is_empty() {
+        while !world.poller.queue.is_empty() {
             std::thread::yield_now();
         }
         others.push(world.wait(3, later));
@@ -259,7 +261,7 @@ mod tests {
         let mut others = vec![world.wait(99, later)];
         for number in 1..=2 {
             // The queue holds one.
-            while !world.waiter.queue.is_empty() {
+            while !world.poller.queue.is_empty() {
                 std::thread::yield_now();
             }
             others.push(world.wait(number, later));
@@ -269,15 +271,15 @@ mod tests {
 
     #[test]
     fn nobody_who_wakes_the_thread_waits_for_it() {
-        let (waiter, _inbox) = channel(1).unwrap();
-        let flags = rustix::fs::fcntl_getfl(&*waiter.wake).unwrap();
+        let (poller, _inbox) = channel(1).unwrap();
+        let flags = rustix::fs::fcntl_getfl(&*poller.wake).unwrap();
         assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
     }
 
     #[test]
     fn the_thread_is_woken_once_and_sleeps_again() {
-        let (waiter, inbox) = channel(1).unwrap();
-        rustix::io::write(&*waiter.wake, &1u64.to_ne_bytes()).unwrap();
+        let (poller, inbox) = channel(1).unwrap();
+        rustix::io::write(&*poller.wake, &1u64.to_ne_bytes()).unwrap();
         wait_for_any(&inbox.wake, &[]);
         let mut wake = [PollFd::new(&*inbox.wake, PollFlags::IN)];
         assert_eq!(poll(&mut wake, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0));
@@ -285,13 +287,13 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_full_hands_back_what_comes() {
-        let (waiter, _inbox) = channel(1).unwrap();
+        let (poller, _inbox) = channel(1).unwrap();
         let one = |number| {
             let (socket, _) = UnixStream::pair().unwrap();
             let (ends, _) = bounded(1);
             Box::new(MadeUp { number, socket, until: Instant::now(), ends })
         };
-        assert!(waiter.wait(one(1)).is_ok());
-        assert!(waiter.wait(one(2)).is_err());
+        assert!(poller.wait(one(1)).is_ok());
+        assert!(poller.wait(one(2)).is_err());
     }
 }

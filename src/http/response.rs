@@ -25,14 +25,14 @@ pub enum Ending {
 
 /// A status, a body, and what else must be in the head.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     status: u16,
     content_type: &'static str,
     body: Vec<u8>,
     fields: Vec<(&'static str, Cow<'static, str>)>,
 }
 
-impl Answer {
+impl Response {
     /// Returns an answer with a body of this type.
     pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self { status, content_type, body, fields: Vec::new() }
@@ -108,22 +108,22 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_head_and_a_body_that_agree() {
-        let text = |answer: Answer, ending, head_only| {
-            String::from_utf8(answer.into_bytes(ending, head_only)).unwrap()
+        let text = |response: Response, ending, head_only| {
+            String::from_utf8(response.into_bytes(ending, head_only)).unwrap()
         };
-        let whole = text(Answer::error(404, "no \"such\" page"), Ending::Closes, false);
+        let whole = text(Response::error(404, "no \"such\" page"), Ending::Closes, false);
         let (head, body) = whole.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
         assert!(head.contains("\r\nConnection: close"));
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
         assert_eq!(body, r#"{"error":"no \"such\" page"}"#);
 
-        let head_only = text(Answer::json(b"{}".to_vec()).with("Allow", "GET"), Ending::Stays, true);
+        let head_only = text(Response::json(b"{}".to_vec()).with("Allow", "GET"), Ending::Stays, true);
         assert!(head_only.contains("\r\nContent-Length: 2\r\n"));
         assert!(head_only.contains("\r\nAllow: GET\r\n"));
         assert!(head_only.ends_with("\r\n\r\n") && !head_only.contains("Connection"));
 
-        let told = text(Answer::error(426, "no").with("Upgrade", "x"), Ending::StaysIfTold, true);
+        let told = text(Response::error(426, "no").with("Upgrade", "x"), Ending::StaysIfTold, true);
         assert!(told.contains("\r\nConnection: keep-alive, upgrade\r\n"), "{told}");
     }
 }

@@ -6,13 +6,13 @@
 use std::mem::take;
 use std::time::{Duration, Instant};
 
+use crate::commands::in_flight::LinkId;
 use crate::commands::person::Person;
-use crate::commands::under_way::LinkId;
 use crate::config::agents::AgentId;
 
 /// How much is kept, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct LateLimits {
     /// Commands at work, answers and losses kept: each of all people together.
     pub in_all: usize,
     /// Commands at work and answers kept: each of one person and one agent.
@@ -49,7 +49,7 @@ pub struct Owner {
 }
 
 #[derive(Debug)]
-struct Working {
+struct Pending {
     id: String,
     link: LinkId,
     owner: Owner,
@@ -92,9 +92,9 @@ impl<A> Taken<A> {
 
 /// The commands at work, the answers, and the losses; in each table the newest stands last.
 #[derive(Debug)]
-pub struct Late<A> {
-    bounds: Bounds,
-    working: Vec<Working>,
+pub struct LateAnswers<A> {
+    bounds: LateLimits,
+    working: Vec<Pending>,
     answers: Vec<Kept<A>>,
     /// At most one of a kind for each owner: five commands that a link took along are one thing to tell.
     losses: Vec<Lost>,
@@ -106,18 +106,18 @@ pub struct Late<A> {
     pub told: u64,
 }
 
-impl<A> Late<A> {
+impl<A> LateAnswers<A> {
     /// Nothing is kept yet.
-    pub fn new(bounds: Bounds) -> Self {
+    pub fn new(bounds: LateLimits) -> Self {
         let (working, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
         Self { bounds, working, answers, losses, numbers: 0, came: 0, told: 0 }
     }
 
     /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
     /// command gives way, and its person will be told.
-    pub fn work_on(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
+    pub fn park(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
         let until = now + self.bounds.remembered;
-        self.working.push(Working { id, link, owner: owner.clone(), begun, until });
+        self.working.push(Pending { id, link, owner: owner.clone(), begun, until });
         if let Some(place) = one_too_many(&self.working, |w| w.owner == owner, &self.bounds) {
             self.give_up(place, Loss::NoAnswer, now);
         }
@@ -134,9 +134,9 @@ impl<A> Late<A> {
         answer: A,
         now: Instant,
     ) -> Result<(AgentId, Instant), ()> {
-        let is_it = |working: &Working| working.link == link && working.id == id;
+        let is_it = |working: &Pending| working.link == link && working.id == id;
         let place = self.working.iter().position(is_it).ok_or(())?;
-        let Working { id, owner, begun, .. } = self.working.remove(place);
+        let Pending { id, owner, begun, .. } = self.working.remove(place);
         self.came += 1;
         let (number, until, agent) = (self.next_number(), now + self.bounds.remembered, owner.agent);
         self.keep(Kept { number, id, owner, until, answer }, now);
@@ -164,7 +164,7 @@ impl<A> Late<A> {
 
     /// Gives up what has been at work for too long, and forgets what nobody came for. Returns when there
     /// is something to do again.
-    pub fn tend(&mut self, now: Instant) -> Option<Instant> {
+    pub fn run_timers(&mut self, now: Instant) -> Option<Instant> {
         while let Some(place) = self.working.iter().position(|working| working.until <= now) {
             self.give_up(place, Loss::NoAnswer, now);
         }
@@ -176,19 +176,19 @@ impl<A> Late<A> {
     }
 
     /// Takes out what is kept for the person, or of it what became of the one command `only`, so that no other turn
-    /// of the person tells the same. It must be put back by [`Late::put_back`].
+    /// of the person tells the same. It must be put back by [`LateAnswers::put_back`].
     pub fn take(&mut self, person: &Person, only: Option<&str>, now: Instant) -> Taken<A> {
         if self.answers.is_empty() && self.losses.is_empty() {
             return Taken { answers: Vec::new(), losses: Vec::new() };
         }
-        self.tend(now);
+        self.run_timers(now);
         let is_meant =
             |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
         let (answers, others) = take(&mut self.answers).into_iter().partition(is_meant);
         self.answers = others;
         // A loss has no id: whoever waits for one command hears of it when there is nothing else.
         let takes_losses =
-            only.is_none_or(|id| answers.is_empty() && self.at_work(person, Some(id)).is_none());
+            only.is_none_or(|id| answers.is_empty() && self.pending(person, Some(id)).is_none());
         let is_theirs = |lost: &Lost| takes_losses && lost.owner.person == *person;
         let (losses, others) = take(&mut self.losses).into_iter().partition(is_theirs);
         self.losses = others;
@@ -206,27 +206,27 @@ impl<A> Late<A> {
 
     /// Returns when the oldest command at work for the person came in, or the one command `only`, and which PC
     /// it is about.
-    pub fn at_work(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
-        let is_meant = |w: &&Working| w.owner.person == *person && only.is_none_or(|id| w.id == id);
+    pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+        let is_meant = |w: &&Pending| w.owner.person == *person && only.is_none_or(|id| w.id == id);
         let meant = self.working.iter().filter(is_meant);
         meant.map(|working| (working.begun, working.owner.agent)).min()
     }
 
     /// Whether anything is kept for the person to be told.
-    pub fn has_kept(&self, person: &Person) -> bool {
+    pub fn has_unread(&self, person: &Person) -> bool {
         self.answers.iter().any(|kept| kept.owner.person == *person)
             || self.losses.iter().any(|lost| lost.owner.person == *person)
     }
 
     /// Returns how many answers and losses are kept for the person.
     pub fn kept(&mut self, person: &Person, now: Instant) -> usize {
-        self.tend(now);
+        self.run_timers(now);
         let answers = self.answers.iter().filter(|kept| kept.owner.person == *person);
         answers.count() + self.losses.iter().filter(|lost| lost.owner.person == *person).count()
     }
 
     /// Whether a command is at work on `link`.
-    pub fn is_any_at_work(&self, link: LinkId) -> bool {
+    pub fn has_pending(&self, link: LinkId) -> bool {
         self.working.iter().any(|working| working.link == link)
     }
 
@@ -267,7 +267,11 @@ impl<A> Late<A> {
 
 /// Returns which entry must give way, the oldest, after one more was added for the owner whose entries `is_theirs`
 /// knows; none while there is room.
-fn one_too_many<T>(entries: &[T], is_theirs: impl Fn(&T) -> bool, bounds: &Bounds) -> Option<usize> {
+fn one_too_many<T>(
+    entries: &[T],
+    is_theirs: impl Fn(&T) -> bool,
+    bounds: &LateLimits,
+) -> Option<usize> {
     if entries.iter().filter(|entry| is_theirs(entry)).count() > bounds.each {
         entries.iter().position(is_theirs)
     } else {
@@ -280,10 +284,10 @@ mod tests {
     use super::*;
 
     const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
-    const BOUNDS: Bounds = Bounds { in_all: 8, each: 3, remembered: Duration::from_secs(600) };
+    const BOUNDS: LateLimits = LateLimits { in_all: 8, each: 3, remembered: Duration::from_secs(600) };
 
-    fn late() -> (Late<&'static str>, Instant) {
-        (Late::new(BOUNDS), Instant::now())
+    fn late() -> (LateAnswers<&'static str>, Instant) {
+        (LateAnswers::new(BOUNDS), Instant::now())
     }
 
     fn me() -> Person {
@@ -294,18 +298,18 @@ mod tests {
         Person::Device(number.to_string())
     }
 
-    fn work(late: &mut Late<&'static str>, person: Person, id: &str, now: Instant) {
-        late.work_on(id.into(), LINK, Owner { person, agent: LINK.agent }, now, now);
+    fn work(late: &mut LateAnswers<&'static str>, person: Person, id: &str, now: Instant) {
+        late.park(id.into(), LINK, Owner { person, agent: LINK.agent }, now, now);
     }
 
     /// A late answer for `person`.
-    fn keep(late: &mut Late<&'static str>, person: Person, answer: &'static str, now: Instant) {
+    fn keep(late: &mut LateAnswers<&'static str>, person: Person, answer: &'static str, now: Instant) {
         work(late, person, answer, now);
         assert!(late.answer(LINK, answer, answer, now).is_ok());
     }
 
     /// Everything that there is to tell, as words.
-    fn heard(late: &mut Late<&'static str>, person: &Person, now: Instant) -> Vec<String> {
+    fn heard(late: &mut LateAnswers<&'static str>, person: &Person, now: Instant) -> Vec<String> {
         let words = |item: &Item<'_, &str>| match item {
             Item::Answer(_, answer) => answer.to_string(),
             Item::Loss(_, loss) => format!("{loss:?}"),
@@ -326,9 +330,9 @@ mod tests {
         for stranger in [Person::Device("me".into()), Person::Account("you".into()), Person::Ask] {
             assert!(heard(&mut late, &stranger, now).is_empty());
         }
-        assert!(late.has_kept(&me()) && !late.has_kept(&Person::Ask));
+        assert!(late.has_unread(&me()) && !late.has_unread(&Person::Ask));
         assert_eq!(heard(&mut late, &me(), now), ["done"]);
-        assert!(!late.has_kept(&me()));
+        assert!(!late.has_unread(&me()));
         assert!(heard(&mut late, &me(), now).is_empty());
         assert_eq!((late.came, late.told), (1, 1));
     }
@@ -391,7 +395,7 @@ mod tests {
         keep(&mut late, me(), "1", now);
         keep(&mut late, me(), "2", now);
         work(&mut late, me(), "3", now + Duration::from_secs(1));
-        let one = |late: &mut Late<&'static str>, id| {
+        let one = |late: &mut LateAnswers<&'static str>, id| {
             let taken = late.take(&me(), Some(id), now);
             let heard = format!("{:?}", taken.items());
             late.put_back(taken, 1, now);
@@ -401,10 +405,10 @@ mod tests {
         assert_eq!(one(&mut late, "2"), "[]");
         assert_eq!(one(&mut late, "3"), "[]");
         assert_eq!(
-            late.at_work(&me(), Some("3")),
+            late.pending(&me(), Some("3")),
             Some((now + Duration::from_secs(1), AgentId::DEFAULT))
         );
-        assert_eq!(late.at_work(&me(), Some("1")), None);
+        assert_eq!(late.pending(&me(), Some("1")), None);
         late.lose(LINK, now);
         assert_eq!(one(&mut late, "3"), "[Loss(AgentId(0), Link)]");
         assert_eq!(heard(&mut late, &me(), now), ["1"]);
@@ -416,7 +420,7 @@ mod tests {
         work(&mut late, me(), "lost", now);
         late.lose(LINK, now);
         let mine = Owner { person: me(), agent: AgentId::DEFAULT };
-        late.work_on("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
+        late.park("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
         assert_eq!(late.take(&me(), Some("at work"), now).items(), []);
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
     }
@@ -439,11 +443,11 @@ mod tests {
         work(&mut late, me(), "1", now);
         keep(&mut late, other(1), "2", now);
         let end = now + BOUNDS.remembered;
-        assert_eq!(late.tend(end - Duration::from_nanos(1)), Some(end));
-        assert_eq!(late.tend(end), Some(end + BOUNDS.remembered), "the loss is kept as long");
+        assert_eq!(late.run_timers(end - Duration::from_nanos(1)), Some(end));
+        assert_eq!(late.run_timers(end), Some(end + BOUNDS.remembered), "the loss is kept as long");
         assert!(heard(&mut late, &other(1), end).is_empty());
         assert_eq!(heard(&mut late, &me(), end), ["NoAnswer"]);
-        assert_eq!(late.tend(end), None);
+        assert_eq!(late.run_timers(end), None);
     }
 
     #[test]
@@ -461,12 +465,12 @@ mod tests {
         let slow = LinkId::new(AgentId(1), 2);
         for id in ["a", "b", "c", "d"] {
             let mine = Owner { person: me(), agent: slow.agent };
-            late.work_on(id.into(), slow, mine, now, now);
+            late.park(id.into(), slow, mine, now, now);
         }
         for answer in ["1", "2", "3"] {
             keep(&mut late, me(), answer, now);
         }
-        assert_eq!(late.at_work(&me(), None), Some((now, AgentId(1))));
+        assert_eq!(late.pending(&me(), None), Some((now, AgentId(1))));
         late.lose(slow, now);
         let taken = late.take(&me(), None, now);
         let told: Vec<_> = taken.items().iter().map(|item| format!("{item:?}")).collect();

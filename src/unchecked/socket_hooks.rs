@@ -1,5 +1,5 @@
 //! `accept4` and `recv` of the C library, defined here: Rust's standard library calls exactly these for tiny_http's
-//! `accept` and `read`, so what tiny_http gets and reads is decided by a [`Door`] in safe code. A program may define
+//! `accept` and `read`, so what tiny_http gets and reads is decided by a [`SocketHooks`] in safe code. A program may define
 //! functions of the C library itself, as allocators do with `malloc`.
 
 use std::mem::MaybeUninit;
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 pub type Buffer = [MaybeUninit<u8>];
 
 /// Decides about the connections of one listener.
-pub trait Door: Send + Sync {
+pub trait SocketHooks: Send + Sync {
     /// Whether its connections are this door's.
     fn is_listener(&self, listener: BorrowedFd<'_>) -> bool;
 
@@ -31,11 +31,11 @@ pub trait Door: Send + Sync {
     -> Option<io::Result<usize>>;
 }
 
-static DOOR: OnceLock<Box<dyn Door>> = OnceLock::new();
+static HOOKS: OnceLock<Box<dyn SocketHooks>> = OnceLock::new();
 
-/// From now on `door` decides. Only the first one of a process does.
-pub fn set(door: Box<dyn Door>) {
-    let _ = DOOR.set(door);
+/// From now on `hooks` decides. Only the first one of a process does.
+pub fn set(hooks: Box<dyn SocketHooks>) {
+    let _ = HOOKS.set(hooks);
     // Referred to by what runs, so that the linker takes these two and not libc's.
     std::hint::black_box((accept4 as *const (), recv as *const ()));
 }
@@ -54,8 +54,8 @@ unsafe extern "C" fn accept4(
     // SAFETY: the caller promises of the pointers what the kernel demands.
     let accept =
         || unsafe { libc::syscall(libc::SYS_accept4, listener, address, length, flags) as c_int };
-    let Some(door) = DOOR.get() else { return accept() };
-    if listener < 0 || !door.is_listener(borrow(listener)) {
+    let Some(hooks) = HOOKS.get() else { return accept() };
+    if listener < 0 || !hooks.is_listener(borrow(listener)) {
         return accept();
     }
     // SAFETY: the caller promises that it points to a length, unless it is null. The kernel has overwritten it when a
@@ -66,10 +66,10 @@ unsafe extern "C" fn accept4(
         let error = io::Error::last_os_error();
         if number >= 0 {
             // SAFETY: the kernel has just opened it, and nobody else knows of it.
-            if let Some(socket) = door.accepted(unsafe { OwnedFd::from_raw_fd(number) }) {
+            if let Some(socket) = hooks.accepted(unsafe { OwnedFd::from_raw_fd(number) }) {
                 return Ok(socket.into_raw_fd());
             }
-        } else if !door.failed(&error) {
+        } else if !hooks.failed(&error) {
             return Err(error);
         }
         if !length.is_null() {
@@ -86,12 +86,12 @@ unsafe extern "C" fn accept4(
 /// `buffer` points to `most` bytes that may be written.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, most: size_t, flags: c_int) -> ssize_t {
-    if let Some(door) = DOOR.get()
+    if let Some(hooks) = HOOKS.get()
         && (flags, number >= 0, buffer.is_null()) == (0, true, false)
     {
         // SAFETY: as the caller promises; bytes that may be uninitialised are all that is claimed.
         let into = unsafe { slice::from_raw_parts_mut(buffer.cast(), most.min(isize::MAX as usize)) };
-        match guarded(|| door.read(borrow(number), into).transpose()) {
+        match guarded(|| hooks.read(borrow(number), into).transpose()) {
             Some(None) => {}
             // A slice is no longer than `isize::MAX`.
             Some(Some(taken)) => return taken as ssize_t,

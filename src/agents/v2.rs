@@ -1,4 +1,4 @@
-//! The second format of a command, for agents that offer the WebSocket subprotocol [`PROTOCOL`] (RFC 6455, 1.9):
+//! The second format of a command, for agents that offer the WebSocket subprotocol [`SUBPROTOCOL`] (RFC 6455, 1.9):
 //! besides the text, what an agent on a language model needs to know of whoever speaks. Plain data.
 
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::json;
 use crate::speech::MAX_BUTTON_PAYLOAD;
 
 /// The subprotocol that an agent offers to get it.
-pub const PROTOCOL: &str = "home-alice.v2";
+pub const SUBPROTOCOL: &str = "home-alice.v2";
 
 /// Bytes of Yandex's `nlu`; a longer one is left out. The whole of a turn has 64 KiB, and so has an agent's message.
 pub const MAX_NLU: usize = 16 * 1024;
