@@ -12,7 +12,7 @@ fn with_fault(fault: &str) -> Relay {
 
 #[test]
 fn a_thread_that_must_not_die_ends_the_program_and_tells_why() {
-    for thread in ["clock", "slow", "watchdog", "log", "worker 3", "signals"] {
+    for thread in ["clock", "poller", "watchdog", "log", "worker 3", "signals"] {
         for how in ["panic", "return"] {
             let fault = format!("{thread}:{how}");
             let output = command(&[

@@ -17,6 +17,7 @@ mod http;
 mod join;
 mod languages;
 mod late;
+mod map;
 mod memory;
 mod owner;
 mod owner_state;

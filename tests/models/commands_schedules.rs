@@ -1,6 +1,8 @@
 //! The commands under shuttle: two turns of one person that are told what is kept, while more comes, in thousands of
 //! schedules. Run by `cargo test --features shuttle --lib schedules`.
 
+use std::sync::Arc;
+
 use shuttle::thread::spawn;
 
 use super::*;
