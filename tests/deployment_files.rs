@@ -252,9 +252,14 @@ fn the_icon_has_the_size_that_yandex_wants() {
 #[test]
 fn the_documents_call_the_skill_by_a_name_that_yandex_takes() {
     let is_russian = |word: &str| word.chars().all(|c| matches!(c, 'а'..='я' | 'А'..='Я' | 'ё' | 'Ё'));
-    for (path, quotations) in
-        [("README.md", 0), ("docs/ru/README.md", 0), ("DEPLOYMENT.md", 1), ("docs/ru/DEPLOYMENT.md", 1)]
-    {
+    for (path, quotations) in [
+        ("README.md", 0),
+        ("docs/ru/README.md", 0),
+        ("DEPLOYMENT.md", 1),
+        ("docs/ru/DEPLOYMENT.md", 1),
+        ("docs/next-steps.md", 0),
+        ("docs/ru/next-steps.md", 0),
+    ] {
         let text = std::fs::read_to_string(path).unwrap();
         // The user's own phrase is quoted once.
         assert_eq!(text.matches("попроси Home Alice").count(), quotations, "{path}");

@@ -8,11 +8,16 @@ use std::collections::BTreeSet;
 use markdown::{Document, code};
 
 /// The English documents, and the Russian one of each.
-const PAIRS: [(&str, &str); 4] = [
+const PAIRS: [(&str, &str); 9] = [
     ("README.md", "docs/ru/README.md"),
     ("DEPLOYMENT.md", "docs/ru/DEPLOYMENT.md"),
     ("SECURITY.md", "docs/ru/SECURITY.md"),
     ("docs/agents.md", "docs/ru/agents.md"),
+    ("docs/next-steps.md", "docs/ru/next-steps.md"),
+    ("docs/operate.md", "docs/ru/operate.md"),
+    ("docs/without-docker.md", "docs/ru/without-docker.md"),
+    ("docs/troubleshooting.md", "docs/ru/troubleshooting.md"),
+    ("docs/other-agents.md", "docs/ru/other-agents.md"),
 ];
 
 /// The pictures with words in them, in English and in Russian.
