@@ -5,7 +5,7 @@ import re
 import urllib.request
 
 from document import Document
-from harness import DOMAIN, MACHINE, MARK, NETWORK, RELAY, docker, run
+from harness import DOMAIN, MACHINE, MARK, NETWORK, RELAY, docker, inspect, run
 from world import REPOSITORY, World
 
 NPM = "jc21/nginx-proxy-manager:2"
@@ -113,6 +113,7 @@ def host_port(world: World):
     env, override = world.clone / ".env", world.clone / "docker-compose.override.yml"
     before = env.read_text()
     was_there = docker("network", "ls", "-q", "--filter", "name=^relay$")
+    image = inspect(f"{RELAY}:latest", "{{.Id}}")
     try:
         env.write_text(before.replace("NPM_NETWORK=nginx_default\n", ""))
         for _ in range(2):
@@ -130,6 +131,8 @@ def host_port(world: World):
     finally:
         env.write_text(before)
         override.unlink(missing_ok=True)
+        # Step 4 built what had been pulled meanwhile.
+        docker("tag", image, RELAY)
         world.up()
         if not was_there:
             docker("network", "rm", "relay", check=False)
