@@ -259,6 +259,8 @@ fn the_documents_call_the_skill_by_a_name_that_yandex_takes() {
         ("docs/ru/late-answers.md", 0),
         ("DEPLOYMENT.md", 1),
         ("docs/ru/DEPLOYMENT.md", 1),
+        ("docs/next-steps.md", 0),
+        ("docs/ru/next-steps.md", 0),
     ] {
         let text = std::fs::read_to_string(path).unwrap();
         // The user's own phrase is quoted once.

@@ -180,8 +180,8 @@ def example_lives_through_a_proxy() -> None:
 
 
 def from_nothing_to_connected() -> None:
-    """The blocks of DEPLOYMENT.md that start an agent end with what is shown there."""
-    document = Document(ROOT / "DEPLOYMENT.md")
+    """The blocks of docs/other-agents.md that start an agent end with what is shown there."""
+    document = Document(ROOT / "docs" / "other-agents.md")
     blocks = {name: text for name, text in document.blocks.items() if name.startswith(OF_AGENTS)}
     assert len(blocks) == 2, list(blocks)
     for name, text in blocks.items():

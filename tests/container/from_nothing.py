@@ -1,10 +1,11 @@
 """A server with nothing on it: Compose by either name, the name's address, the packages, and Nginx Proxy Manager."""
 
 import json
+import re
 import urllib.request
 
 from document import Document
-from harness import DOMAIN, MACHINE, MARK, NETWORK, RELAY, docker, run
+from harness import DOMAIN, MACHINE, MARK, NETWORK, RELAY, docker, inspect, run
 from world import REPOSITORY, World
 
 NPM = "jc21/nginx-proxy-manager:2"
@@ -23,6 +24,12 @@ def program(path: str, text: str) -> str:
     return f"printf '%s\\n' '#!/bin/sh' '{text}' > {path}; chmod 755 {path}"
 
 
+def stand_in_for(program, text: str):
+    """A shell script under that program's name."""
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+
+
 def npm(world: World):
     """NPM is there, but for its image, and has made its network. Its ports are this machine's, so it is not started."""
     if not docker("images", "-q", NPM):
@@ -30,7 +37,12 @@ def npm(world: World):
         stand_in.mkdir()
         (stand_in / "Dockerfile").write_text(f'FROM {MACHINE}\nCMD ["sleep", "infinity"]\n')
         docker("build", "-q", "-t", NPM, stand_in)
-    world.do("npm", cwd=world.work, times=2, change=("docker-compose up -d", "docker-compose up --no-start"))
+    # The packages are Debian's; they are not installed over those that this engine runs on.
+    programs = world.work / f"{MARK}-programs"
+    programs.mkdir()
+    stand_in_for(programs / "apt-get", 'case "$1" in update) exit 0 ;; esac; exec /usr/bin/apt-get --simulate "$@"')
+    change = ("docker-compose up -d", "docker-compose up --no-start", "command -v docker >", "command -v nothing >")
+    world.do("server", cwd=world.work, times=2, change=change, path=programs)
     container = run("docker-compose", "ps", "-aq", cwd=world.work / "nginx", env=world.environment).stdout.strip()
     told = json.loads(docker("inspect", container))[0]
     ports = {port: told["HostConfig"]["PortBindings"][f"{port}/tcp"][0]["HostIp"] for port in (80, 443, 81)}
@@ -42,14 +54,19 @@ def npm(world: World):
     compose = world.work / "nginx" / "docker-compose.yml"
     changed = compose.read_text() + "# mine\n"
     compose.write_text(changed)
-    world.do("npm", cwd=world.work, change=("docker-compose up -d", "docker-compose up --no-start"))
+    world.do("server", cwd=world.work, change=change, path=programs)
+    assert compose.read_text() == changed
+    run("docker-compose", "down", cwd=world.work / "nginx", env=world.environment)
+    world.do("server", cwd=world.work, change=change, path=programs)
     assert compose.read_text() == changed
 
 
 def server(world: World):
     """The other commands before the relay's own."""
-    block = world.document.block
-    twice = (block("compose"), block("compose"))
+    # As its comments part it; who has another proxy stops before the last one.
+    packages, compose, nginx = re.split("^# .+\n", world.document.block("server"), flags=re.M)[1:]
+    assert "apt-get" in packages and "docker compose" in compose and "nginx/docker-compose.yml" in nginx
+    twice = (compose, compose)
     ask = ("docker-compose up -d --build", "ls /usr/local/bin")
     plugin = program("/usr/bin/docker", 'if [ "$2" = version ]; then echo Docker Compose version v2; else echo "$@"; fi')
     without_plugin = program("/usr/bin/docker", "exit 1")
@@ -69,20 +86,25 @@ def server(world: World):
     its_own = program("/usr/bin/docker-compose", "echo Docker Compose version 2.26.1-4")
     assert machine(its_own, plugin, *twice, "ls /usr/local/bin") == "", "it replaced the one that is there"
 
-    world.document.is_told("name", machine(block("name"), options=("--add-host", f"{DOMAIN}:{ADDRESS}")))
+    name = world.document.block("name")
+    world.document.is_told("name", machine(name, options=("--add-host", f"{DOMAIN}:{ADDRESS}")))
 
-    # The packages are Debian's; they are not installed over those that this engine runs on.
-    programs = world.work / f"{MARK}-programs"
+    # Where `docker` is a package of its own, as in Debian 13, it is among them; Ubuntu's Compose v2 has a name of its own; a
+    # Docker that is there stays.
+    programs = world.work / f"{MARK}-packages"
     programs.mkdir()
-    (programs / "apt-get").write_text('#!/bin/sh\ncase "$1" in update) exit 0 ;; esac\nexec /usr/bin/apt-get --simulate "$@"\n')
-    (programs / "apt-get").chmod(0o755)
-    world.do("packages", cwd=world.work, times=2, path=programs)
-    # Where `docker` is a package of its own, as in Debian 13, it is among them.
-    (programs / "apt-cache").write_text("#!/bin/sh\necho 'docker-cli - Linux container runtime -- client'\n")
-    (programs / "apt-cache").chmod(0o755)
-    (programs / "apt-get").write_text('#!/bin/sh\necho "$@"\n')
-    said = world.do("packages", cwd=world.work, path=programs).stdout
-    assert said.endswith(" ca-certificates docker-cli\n"), said
+    stand_in_for(programs / "apt-get", 'echo "$@"')
+    environment = {**world.environment, "PATH": f"{programs}:{world.environment['PATH']}"}
+    without_docker = packages.replace("command -v docker >", "command -v nothing >")
+    assert without_docker != packages
+    for text, known, docker_packages in (
+        (without_docker, "docker-cli", " docker.io docker-compose docker-cli"),
+        (without_docker, "docker-compose-v2", " docker.io docker-compose-v2"),
+        (packages, "docker-cli", ""),
+    ):
+        stand_in_for(programs / "apt-cache", f'case "$*" in *"^{known}\\$"*) echo "{known} - what it is" ;; esac')
+        said = run("bash", "-euc", text, cwd=world.work, env=environment).stdout
+        assert said == f"update\ninstall -y git openssl curl ca-certificates{docker_packages}\n", (known, said)
 
 
 def host_port(world: World):
@@ -91,6 +113,7 @@ def host_port(world: World):
     env, override = world.clone / ".env", world.clone / "docker-compose.override.yml"
     before = env.read_text()
     was_there = docker("network", "ls", "-q", "--filter", "name=^relay$")
+    image = inspect(f"{RELAY}:latest", "{{.Id}}")
     try:
         env.write_text(before.replace("NPM_NETWORK=nginx_default\n", ""))
         for _ in range(2):
@@ -99,6 +122,8 @@ def host_port(world: World):
         assert docker("port", RELAY) == "8080/tcp -> 127.0.0.1:8080"
         with urllib.request.urlopen("http://127.0.0.1:8080/health", timeout=10) as answer:
             assert json.load(answer)["status"] == "ok"
+        # As the page says, with the network there is now.
+        world.do("option 3", told=True, timeout=600)
         # What was changed by hand stays.
         override.write_text(override.read_text() + "# mine\n")
         run("bash", "-euc", block, cwd=world.clone, env=world.environment, timeout=120)
@@ -106,6 +131,8 @@ def host_port(world: World):
     finally:
         env.write_text(before)
         override.unlink(missing_ok=True)
+        # Step 4 built what had been pulled meanwhile.
+        docker("tag", image, RELAY)
         world.up()
         if not was_there:
             docker("network", "rm", "relay", check=False)

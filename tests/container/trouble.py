@@ -1,4 +1,4 @@
-"""The table of errors in DEPLOYMENT.md: each row is made to happen."""
+"""The tables of errors: each row is made to happen."""
 
 import re
 import time
@@ -186,12 +186,6 @@ def table(world: World, proxy):
     # The agent takes the next one when it is through with this one, whose answer is told first.
     status, said, outcome = proxy.turn("громче")
     assert outcome == "answered" and said.startswith("Сделано: подожди 4500"), (status, said, outcome)
-
-    agent.end()
-    agent = world.agent(proxy)
-    agent.expect("connected", 20)
-    log.end()
-    log = Log(RELAY)
 
     # A second agent with the same key.
     second = world.agent(proxy)

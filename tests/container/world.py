@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from document import Document
+from document import deployment
 from harness import DOMAIN, HERE, MACHINE, MARK, NETWORK, RELAY, Events, Proxy, Report, docker, run
 
 REPOSITORY = HERE.parent.parent
@@ -23,7 +23,7 @@ class World:
         for version, program in ((NEWEST, newest), (OLD, "/usr/bin/docker-compose")):
             (work / f"compose-{version}").mkdir()
             (work / f"compose-{version}" / "docker-compose").symlink_to(program)
-        self.document = Document(REPOSITORY / "DEPLOYMENT.md")
+        self.document = deployment(REPOSITORY)
         self.report = Report(self.recover)
         self.clone = work / RELAY
         self.agents = []
@@ -102,7 +102,7 @@ class World:
 
     def do(self, block: str, proxy: Proxy | None = None, cwd=None, timeout=60, check=True, times=1, told=False, change=(),
            path=""):  # fmt: skip
-        """Runs a block of the document in the clone, as it is written but for a `change` of one text for another, so many
+        """Runs a block of the document in the clone, as it is written but for a `change` of some texts for others, so many
         `times` in a row; returns the last run. `told`: it must print what the document shows. `path`: a folder of programs
         that stand in for others."""
         environment = dict(self.environment)
@@ -112,9 +112,9 @@ class World:
             environment["CURL_HOME"] = str(proxy.curl_home(self.work))
         for _ in range(times):
             text = self.document.block(block)
-            if change:
-                assert change[0] in text, (block, change)
-                text = text.replace(*change)
+            for old, new in zip(change[::2], change[1::2], strict=True):
+                assert old in text, (block, old)
+                text = text.replace(old, new)
             done = run("bash", "-euc", text, cwd=cwd or self.clone, env=environment, timeout=timeout, check=check)
         if told:
             self.document.is_told(block, done.stdout)

@@ -1,4 +1,4 @@
-"""DEPLOYMENT.md's blocks that read or change `.env`, over files of every look. Each block's own text is run in
+"""The deployment's blocks that read or change `.env`, over files of every look. Each block's own text is run in
 a plain shell, once and once more; afterwards `.env` must hold for Compose what it should, and all that it held
 besides. Docker and its like are stood in for by programs that do next to nothing."""
 
@@ -14,7 +14,7 @@ import dotenv
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests" / "container"))
-from document import PASTED, Document  # noqa: E402
+from document import PASTED, deployment  # noqa: E402
 
 SECRET = "0123456789abcdef" * 4
 KEY = "fedcba9876543210" * 4
@@ -70,7 +70,7 @@ class Bench:
     def __init__(self, work: Path, newest: str):
         self.work = work
         self.newest = newest
-        self.document = Document(REPOSITORY / "DEPLOYMENT.md")
+        self.document = deployment(REPOSITORY)
         self.tried = 0
         self.pasted: set[str] = set()
         programs = work / "programs"
@@ -186,13 +186,13 @@ def checks(bench: Bench):
             assert file.stat().st_mode & 0o777 == 0o600, name
 
     # A `.env` that is filled in stays as it is, to the byte; one that isn't is filled in, once.
-    for name, before, folder in bench.over_all("option 3 settings", KEY):
+    for name, before, folder in bench.over_all("option 3", KEY):
         after, expected = same_but(before, folder)
         assert after == expected, (name, after)
     example = (REPOSITORY / ".env.example").read_bytes()
     unfilled = (None, example, example.removesuffix(b"\n"))
     for (shell, locale), times, content in itertools.product(SHELLS, (1, 2), unfilled):
-        folder = bench.run("option 3 settings", content, shell, locale, times)
+        folder = bench.run("option 3", content, shell, locale, times)
         made = read((folder / ".env").read_bytes())
         assert set(made) == {"WEBHOOK_SECRET", "API_KEY"} and made["API_KEY"] != made["WEBHOOK_SECRET"], made
         assert all(HEX.fullmatch(value) for value in made.values()), made
@@ -216,7 +216,7 @@ def checks(bench: Bench):
 def main():
     bench = Bench(Path(sys.argv[1]), sys.argv[2])
     checks(bench)
-    print(f"{len(files(KEY))} files, {bench.tried} runs of DEPLOYMENT.md's blocks: .env holds what it should")
+    print(f"{len(files(KEY))} files, {bench.tried} runs of the deployment's blocks: .env holds what it should")
 
 
 main()
