@@ -1,5 +1,5 @@
-//! The relay without threads and sockets: its parts, put together, and what is due at a moment. The threads of
-//! [`crate::relay`] drive it, and so does the simulation. Every handler borrows it.
+//! The relay without threads and sockets: its parts, and what is due at a moment. The threads of [`crate::relay`] drive
+//! it, and so does the simulation. Every handler borrows it.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -28,15 +28,15 @@ use crate::secret::random_bytes;
 
 /// The engine's environment: clock, sockets, wake-ups.
 pub struct Env {
-    /// When the relay starts.
+    /// The time at which the relay starts.
     pub now: Instant,
     /// Waits for agents that read slowly.
     pub poller: Poller,
-    /// Wakes a worker that waits for a request, since there is other work.
+    /// Wakes the worker that waits for a request.
     pub wake: Wake,
 }
 
-/// The ids of the first turn that came behind `WEBHOOK_SECRET`, where none is configured.
+/// The ids of the first turn behind `WEBHOOK_SECRET`, where none is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenIds {
     /// For `ALICE_SKILL_ID`.
@@ -48,24 +48,24 @@ pub struct SeenIds {
 /// The relay's parts.
 pub struct Engine {
     pub config: Config,
-    /// What the PCs are called.
+    /// The PCs' names.
     pub names: Names,
     pub workers: Arc<Workers>,
     /// Waits for agents that read slowly.
     pub poller: Poller,
     pub commands: Arc<Commands>,
     pub registry: Arc<Registry>,
-    /// Answers that a stopping relay waits for.
+    /// Counts the responses that a stopping relay waits for.
     pub drain: Drain,
     pub reachability: Reachability,
-    /// What was given to whoever typed a code into a form.
+    /// Answers to forms that may be sent twice.
     pub submissions: Submissions,
-    /// Set once the log has told them.
+    /// Set once the log has named them.
     pub seen_ids: OnceLock<SeenIds>,
 }
 
 impl Engine {
-    /// Puts the parts together. Returns also what tells that [`Engine::run_timers`] should be called.
+    /// Puts the parts together. Returns also the wake-ups for whoever calls [`Engine::run_timers`].
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -92,8 +92,10 @@ impl Engine {
         Ok((engine, woken))
     }
 
-    /// Registers a command and sends it on `link`, with its text and, to an agent that asks for it, its context. It is
-    /// withdrawn when the agent gives no sign of life within `patience`.
+    /// Registers a command and sends it on `link`, with its context to an agent of [`Protocol::V2`]. It is withdrawn when
+    /// the agent gives no sign of life within `patience`.
+    ///
+    /// [`Protocol::V2`]: crate::agents::encoder::Protocol::V2
     pub fn dispatch(
         &self,
         link: &Link,
@@ -120,7 +122,7 @@ impl Engine {
         due.into_iter().flatten().min()
     }
 
-    /// Takes no more commands, and waits until those under way have their replies, but not longer than `longest`.
+    /// Takes no more commands, and waits until those in flight have their replies, at most for `longest`.
     pub fn drain(&self, longest: Duration) {
         self.drain.close();
         self.commands.close();

@@ -1,5 +1,5 @@
-//! The commands under way: registered, then sent, then taken out once by whatever ends them. Plain data:
-//! a command that has ended is not in here any more, so it can't end twice.
+//! Commands in flight: registered, then sent, then taken out once by whatever ends them. Plain data: a command
+//! that has ended is no longer here, so it can't end twice.
 
 use std::mem::take;
 use std::time::Instant;
@@ -7,42 +7,42 @@ use std::time::Instant;
 use crate::commands::person::Person;
 use crate::config::agents::AgentId;
 
-/// Which link a command was sent on. No two links of a process have the same number.
+/// Identifies a link. Numbers are unique in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId {
-    /// Whose link it is.
+    /// The agent at its other end.
     pub agent: AgentId,
-    /// Which of all links.
+    /// The number of the link among all links so far.
     pub number: u64,
 }
 
 impl LinkId {
-    /// The link with this number, of this agent.
+    /// Returns the id of this agent's link with this number.
     pub const fn new(agent: AgentId, number: u64) -> Self {
         Self { agent, number }
     }
 }
 
-/// A command, and who waits for its answer.
+/// A command and its responder.
 #[derive(Debug)]
 pub struct Command<W> {
     /// The id that the agent must repeat.
     pub id: String,
-    /// Which PC it is about. Another one's link carries it when that one is to wake it.
+    /// The PC it is about. Another PC's link carries it when that PC is to wake this one.
     pub agent: AgentId,
-    /// The link that it goes to an agent on.
+    /// The link that carries it.
     pub link: LinkId,
-    /// When its turn came in.
+    /// When its turn arrived.
     pub begun: Instant,
-    /// When whoever waits must have been told something.
+    /// When the responder must have been completed.
     pub deadline: Instant,
-    /// Who may ask for the answer when it comes after the deadline.
+    /// The person who may ask for the answer if it comes after the deadline.
     pub person: Option<Person>,
-    /// Who waits.
+    /// The responder.
     pub waiting: W,
 }
 
-/// What [`InFlight::begin`] is told of a command.
+/// The parts of a command that [`InFlight::begin`] adds an id to.
 #[derive(Debug)]
 pub struct NewCommand<W> {
     pub agent: AgentId,
@@ -53,7 +53,7 @@ pub struct NewCommand<W> {
     pub waiting: W,
 }
 
-/// The commands under way. They are few, so they stand in a row, the newest last.
+/// The commands in flight, the newest last. They are few, so a `Vec` is searched.
 #[derive(Debug)]
 pub struct InFlight<W> {
     prefix: String,
@@ -78,7 +78,7 @@ enum State {
 }
 
 impl<W> InFlight<W> {
-    /// `prefix` begins every id; at most `most` commands are under way at once.
+    /// Creates an empty table. `prefix` begins every id; at most `most` commands are in flight at once.
     pub fn new(prefix: String, most: usize) -> Self {
         Self { prefix, most, next: 0, commands: Vec::new() }
     }
@@ -86,7 +86,7 @@ impl<W> InFlight<W> {
     /// Registers a command that has not been sent yet. Returns its id.
     ///
     /// # Errors
-    /// As many as there may be are under way: returns who waits.
+    /// The table is full: returns the responder.
     pub fn begin(&mut self, new: NewCommand<W>) -> Result<String, W> {
         if self.commands.len() >= self.most {
             return Err(new.waiting);
@@ -100,26 +100,26 @@ impl<W> InFlight<W> {
         Ok(id)
     }
 
-    /// From now on the command counts as sent. Returns whether it may be: false when it has ended.
+    /// Marks a command as sent. Returns false if it has ended, and so must not be sent.
     pub fn send(&mut self, id: &str) -> bool {
         let Some(place) = self.place_of(id) else { return false };
         self.commands[place].state = State::Sent;
         true
     }
 
-    /// Takes out a command that has not been sent, and now never will be. Returns it, if it is there.
+    /// Removes a command that has not been sent, so that it never will be.
     pub fn withdraw(&mut self, id: &str) -> Option<Command<W>> {
         let place = self.place_of(id)?;
         let is_unsent = self.commands[place].state == State::Unsent;
         is_unsent.then(|| self.commands.remove(place).command)
     }
 
-    /// Takes out a command that could not be sent after all. Returns it, if it has not ended.
+    /// Removes a command that could not be sent after all, unless it has ended.
     pub fn take(&mut self, id: &str) -> Option<Command<W>> {
         self.place_of(id).map(|place| self.commands.remove(place).command)
     }
 
-    /// Takes out and returns the command that the agent answers with `id` on `link`, if it was sent there.
+    /// Removes and returns the command that the agent answers with `id` on `link`, if it was sent there.
     pub fn complete(&mut self, link: LinkId, id: &str) -> Option<Command<W>> {
         let place = self.place_of(id)?;
         let InFlightCommand { command, state, .. } = &self.commands[place];
@@ -127,12 +127,12 @@ impl<W> InFlight<W> {
         is_answered.then(|| self.commands.remove(place).command)
     }
 
-    /// Takes out every command whose deadline has come. Returns each with whether it was sent.
+    /// Removes every command whose deadline has passed. Returns each, and whether it was sent.
     pub fn expire(&mut self, now: Instant) -> Vec<(Command<W>, bool)> {
         self.take_all(&|command| command.deadline <= now)
     }
 
-    /// Takes out every command of `link`. Returns each with whether it was sent.
+    /// Removes every command of `link`. Returns each, and whether it was sent.
     pub fn lose(&mut self, link: LinkId) -> Vec<(Command<W>, bool)> {
         self.take_all(&|command| command.link == link)
     }
@@ -150,22 +150,22 @@ impl<W> InFlight<W> {
             .collect()
     }
 
-    /// Whether any command was sent on `link`.
+    /// Whether a command in flight was sent on `link`.
     pub fn is_any_sent(&self, link: LinkId) -> bool {
         self.commands.iter().any(|entry| entry.command.link == link && entry.state == State::Sent)
     }
 
-    /// Returns the earliest deadline of all.
+    /// Returns the earliest deadline.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.commands.iter().map(|entry| entry.command.deadline).min()
     }
 
-    /// How many there are.
+    /// Returns the number of commands in flight.
     pub fn len(&self) -> usize {
         self.commands.len()
     }
 
-    /// Returns where the command stands whose id this is, written as [`InFlight::begin`] writes it.
+    /// Returns the index of a command by an id that [`InFlight::begin`] made.
     fn place_of(&self, id: &str) -> Option<usize> {
         let digits = id.strip_prefix(&self.prefix)?.strip_prefix('-')?;
         let number = digits.parse().ok()?;

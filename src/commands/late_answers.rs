@@ -1,7 +1,7 @@
-//! Answers that missed their turn: the commands still at work, and what came of them, kept until the
-//! person who asked comes back. Plain data in bounded tables.
+//! Late answers: commands that are pending past their turn, and their answers, kept until the person who asked comes
+//! back. Plain data in bounded tables.
 //!
-//! Yandex can't be pushed to (docs/facts/alice.md), so the person's next turn is the only chance to tell.
+//! Yandex has no push messages (docs/facts/alice.md), so the person's next turn is the only chance to deliver one.
 
 use std::mem::take;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use crate::commands::in_flight::LinkId;
 use crate::commands::person::Person;
 use crate::config::agents::AgentId;
 
-/// How much is kept, and for how long.
+/// Limits of what is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct LateLimits {
-    /// Commands at work, answers and losses kept: each of all people together.
+    /// Pending commands, answers and losses, each, of all people together.
     pub in_all: usize,
-    /// Commands at work and answers kept: each of one person and one agent.
+    /// Pending commands and answers, each, of one person and one agent.
     pub each: usize,
-    /// How long a command may be at work past its turn, and how long its answer is kept.
+    /// How long a command may be pending past its turn, and how long its answer is kept.
     pub remembered: Duration,
 }
 
-/// Why a person gets no answer.
+/// Why an answer can't be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// The link broke while the command was at work.
+    /// The link broke while the command was pending.
     Link,
     /// The agent took too long, or newer commands needed the room.
     NoAnswer,
@@ -35,13 +35,13 @@ pub enum Loss {
 /// One thing to tell a person.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item<'a, A> {
-    /// An answer, and whose.
+    /// An answer, and the agent it came from.
     Answer(AgentId, &'a A),
     /// One or more answers of this agent are lost.
     Loss(AgentId, Loss),
 }
 
-/// Whose a thing is: who asked, and which PC it is about. One PC's things never make room for another's.
+/// Owner of an entry. Limits are per owner, so one PC can't evict another's answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     pub person: Person,
@@ -74,7 +74,7 @@ struct Lost {
     loss: Loss,
 }
 
-/// What was taken out to be told to one person, and must be put back.
+/// Items taken out to be told to one person. They must be put back, with how many were told.
 #[derive(Debug)]
 pub struct Taken<A> {
     answers: Vec<Kept<A>>,
@@ -82,7 +82,7 @@ pub struct Taken<A> {
 }
 
 impl<A> Taken<A> {
-    /// Returns what there is to tell: the answers, the oldest first, and behind them the losses.
+    /// Returns the items: the answers, oldest first, then the losses.
     pub fn items(&self) -> Vec<Item<'_, A>> {
         let answers = self.answers.iter().map(|kept| Item::Answer(kept.owner.agent, &kept.answer));
         let losses = self.losses.iter().map(|lost| Item::Loss(lost.owner.agent, lost.loss));
@@ -90,31 +90,31 @@ impl<A> Taken<A> {
     }
 }
 
-/// The commands at work, the answers, and the losses; in each table the newest stands last.
+/// Pending commands, answers and losses, each with the newest last.
 #[derive(Debug)]
 pub struct LateAnswers<A> {
     bounds: LateLimits,
     working: Vec<Pending>,
     answers: Vec<Kept<A>>,
-    /// At most one of a kind for each owner: five commands that a link took along are one thing to tell.
+    /// At most one of a kind for each owner: five commands that one broken link lost are one thing to tell.
     losses: Vec<Lost>,
-    /// How many answers and losses there have been: their numbers tell in which order they came.
+    /// Answers and losses are numbered in the order they came.
     numbers: u64,
-    /// How many answers came late, since the start.
+    /// Answers that came late since the start.
     pub came: u64,
-    /// How many late answers were told, since the start.
+    /// Late answers that were told since the start.
     pub told: u64,
 }
 
 impl<A> LateAnswers<A> {
-    /// Nothing is kept yet.
+    /// Creates empty tables.
     pub fn new(bounds: LateLimits) -> Self {
         let (working, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
         Self { bounds, working, answers, losses, numbers: 0, came: 0, told: 0 }
     }
 
-    /// A command's turn is over, and the agent is still at work on it. When there is no room, the oldest
-    /// command gives way, and its person will be told.
+    /// Parks a command whose turn is over while the agent still works on it. When there is no room, the owner's oldest
+    /// command is given up, and its person will be told.
     pub fn park(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
         let until = now + self.bounds.remembered;
         self.working.push(Pending { id, link, owner: owner.clone(), begun, until });
@@ -123,10 +123,10 @@ impl<A> LateAnswers<A> {
         }
     }
 
-    /// The agent answered a command at work on `link`. Returns which PC it is about, and when its turn had come in.
+    /// Keeps the answer to a pending command of `link`. Returns the PC it is about, and when its turn arrived.
     ///
     /// # Errors
-    /// No such command is at work.
+    /// No such command is pending.
     pub fn answer(
         &mut self,
         link: LinkId,
@@ -143,8 +143,7 @@ impl<A> LateAnswers<A> {
         Ok((agent, begun))
     }
 
-    /// Keeps an answer where it stood, or at the end if it is new. When there is no room, the oldest one gives way, and
-    /// its person will be told.
+    /// Inserts an answer at its number's place. When there is no room, the oldest is lost, and its person will be told.
     fn keep(&mut self, kept: Kept<A>, now: Instant) {
         let owner = kept.owner.clone();
         let place = self.answers.partition_point(|other| other.number < kept.number);
@@ -155,15 +154,14 @@ impl<A> LateAnswers<A> {
         }
     }
 
-    /// The link is over: what was at work on it will have no answer.
+    /// Gives up every pending command of a link that has ended.
     pub fn lose(&mut self, link: LinkId, now: Instant) {
         while let Some(place) = self.working.iter().position(|working| working.link == link) {
             self.give_up(place, Loss::Link, now);
         }
     }
 
-    /// Gives up what has been at work for too long, and forgets what nobody came for. Returns when there
-    /// is something to do again.
+    /// Gives up commands that are pending for too long, and drops what nobody came for. Returns the next deadline.
     pub fn run_timers(&mut self, now: Instant) -> Option<Instant> {
         while let Some(place) = self.working.iter().position(|working| working.until <= now) {
             self.give_up(place, Loss::NoAnswer, now);
@@ -175,8 +173,8 @@ impl<A> LateAnswers<A> {
         working.chain(answers).chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
-    /// Takes out what is kept for the person, or of it what became of the one command `only`, so that no other turn
-    /// of the person tells the same. It must be put back by [`LateAnswers::put_back`].
+    /// Takes out what is kept for the person, or only what became of the command `only`, so that no other turn of the
+    /// person tells the same. Must be followed by [`LateAnswers::put_back`].
     pub fn take(&mut self, person: &Person, only: Option<&str>, now: Instant) -> Taken<A> {
         if self.answers.is_empty() && self.losses.is_empty() {
             return Taken { answers: Vec::new(), losses: Vec::new() };
@@ -186,7 +184,7 @@ impl<A> LateAnswers<A> {
             |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
         let (answers, others) = take(&mut self.answers).into_iter().partition(is_meant);
         self.answers = others;
-        // A loss has no id: whoever waits for one command hears of it when there is nothing else.
+        // A loss has no id: it is told to a waiter for one command when there is nothing else.
         let takes_losses =
             only.is_none_or(|id| answers.is_empty() && self.pending(person, Some(id)).is_none());
         let is_theirs = |lost: &Lost| takes_losses && lost.owner.person == *person;
@@ -195,8 +193,8 @@ impl<A> LateAnswers<A> {
         Taken { answers, losses }
     }
 
-    /// So many of the items that were taken out have been told. The others are kept on, each where it stood and until
-    /// when it was kept before; what came meanwhile may have taken the room of the oldest.
+    /// Puts back what was taken out but for the first `told` items. Each returns to its place and keeps its expiry; what
+    /// came meanwhile may have taken the room of the oldest.
     pub fn put_back(&mut self, taken: Taken<A>, told: usize, now: Instant) {
         let answers = taken.answers.len().min(told);
         self.told += answers as u64;
@@ -204,28 +202,27 @@ impl<A> LateAnswers<A> {
         taken.losses.into_iter().skip(told - answers).for_each(|lost| self.add_loss(lost));
     }
 
-    /// Returns when the oldest command at work for the person came in, or the one command `only`, and which PC
-    /// it is about.
+    /// Returns when the person's oldest pending command, or the command `only`, arrived, and the PC it is about.
     pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let is_meant = |w: &&Pending| w.owner.person == *person && only.is_none_or(|id| w.id == id);
         let meant = self.working.iter().filter(is_meant);
         meant.map(|working| (working.begun, working.owner.agent)).min()
     }
 
-    /// Whether anything is kept for the person to be told.
+    /// Whether anything is kept for the person.
     pub fn has_unread(&self, person: &Person) -> bool {
         self.answers.iter().any(|kept| kept.owner.person == *person)
             || self.losses.iter().any(|lost| lost.owner.person == *person)
     }
 
-    /// Returns how many answers and losses are kept for the person.
+    /// Returns the number of answers and losses kept for the person.
     pub fn kept(&mut self, person: &Person, now: Instant) -> usize {
         self.run_timers(now);
         let answers = self.answers.iter().filter(|kept| kept.owner.person == *person);
         answers.count() + self.losses.iter().filter(|lost| lost.owner.person == *person).count()
     }
 
-    /// Whether a command is at work on `link`.
+    /// Whether a command is pending on `link`.
     pub fn has_pending(&self, link: LinkId) -> bool {
         self.working.iter().any(|working| working.link == link)
     }
@@ -265,8 +262,8 @@ impl<A> LateAnswers<A> {
     }
 }
 
-/// Returns which entry must give way, the oldest, after one more was added for the owner whose entries `is_theirs`
-/// knows; none while there is room.
+/// Returns the index of the oldest entry to evict after one was added for the owner that `is_theirs` tells, or `None`
+/// while there is room.
 fn one_too_many<T>(
     entries: &[T],
     is_theirs: impl Fn(&T) -> bool,

@@ -1,5 +1,4 @@
-//! A command's life, under one lock: who waits for it is told once how it ended. Knows no HTTP, no Alice
-//! and no socket.
+//! A command's life, under one lock: its responder is completed exactly once. Knows no HTTP, no Alice and no socket.
 
 pub mod in_flight;
 pub mod late_answers;
@@ -23,30 +22,30 @@ use crate::speech::Speech;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::quoted;
 
-/// Commands under way at once; one more is told to wait. Each has a request of its own open.
+/// Commands in flight at once; one more is answered as busy. Each has an open request.
 pub const MAX_IN_FLIGHT: usize = 256;
 
-/// Commands at work past their turn, late answers kept, and losses to tell: of each.
+/// Pending commands, late answers and losses to tell, each.
 pub const MAX_LATE: usize = 256;
 
-/// Commands at work past their turn, and late answers kept, of one person and one agent: of each.
+/// Pending commands and late answers, each, of one person and one agent.
 pub const MAX_LATE_EACH: usize = 16;
 
-/// How long a command may be at work past its turn, and how long its answer is kept.
+/// How long a command may be pending past its turn, and how long its answer is kept.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
-/// How a command ended for whoever waits for it.
+/// How a command ended.
 #[derive(Debug)]
 pub enum Completion {
     /// The agent answered in time.
     Answered(Speech),
-    /// The link to the agent broke, and the agent may have got the command.
+    /// The link broke, and the agent may have received the command.
     LinkLost,
-    /// The command has gone nowhere, and never will.
+    /// The command was not sent, and never will be.
     Unsent(UnsentReason),
-    /// The deadline passed. Whether the answer will be kept if it comes.
+    /// The deadline passed. Tells whether the answer will be kept if it comes.
     TooLate { will_be_kept: bool },
-    /// It never began: too many were under way.
+    /// Too many commands were in flight, so it was not registered.
     Busy,
 }
 
@@ -55,14 +54,14 @@ pub enum Completion {
 pub enum UnsentReason {
     /// The link broke first.
     LinkLost,
-    /// Nothing came from the agent, which has nothing else to do.
+    /// The agent gave no sign of life, and has nothing else to do.
     Silent,
-    /// Nothing came from the agent, which may be at work.
+    /// The agent gave no sign of life, and may be busy with another command.
     Busy,
 }
 
 impl Completion {
-    /// Returns the word for it.
+    /// Returns the outcome that the log and the reply's header field name.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Answered(_) => Outcome::Answered,
@@ -74,17 +73,17 @@ impl Completion {
     }
 }
 
-/// Which command it is that who waits is told of.
+/// Identifies the command that a responder is completed for.
 #[derive(Debug, Clone, Copy)]
 pub struct CommandRef<'a> {
     pub id: &'a str,
-    /// Who asked.
+    /// The person who asked.
     pub person: Option<&'a Person>,
 }
 
-/// Who waits for a command's answer: a turn of the skill, or an action of Smart Home.
+/// Completes a turn of the skill, or a part of an action of Smart Home.
 pub trait Responder: Send {
-    /// Tells how the command ended; none when it never began.
+    /// Called once with the completion. `of` is `None` if the command was rejected before it was registered.
     fn complete(
         self: Box<Self>,
         ended: Completion,
@@ -96,25 +95,24 @@ pub trait Responder: Send {
 
 /// All commands of the relay.
 pub struct Commands {
-    /// How they ended.
+    /// How the last of them ended.
     pub record: Record,
     table: Mutex<Table<Box<dyn Responder>, Speech>>,
-    /// What the PCs are called.
+    /// The PCs' names, for the log.
     pub names: Names,
     waker: ClockWaker,
 }
 
 impl Commands {
-    /// No commands yet. `prefix` begins every id; the log names the PC of each by `names`; `waker` wakes whoever calls
-    /// [`Commands::run_timers`].
+    /// Creates an empty table. `prefix` begins every id; `waker` wakes whoever calls [`Commands::run_timers`].
     pub fn new(prefix: String, names: Names, waker: ClockWaker) -> Self {
         let bounds = LateLimits { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
         let table = Mutex::new(Table::new(prefix, MAX_IN_FLIGHT, bounds));
         Self { record: Record::default(), table, names, waker }
     }
 
-    /// Registers a command, before it is sent: its answer could come first. Returns its id; none when
-    /// [`MAX_IN_FLIGHT`] commands are under way, and whoever waits has been told so.
+    /// Registers a command. Must precede sending, or the answer could arrive first. Returns its id, or `None` if
+    /// [`MAX_IN_FLIGHT`] commands are in flight; the responder has then been completed.
     pub fn begin(&self, new: NewCommand<Box<dyn Responder>>) -> Option<String> {
         let (agent, now) = (new.agent, new.begun);
         let begun = self.lock().begin(new);
@@ -133,8 +131,8 @@ impl Commands {
         }
     }
 
-    /// Sends a command by `write`, unless it has ended. When `write` fails, the command has gone nowhere,
-    /// and whoever waits is told so.
+    /// Sends a command by `write`, unless it has ended. If `write` fails, the command was not sent, and its responder is
+    /// completed.
     pub fn send<E>(&self, id: &str, now: Instant, write: impl FnOnce() -> Result<(), E>) {
         if self.lock().in_flight.send(id) && write().is_err() {
             let unsent = self.lock().in_flight.take(id);
@@ -144,13 +142,13 @@ impl Commands {
         }
     }
 
-    /// Takes back a command that has not been sent. Whoever waits is told so.
+    /// Withdraws a command that has not been sent, and completes its responder.
     pub fn withdraw(&self, id: &str, why: UnsentReason, now: Instant) {
         let unsent = self.lock().in_flight.withdraw(id);
         unsent.into_iter().for_each(|command| self.complete(command, Completion::Unsent(why), now));
     }
 
-    /// The agent answered on `link`.
+    /// Takes the agent's answer on `link`.
     pub fn answer(&self, link: LinkId, id: &str, speech: Speech, now: Instant) {
         let answered = self.lock().answer(link, id, speech, now);
         match answered {
@@ -167,7 +165,7 @@ impl Commands {
         }
     }
 
-    /// The link is over: whoever waits for what was under way on it is told so.
+    /// Ends every command of a link that has ended.
     pub fn lose(&self, link: LinkId, now: Instant) {
         let lost = self.lock().lose(link, now);
         for (command, was_sent) in lost {
@@ -180,7 +178,7 @@ impl Commands {
         }
     }
 
-    /// Ends the commands whose deadline has come. Returns when the next one does.
+    /// Ends the commands whose deadline has passed. Returns the next deadline.
     pub fn run_timers(&self, now: Instant) -> Option<Instant> {
         let (expired, next) = self.lock().run_timers(now);
         for Expired { command, was_sent, will_be_kept } in expired {
@@ -193,9 +191,9 @@ impl Commands {
         next
     }
 
-    /// Offers `tell` what is kept for the person, or of it what became of the one command `only`: the answers, the
-    /// oldest first, and behind them the losses. As many as `tell` returns are forgotten: it has told them. It is not
-    /// called when there is nothing to tell. No lock is held meanwhile, and no other turn is offered the same.
+    /// Offers `tell` what is kept for the person, or only what became of the command `only`: the answers, oldest first,
+    /// then the losses. `tell` returns how many it has told; these are dropped. It is not called when there is nothing to
+    /// tell. No lock is held meanwhile, and no other turn is offered the same.
     pub fn offer(
         &self,
         person: &Person,
@@ -218,12 +216,12 @@ impl Commands {
         }
     }
 
-    /// As [`late_answers::LateAnswers::has_kept`].
+    /// As [`late_answers::LateAnswers::has_unread`].
     pub fn has_unread(&self, person: &Person) -> bool {
         self.lock().late.has_unread(person)
     }
 
-    /// As [`late_answers::LateAnswers::at_work`].
+    /// As [`late_answers::LateAnswers::pending`].
     pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         self.lock().late.pending(person, only)
     }
@@ -233,7 +231,7 @@ impl Commands {
         self.lock().late.kept(person, now)
     }
 
-    /// Returns how many are under way.
+    /// Returns the number of commands in flight.
     pub fn in_flight(&self) -> usize {
         self.lock().in_flight.len()
     }
@@ -243,12 +241,12 @@ impl Commands {
         self.lock().is_busy(link, now)
     }
 
-    /// The relay is stopping: what misses its turn from now on has no late answer.
+    /// The relay is stopping: from now on no late answer is kept.
     pub fn close(&self) {
         self.lock().close();
     }
 
-    /// Says how many answers were late, and how many of them were told, for the end of the log.
+    /// Logs how many answers were late and how many of them were told.
     pub fn sum_up(&self) {
         let (came, told) = {
             let table = self.lock();

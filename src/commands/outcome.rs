@@ -1,4 +1,4 @@
-//! How a turn can end. The reply tells it in a header field, for `ask` and for tests; Yandex passes over it.
+//! How a turn can end. The reply names it in a header field for `ask` and for tests; Yandex ignores it.
 
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,11 +7,11 @@ pub enum Outcome {
     Answered,
     /// The relay answered by itself: a greeting, help, `pong`.
     OwnWords,
-    /// It was not the owner's.
+    /// The turn was not the owner's.
     Refused,
     /// No agent is connected.
     NoAgent,
-    /// The link broke while the command was under way.
+    /// The link broke while the command was in flight.
     LinkLost,
     /// The command was not sent: the agent gave no sign of life, or its link broke before.
     Unsent,
@@ -19,18 +19,18 @@ pub enum Outcome {
     TooLate,
     /// Late answers were told.
     News,
-    /// Late answers were asked for; there was only to tell that some are lost.
+    /// Late answers were asked for; some are lost, and none is there.
     Lost,
-    /// Late answers were asked for; the agent is still at work.
+    /// Late answers were asked for; a command is still pending.
     AtWork,
-    /// Too many commands are under way.
+    /// Too many commands are in flight.
     Busy,
     /// The relay is being stopped.
     Stopping,
 }
 
 impl Outcome {
-    /// How many ways to end there are.
+    /// The number of outcomes.
     pub const COUNT: usize = Self::Stopping as usize + 1;
 
     /// Returns its name in the header and in the log.

@@ -1,24 +1,24 @@
-//! Who asked, and so who may hear the answer.
+//! The person who asked, and who alone may hear the answer.
 
 /// Bytes of an account's or a device's id; Yandex's are of 64 (docs/facts/alice.md).
 const MAX_PERSON_ID: usize = 128;
 
-/// Who asked.
+/// The person who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Person {
     /// A Yandex account, on whichever device.
     Account(String),
     /// A device on which nobody is logged in.
     Device(String),
-    /// Whoever runs `ask` with the relay's own secrets.
+    /// Somebody who runs `ask` with the relay's own secrets.
     Ask,
     /// A browser that is logged in to the owner's page.
     Browser(String),
 }
 
 impl Person {
-    /// Returns the account, or else the device; nobody when the turn names neither, or one that is empty
-    /// or longer than Yandex's are.
+    /// Returns the account, or else the device. `None` when the turn names neither, or one that is empty or longer than
+    /// Yandex's ids are.
     pub fn of(account: Option<&str>, device: Option<&str>) -> Option<Self> {
         let fits = |id: &&str| (1..=MAX_PERSON_ID).contains(&id.len());
         match (account, device) {

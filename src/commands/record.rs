@@ -1,5 +1,5 @@
-//! How the last commands ended, without their text, and how many ended how. For whoever looks on: a turn passes by
-//! with an atomic and a lock that is held for nanoseconds.
+//! How the last commands ended, without their text, and how many turns ended how. For the owner's page and monitors; a
+//! turn pays an atomic and a short lock for it.
 
 use std::time::Instant;
 
@@ -8,25 +8,25 @@ use crate::config::agents::AgentId;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// Commands that are remembered; one more takes the place of the oldest.
+/// Commands that are remembered; one more overwrites the oldest.
 pub const MAX_RECORDED: usize = 200;
 
 /// How one command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordEntry {
-    /// When it came in.
+    /// When it arrived.
     pub begun: Instant,
-    /// Whose it was.
+    /// The PC it was about.
     pub agent: AgentId,
     /// How its turn ended.
     pub outcome: Outcome,
-    /// After how many milliseconds that was.
+    /// Milliseconds until its turn ended.
     pub took: u32,
-    /// After how many milliseconds its answer came, if that was late.
+    /// Milliseconds until its answer came, if that was late.
     pub late: Option<u32>,
 }
 
-/// How commands ended.
+/// The record of all turns and of the last commands.
 pub struct Record {
     counts: [AtomicU64; Outcome::COUNT],
     late: AtomicU64,
@@ -34,9 +34,9 @@ pub struct Record {
 }
 
 struct Last {
-    /// Never more than [`MAX_RECORDED`], for which there is room from the start.
+    /// At most [`MAX_RECORDED`] entries, allocated at the start.
     entries: Vec<RecordEntry>,
-    /// Where the oldest stands once there is no more room.
+    /// The index of the oldest entry once the buffer is full.
     oldest: usize,
 }
 
@@ -52,12 +52,12 @@ impl Default for Record {
 }
 
 impl Record {
-    /// A turn that was no command ended.
+    /// Counts a turn that was no command.
     pub fn count(&self, outcome: Outcome) {
         self.counts[outcome as usize].fetch_add(1, Relaxed);
     }
 
-    /// A command for this agent, which came in at `begun`, ended `now`.
+    /// Records that a command for this agent, which arrived at `begun`, ended `now`.
     pub fn ended(&self, agent: AgentId, outcome: Outcome, begun: Instant, now: Instant) {
         self.count(outcome);
         let entry = RecordEntry { begun, agent, outcome, took: milliseconds(begun, now), late: None };
@@ -71,7 +71,7 @@ impl Record {
         }
     }
 
-    /// The answer to a command that came in at `begun` has come `now`, after its turn.
+    /// Records that the answer to a command that arrived at `begun` came `now`, after its turn.
     pub fn answered_late(&self, agent: AgentId, begun: Instant, now: Instant) {
         self.late.fetch_add(1, Relaxed);
         let is_it = |entry: &&mut RecordEntry| {
@@ -85,7 +85,7 @@ impl Record {
         }
     }
 
-    /// Returns how many turns have ended so.
+    /// Returns how many turns ended with this outcome.
     pub fn how_many(&self, outcome: Outcome) -> u64 {
         self.counts[outcome as usize].load(Relaxed)
     }
@@ -95,7 +95,7 @@ impl Record {
         self.late.load(Relaxed)
     }
 
-    /// Returns the last commands, the oldest first.
+    /// Returns the last commands, oldest first.
     pub fn last(&self) -> Vec<RecordEntry> {
         let mut entries = Vec::with_capacity(MAX_RECORDED);
         let last = self.lock();

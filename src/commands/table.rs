@@ -1,5 +1,5 @@
-//! A command's whole life: under way, then over or late. Plain data under somebody else's lock, so that a
-//! command that changes from one part to the other is never in neither, and never in both.
+//! A command's whole life: in flight, then over or late. Plain data under one lock, so that a command that moves from
+//! one part to the other is never in neither or in both.
 
 use std::time::{Duration, Instant};
 
@@ -7,67 +7,67 @@ use crate::commands::in_flight::{Command, InFlight, LinkId, NewCommand};
 use crate::commands::late_answers::{LateAnswers, LateLimits, Owner};
 use crate::config::agents::AgentId;
 
-/// Commands that are nobody's and remembered as at work; the oldest is forgotten first.
+/// Orphans that are remembered; the oldest is dropped first.
 pub const MAX_ORPHANS: usize = 256;
 
-/// All commands of the relay, and the answers that missed their turn.
+/// All commands of the relay, and the late answers.
 #[derive(Debug)]
 pub struct Table<W, A> {
-    /// Those whose turn is not over.
+    /// Commands whose turn is not over.
     pub in_flight: InFlight<W>,
-    /// What has become of the others.
+    /// Commands and answers whose turn is over.
     pub late: LateAnswers<A>,
-    /// What was sent and missed its turn, and whose answer will be kept for nobody.
+    /// Commands that timed out with no recipient for their answer.
     orphans: Vec<Orphan>,
     remembered: Duration,
     /// Nobody will come back to hear late answers.
     closing: bool,
-    /// When the clock will look at this table by itself.
+    /// When the clock looks at this table next.
     next_look: Option<Instant>,
 }
 
-/// A command that is at work, and whose answer nobody will hear.
+/// A timed-out command with no recipient for its answer.
 #[derive(Debug)]
 struct Orphan {
     id: String,
     link: LinkId,
-    /// Until when it counts as at work.
+    /// Until when the agent counts as busy with it.
     until: Instant,
 }
 
-/// What [`Table::begin`] has done.
+/// The result of [`Table::begin`].
 #[derive(Debug)]
 pub struct Begun {
     /// The id for the agent's message.
     pub id: String,
-    /// Whether the clock would look too late by itself.
+    /// Whether the clock must be woken to look earlier than it would.
     pub wake_clock: bool,
 }
 
-/// What an answer of the agent was for.
+/// The command that an answer belongs to.
 #[derive(Debug)]
 pub enum AnswerFor<W, A> {
-    /// For this command, in time.
+    /// A command in flight: the answer is in time.
     InTime(Command<W>, A),
-    /// For a command about this PC whose turn, which came in then, is over: it is kept.
+    /// A command about this PC whose turn, which arrived then, is over: the answer is kept.
     Late(AgentId, Instant),
-    /// For none that still waits.
+    /// No command that still waits.
     Nobody,
 }
 
-/// A command whose deadline has come.
+/// A command whose deadline has passed.
 #[derive(Debug)]
 pub struct Expired<W> {
     /// The command.
     pub command: Command<W>,
-    /// Whether the agent has got it.
+    /// Whether it was sent to the agent.
     pub was_sent: bool,
     /// Whether its answer will be kept for the person who asked.
     pub will_be_kept: bool,
 }
 
 impl<W, A> Table<W, A> {
-    /// `prefix` begins every id, at most `most` commands are under way, `bounds` holds for late ones.
+    /// Creates an empty table. `prefix` begins every id; at most `most` commands are in flight; `bounds` limits late ones.
     pub fn new(prefix: String, most: usize, bounds: LateLimits) -> Self {
         let (in_flight, late) = (InFlight::new(prefix, most), LateAnswers::new(bounds));
         let (orphans, remembered) = (Vec::new(), bounds.remembered);
@@ -77,7 +77,7 @@ impl<W, A> Table<W, A> {
     /// Registers a command that has not been sent yet.
     ///
     /// # Errors
-    /// Too many are under way: returns who waits.
+    /// Too many are in flight: returns the responder.
     pub fn begin(&mut self, new: NewCommand<W>) -> Result<Begun, W> {
         let deadline = new.deadline;
         let id = self.in_flight.begin(new)?;
@@ -88,7 +88,7 @@ impl<W, A> Table<W, A> {
         Ok(Begun { id, wake_clock })
     }
 
-    /// The agent answered on `link`. Returns what for.
+    /// Takes the agent's answer on `link`. Returns the command it belongs to.
     pub fn answer(&mut self, link: LinkId, id: &str, answer: A, now: Instant) -> AnswerFor<W, A> {
         match self.in_flight.complete(link, id) {
             Some(command) => AnswerFor::InTime(command, answer),
@@ -102,24 +102,22 @@ impl<W, A> Table<W, A> {
         }
     }
 
-    /// The link is over. Returns the commands that were under way on it, each with whether it was sent.
+    /// Removes the commands of a link that has ended. Returns those in flight, each with whether it was sent.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
         self.orphans.retain(|orphans| orphans.link != link);
         self.in_flight.lose(link)
     }
 
-    /// Whether the agent on `link` has been sent a command that it has not answered, and that is not given up.
+    /// Whether the agent on `link` was sent a command that it has not answered, and that was not given up.
     pub fn is_busy(&self, link: LinkId, now: Instant) -> bool {
         self.in_flight.is_any_sent(link)
             || self.late.has_pending(link)
             || self.orphans.iter().any(|orphans| orphans.link == link && now < orphans.until)
     }
 
-    /// Takes out the commands whose deadline has come. What was sent and belongs to somebody is at work for them
-    /// from now on;
-    /// what was not sent never will be. Returns also when to look again;
-    /// none means not before the next [`Table::begin`] that asks for it.
+    /// Removes the commands whose deadline has passed. One that was sent for a person is pending from now on; one that was
+    /// not sent never will be. Returns also the next deadline; `None` means not before a [`Table::begin`] asks for one.
     pub fn run_timers(&mut self, now: Instant) -> (Vec<Expired<W>>, Option<Instant>) {
         let expired = self.in_flight.expire(now).into_iter().map(|(command, was_sent)| {
             let person = command.person.clone();
@@ -148,7 +146,7 @@ impl<W, A> Table<W, A> {
         (expired, self.next_look)
     }
 
-    /// The relay is stopping: what misses its turn from now on has no late answer.
+    /// The relay is stopping: from now on no late answer is kept.
     pub fn close(&mut self) {
         self.closing = true;
     }
