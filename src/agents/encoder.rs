@@ -1,4 +1,4 @@
-//! What an agent is told: a command in the format that it has asked for.
+//! Encodes commands in the protocol that a link's agent asked for.
 
 use std::time::Instant;
 
@@ -10,43 +10,43 @@ use crate::runtime::log_limit::target::ODD_MESSAGES;
 use crate::runtime::unix::Unix;
 use crate::secret::Secret;
 
-/// The format of a link's commands.
+/// The protocol of a link's commands (docs/agents.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// `{"id","text"}`, and nothing else.
     V1,
-    /// That of the subprotocol [`v2::SUBPROTOCOL`].
+    /// Commands with their context, for agents that offer the subprotocol [`v2::SUBPROTOCOL`].
     V2,
 }
 
-/// What writes commands.
+/// Encodes commands, and names people towards agents.
 pub struct CommandEncoder {
     unix: Unix,
     pseudonyms: Pseudonyms,
 }
 
 impl CommandEncoder {
-    /// Names people under the `webhook`'s secret.
+    /// `webhook` is the secret that pseudonyms are derived from.
     pub fn new(webhook: Option<&Secret>) -> Self {
         Self { unix: Unix::new(), pseudonyms: Pseudonyms::new(webhook) }
     }
 
-    /// Returns the message of the second format that tells the relay's time.
+    /// Returns the message of [`Protocol::V2`] that tells the relay's time.
     pub fn time(&self) -> String {
         v2::time(self.unix.now())
     }
 
-    /// Returns what a person is called towards agents.
+    /// Returns a person's pseudonym.
     pub fn pseudonym(&self, person: &Person) -> Option<String> {
         self.pseudonyms.of(person)
     }
 
-    /// Returns what Smart Home, which does not say who speaks, is called towards agents.
+    /// Returns the pseudonym of Smart Home, which does not say who speaks.
     pub fn pseudonym_of_smart_home(&self) -> Option<String> {
         self.pseudonyms.of_smart_home()
     }
 
-    /// Returns one command, which came `now` and is waited for until `deadline`, in this format.
+    /// Encodes one command, which arrived `now` and is waited for until `deadline`.
     pub fn command(
         &self,
         protocol: Protocol,

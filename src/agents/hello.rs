@@ -1,26 +1,26 @@
-//! What an agent tells of itself and of its PC, on its own account: `{"agent","macs"}`. Plain data.
+//! The message by which an agent introduces itself and its PC: `{"agent","macs"}`. Plain data.
 
 use crate::object::{Fields, text};
 use crate::text::cut;
 
-/// Characters of what an agent calls itself.
+/// Characters of an agent's name and version.
 pub const MAX_VERSION: usize = 64;
 
-/// Addresses of one PC's cards.
+/// Addresses of one PC's network cards.
 pub const MAX_MACS: usize = 8;
 
-/// What an agent tells of itself. What it does not tell is as it was.
+/// An agent's introduction. `None` leaves a part as it was.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Hello {
-    /// Its name and version, of at most [`MAX_VERSION`] characters, none of which is a control character.
+    /// The agent's name and version, at most [`MAX_VERSION`] characters, without control characters.
     pub version: Option<String>,
-    /// The addresses of its PC's network cards, at most [`MAX_MACS`], each written as `aa:bb:cc:dd:ee:ff`. Whoever tells
-    /// any, or that there are none, can send a magic packet to those of another PC.
+    /// The addresses of the PC's network cards, at most [`MAX_MACS`], each as `aa:bb:cc:dd:ee:ff`. An agent that sends this,
+    /// be it empty, can also send a magic packet to another PC.
     pub macs: Option<Vec<String>>,
 }
 
 impl Hello {
-    /// Reads a message that is no answer; none when it tells nothing that can be used, or has an `id`.
+    /// Parses a message that is no answer. Returns `None` if it has an `id`, or nothing that can be used.
     pub fn parse(message: &str) -> Option<Self> {
         let message = message.strip_prefix('\u{feff}').unwrap_or(message);
         let fields: Fields<'_> = serde_json::from_str(message).ok()?;
@@ -42,7 +42,7 @@ impl Hello {
     }
 }
 
-/// Returns the address of a card as it is written here, if it is six pairs of hex digits with `:` or `-` between them.
+/// Returns a card's address in lower case with colons, if it is six pairs of hex digits separated by `:` or `-`.
 fn mac(text: &str) -> Option<String> {
     let is_pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
     let mac = text.replace('-', ":").to_ascii_lowercase();

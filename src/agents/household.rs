@@ -1,49 +1,49 @@
-//! What is known of the PCs themselves, for as long as the relay runs, and which of them can best wake another. Plain
-//! data.
+//! The PCs as their agents introduced them, for as long as the relay runs, and which of them can best wake another.
+//! Plain data.
 
 use std::net::IpAddr;
 
 use crate::agents::hello::Hello;
 use crate::config::agents::AgentId;
 
-/// What is known of the PCs.
+/// The PCs of the household, by [`AgentId`].
 #[derive(Debug)]
 pub struct Household(Vec<KnownPc>);
 
 /// What is known of one PC.
 #[derive(Debug, Default, Clone)]
 struct KnownPc {
-    /// What its agent calls itself; empty until it says so.
+    /// The agent's name and version; empty until it introduces itself.
     version: String,
-    /// The addresses of its cards.
+    /// The addresses of its network cards.
     macs: Vec<String>,
-    /// Where its last link came from, as the proxy says.
+    /// The public address of its last link, as the proxy says.
     from: Option<IpAddr>,
 }
 
 /// Why a PC can't be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwakeable {
-    /// No agent is connected that could do it.
+    /// No agent is connected that could send the packet.
     ByNobody,
-    /// The addresses of its cards have not been told since the relay was started.
+    /// No agent of this PC has told its addresses since the relay was started.
     AddressUnknown,
 }
 
 impl Household {
-    /// Nothing is known of so many `pcs`.
+    /// Creates a household of `pcs`, of which nothing is known yet.
     pub fn new(pcs: usize) -> Self {
         Self(vec![KnownPc::default(); pcs])
     }
 
-    /// An agent of this PC has come from this address. It may be another one than the last, but the cards are the same.
+    /// An agent of this PC connected from this address. It may be another agent, but the network cards are the same.
     pub fn come(&mut self, agent: AgentId, from: Option<IpAddr>) {
         let pc = &mut self.0[usize::from(agent.0)];
         pc.version.clear();
         pc.from = from;
     }
 
-    /// The PC's agent tells of itself.
+    /// Stores what the PC's agent introduced itself with.
     pub fn tell(&mut self, agent: AgentId, hello: Hello) {
         let pc = &mut self.0[usize::from(agent.0)];
         let Hello { version, macs } = hello;
@@ -51,16 +51,16 @@ impl Household {
         macs.into_iter().for_each(|macs| pc.macs = macs);
     }
 
-    /// Returns what the PC's agent calls itself; empty while that is not known.
+    /// Returns the agent's name and version; empty if it did not introduce itself.
     pub fn version(&self, agent: AgentId) -> &str {
         &self.0[usize::from(agent.0)].version
     }
 
-    /// Returns which PC is to wake this one, of those that can, and the addresses of its cards: one in its own network, as
-    /// far as public addresses tell, or else the first.
+    /// Returns the PC that is to wake this one, among those that can, and the addresses of this one's cards. Prefers a PC in
+    /// the same network, as far as public addresses tell, and else takes the first.
     ///
     /// # Errors
-    /// None can, or the addresses are not known.
+    /// None can, or the addresses are unknown.
     pub fn waker_of(
         &self,
         agent: AgentId,
@@ -68,7 +68,7 @@ impl Household {
     ) -> Result<(AgentId, &[String]), Unwakeable> {
         let target = &self.0[usize::from(agent.0)];
         let others = (0..).map(AgentId).zip(&self.0).filter(|(other, _)| *other != agent);
-        // The first of the equally near ones.
+        // `min_by_key` returns the first of equals.
         let waker = others
             .filter(|(other, _)| can_wake(*other))
             .min_by_key(|(_, pc)| !is_same_network(pc.from, target.from));
@@ -80,7 +80,7 @@ impl Household {
     }
 }
 
-/// Whether two public addresses are of one household: a router has one address of IPv4, and a /64 of IPv6 or more.
+/// Whether two public addresses belong to one household: a router has one IPv4 address, and at least a /64 of IPv6.
 fn is_same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
     match (one.map(|one| one.to_canonical()), other.map(|other| other.to_canonical())) {
         (Some(IpAddr::V6(one)), Some(IpAddr::V6(other))) => one.octets()[..8] == other.octets()[..8],

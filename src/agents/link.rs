@@ -1,4 +1,4 @@
-//! One WebSocket connection of an agent: what is sent on it, and when it was last heard.
+//! One WebSocket connection of an agent.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,34 +15,33 @@ use crate::commands::in_flight::LinkId;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, lock};
 
-/// One link. Nobody who sends on it waits.
+/// A link to an agent. Sending on it never blocks.
 pub struct Link {
-    /// Its number.
+    /// Its id.
     pub id: LinkId,
-    /// Who connected, for the log.
+    /// The peer's address and what the proxy claims, for the log.
     pub peer: String,
-    /// The public address that it came from, if it is known.
+    /// The agent's public address, if known.
     pub from: Option<IpAddr>,
-    /// What is sent.
+    /// Frames on their way to the agent.
     pub outbox: Arc<Outbox>,
-    /// When something last came from the agent, and the commands that wait until something does.
+    /// When the agent last sent anything, and the commands that wait until it does.
     pub probe: Mutex<Probe>,
-    /// What its commands look like.
+    /// The protocol of its commands.
     pub protocol: Protocol,
-    /// Whether its agent has told of its cards, and so can send a magic packet to those of another PC.
+    /// Whether its agent told its network cards, and so can send a magic packet to another PC's.
     pub knows_cards: AtomicBool,
     opened: Instant,
-    /// When the ping went out that has no pong, in microseconds after `opened` and one; 0 is none.
+    /// When the unanswered ping was sent, in microseconds after `opened` plus one; 0 if there is none.
     pinged: AtomicU64,
-    /// Whether the agent is to be told the time anew as soon as something comes from it.
+    /// Whether to send the time again as soon as the agent sends anything.
     owes_time: AtomicBool,
-    /// How long the last pong was awaited, in microseconds and one; 0 is never.
+    /// The last round trip in microseconds plus one; 0 before the first pong.
     round_trip: AtomicU64,
 }
 
 impl Link {
-    /// A link over `wire`, whose commands have this `protocol`, that is opened `now`. What is sent waits until
-    /// [`Outbox::open`].
+    /// Creates a link over `wire` that is opened `now`. Frames wait until [`Outbox::open`].
     pub fn new(
         id: LinkId,
         peer: String,
@@ -71,7 +70,7 @@ impl Link {
         }
     }
 
-    /// Whether it can be asked to wake another PC.
+    /// Whether its agent can be asked to wake another PC.
     pub fn can_wake(&self) -> bool {
         self.protocol == Protocol::V2 && self.knows_cards.load(Relaxed)
     }
@@ -94,18 +93,18 @@ impl Link {
         self.outbox.send(&bytes(Frame::ping(Vec::new())))
     }
 
-    /// Sends a close frame, after which nothing is sent any more. `why` is for the log.
+    /// Sends a close frame, after which nothing is sent. `why` is for the log.
     pub fn close(&self, code: CloseCode, reason: &'static str, why: &str) {
         self.outbox.close(&bytes(Frame::close(Some(CloseFrame { code, reason: reason.into() }))), why);
     }
 
-    /// Whether something has come, for the first time since a ping, from an agent that is told the time. Its clock may
-    /// have run ahead since the last time, and a PC that sleeps must not find a heap of old times when it wakes.
+    /// Whether the agent must be sent the time: it asked for it, and this is the first message since a ping. Its clock may
+    /// run fast; and a PC that wakes must not find a heap of old times.
     pub fn takes_time(&self) -> bool {
         self.owes_time.load(Relaxed) && self.owes_time.swap(false, Relaxed)
     }
 
-    /// A pong came.
+    /// Takes a pong.
     pub fn pong(&self, now: Instant) {
         if let Some(pinged) = self.pinged.swap(0, Relaxed).checked_sub(1) {
             let took = self.microseconds(now).saturating_sub(pinged);
@@ -113,29 +112,29 @@ impl Link {
         }
     }
 
-    /// Returns how long the agent took for its last pong.
+    /// Returns the last round trip, from ping to pong.
     pub fn round_trip(&self) -> Option<Duration> {
         self.round_trip.load(Relaxed).checked_sub(1).map(Duration::from_micros)
     }
 
-    /// Returns the microseconds since it was opened.
+    /// Returns the microseconds since the link was opened.
     fn microseconds(&self, now: Instant) -> u64 {
         let after = now.saturating_duration_since(self.opened).as_micros();
         u64::try_from(after).unwrap_or(u64::MAX - 1)
     }
 
-    /// Returns when it was opened.
+    /// Returns when the link was opened.
     pub fn opened(&self) -> Instant {
         self.opened
     }
 
-    /// Returns when something last came from the agent.
+    /// Returns when the agent last sent anything.
     pub fn heard(&self) -> Instant {
         lock(&self.probe).heard()
     }
 }
 
-/// Returns a frame as it goes over the wire.
+/// Encodes a frame.
 fn bytes(frame: Frame) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(frame.len());
     frame.format(&mut bytes).expect("writing to a Vec can't fail");

@@ -1,4 +1,4 @@
-//! The messages between relay and agent: `{"id","text"}` both ways. Plain data.
+//! The messages between relay and agent in `Protocol::V1`, and the reply in both protocols. Plain data.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::json::{self, Text};
 use crate::object::Fields;
 use crate::speech::{Button, Speech, not_understood};
 
-/// Returns the relay's message: one command, as JSON.
+/// Encodes one command.
 pub fn command(id: &str, text: &str) -> String {
     #[derive(Serialize)]
     struct Command<'a> {
@@ -19,23 +19,23 @@ pub fn command(id: &str, text: &str) -> String {
     json::of(&Command { id, text })
 }
 
-/// The agent's message: the answer to one command.
+/// The agent's answer to one command.
 #[derive(Debug)]
 pub struct AgentReply {
     /// The id of the command.
     pub id: String,
-    /// What Alice is to say.
+    /// The answer, made to fit Alice.
     pub speech: Speech,
-    /// Parts that could not be used, and so are left out.
+    /// Parts that were left out because they are unusable.
     pub left_out: Vec<&'static str>,
 }
 
-/// Why a message is no answer to any command.
+/// Why a message is not an answer.
 #[derive(Debug)]
 pub enum NoAnswer {
     /// It is no JSON object.
     NoObject(serde_json::Error),
-    /// Its id is missing or no string, so nobody knows whose answer it is.
+    /// Its id is missing or no string, so it belongs to no command.
     NoId,
 }
 
@@ -49,12 +49,11 @@ impl fmt::Display for NoAnswer {
 }
 
 impl AgentReply {
-    /// Reads an answer of the agent with this `name`, which is none where there is one alone, and makes it fit. An
-    /// id that can be read makes it one: what can't be used of the rest is left out. Without a text that can be
-    /// used Alice says so.
+    /// Parses an answer and makes it fit Alice. A readable id makes a message an answer; unusable parts are left out, and
+    /// without a usable text Alice says so. `name` is the agent's, if there are several.
     ///
     /// # Errors
-    /// Nobody knows whose answer it is.
+    /// The message belongs to no command.
     pub fn parse(message: &str, name: Option<&str>) -> Result<Self, NoAnswer> {
         let message = message.strip_prefix('\u{feff}').unwrap_or(message);
         let parts: Fields<'_> = serde_json::from_str(message).map_err(NoAnswer::NoObject)?;
@@ -91,12 +90,12 @@ impl AgentReply {
     }
 }
 
-/// Returns what a part holds, which is nothing when it is not there or `null`; none when it can't be used.
+/// Parses an optional part: `Some(None)` if it is missing or `null`, `None` if it is unusable.
 fn read<'a, T: Deserialize<'a>>(part: Option<&'a RawValue>) -> Option<Option<T>> {
     part.map(|json| serde_json::from_str(json.get()).ok()).map_or(Some(None), |read| read.map(Some))
 }
 
-/// Returns a button, if it has a title, and whether all of it can be used.
+/// Parses a button, if it has a title. The second value tells whether all of it is usable.
 fn button(raw: &RawValue) -> (Option<Button>, bool) {
     let Some(parts) = Fields::of(raw) else { return (None, false) };
     let title = read::<Text<'_>>(parts.get("title")).flatten();

@@ -1,4 +1,4 @@
-//! The agents on the PCs: who they are, what they say, and the links to them (docs/facts/agent.md).
+//! The agents on the PCs: their links, the two protocols, and which link is whose (docs/facts/agent.md).
 
 pub mod encoder;
 pub mod hello;

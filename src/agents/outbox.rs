@@ -1,6 +1,6 @@
-//! What goes to an agent: whole frames, in order, from whichever thread has them, and nobody waits (T1).
-//! Whoever finds nobody sending sends there and then; what comes meanwhile goes along with the next packet. What the
-//! socket doesn't take at once stays here, and is sent on when it takes more.
+//! Frames on their way to an agent: whole, in order, from any thread, without waiting (T1). A thread that finds nobody
+//! sending sends at once; what others add meanwhile goes into its next packet. What the socket does not take stays here,
+//! and is sent when it takes more.
 
 use std::borrow::Cow;
 use std::io;
@@ -11,32 +11,32 @@ use crate::sync::{Mutex, MutexGuard, lock};
 /// Bytes that may wait for the agent's socket before the link counts as stuck: several hundred commands.
 pub const MAX_OUTBOX: usize = 1024 * 1024;
 
-/// The link takes nothing any more.
+/// The link sends nothing any more.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LinkDown;
 
-/// The socket under a link.
+/// The socket of a link.
 pub trait Wire: Send + Sync {
-    /// Sends what can be sent without waiting. Returns how many bytes; 0 when none can be now.
+    /// Sends what can be sent without waiting. Returns the number of bytes, 0 if none.
     ///
     /// # Errors
     /// The connection is broken.
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Ends the connection both ways at once: what was sent and has not arrived is thrown away.
+    /// Closes the connection both ways at once, and drops what was sent but has not arrived.
     fn shut(&self);
 
-    /// Ends the connection both ways: what was sent still arrives.
+    /// Closes the connection both ways; what was sent still arrives.
     fn finish(&self) {
         self.shut();
     }
 
-    /// Has [`Outbox::go_on`] called as soon as the socket takes more, and [`Outbox::cut`] if it doesn't.
-    /// Returns whether it can be waited for: too many others may be.
+    /// Arranges for [`Outbox::resume`] once the socket takes more, or [`Outbox::cut`] if it does not. Returns false if too
+    /// many sockets are waited for already.
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool;
 }
 
-/// What is to be sent on one link.
+/// The frames of one link that wait to be sent.
 pub struct Outbox {
     wire: Box<dyn Wire>,
     state: Mutex<State>,
@@ -44,30 +44,30 @@ pub struct Outbox {
 }
 
 struct State {
-    /// What goes out next.
+    /// The state of the next byte.
     next: Next,
-    /// Behind what is being sent, if anything is.
+    /// Bytes behind those that are being sent.
     unsent: Vec<u8>,
-    /// Nothing is taken any more.
+    /// No more frames are accepted.
     closed: bool,
-    /// The connection ends behind what is being sent.
+    /// The connection is closed once these bytes are sent.
     finishes: bool,
     /// Why the relay ended the link, if it did; the first reason counts.
     why: Option<String>,
 }
 
-/// What the next byte waits for.
+/// The event that the next byte waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// The end of the handshake.
     Handshake,
-    /// Nothing, and nothing is unsent.
+    /// Nothing: no byte is unsent.
     Nothing,
-    /// The thread that is sending so many bytes.
+    /// The thread that is sending this many bytes.
     Sender(usize),
     /// The socket, which takes no more.
     Room,
-    /// No byte goes out any more.
+    /// No byte is sent any more.
     Never,
 }
 
@@ -77,7 +77,7 @@ impl State {
         self.closed = true;
     }
 
-    /// How many bytes wait for the socket.
+    /// Returns the number of bytes that wait for the socket.
     fn waiting(&self) -> usize {
         let sending = if let Next::Sender(bytes) = self.next { bytes } else { 0 };
         self.unsent.len() + sending
@@ -92,22 +92,22 @@ impl Outbox {
         Self { wire, state: Mutex::new(state), most }
     }
 
-    /// The handshake is out: sends what has waited for it.
+    /// The handshake is sent: sends what has waited for it.
     pub fn open(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         if state.next == Next::Handshake {
             state.next = Next::Nothing;
             let unsent = std::mem::take(&mut state.unsent);
-            // A link that is down is ended by its reader.
+            // Its reader ends a link that is down.
             let _ = self.begin(state, &unsent);
         }
     }
 
-    /// Sends whole frames behind all that came before, without waiting. A command among them may have reached the
-    /// agent unless this fails.
+    /// Sends whole frames behind all that came before, without waiting. Unless this fails, a command among them may have
+    /// reached the agent.
     ///
     /// # Errors
-    /// The link is closed, or too much waits on it, which ends it: none of these bytes has gone out, or ever will.
+    /// The link is closed, or too many bytes wait, which ends it. None of these bytes was sent, or ever will be.
     pub fn send(self: &Arc<Self>, frames: &[u8]) -> Result<(), LinkDown> {
         let mut state = lock(&self.state);
         if state.closed {
@@ -120,23 +120,23 @@ impl Outbox {
         self.begin(state, frames)
     }
 
-    /// Sends `farewell`, after which nothing is taken any more. `why` is for the log.
+    /// Sends `farewell`, after which no frame is accepted. `why` is for the log.
     pub fn close(self: &Arc<Self>, farewell: &[u8], why: &str) {
         let mut state = lock(&self.state);
         if !state.closed {
-            // Under the same lock, or the confirmation of the agent's close could follow as a second one.
+            // Under the same lock, or the confirmation of the agent's close could follow as a second close frame.
             state.end(why);
             // If the connection is broken, its reader finds out.
             let _ = self.begin(state, farewell);
         }
     }
 
-    /// Ends the connection at once. `why` is for the log.
+    /// Closes the connection at once. `why` is for the log.
     pub fn cut(&self, why: &str) {
         self.break_off(&mut lock(&self.state), why);
     }
 
-    /// Takes nothing any more, and ends the connection behind what was sent.
+    /// Accepts no more frames, and closes the connection behind what was sent.
     pub fn finish(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -146,7 +146,7 @@ impl Outbox {
         }
     }
 
-    /// Takes nothing any more: the connection is over.
+    /// Accepts no more frames: the connection is closed.
     pub fn end(&self) {
         lock(&self.state).closed = true;
     }
@@ -156,8 +156,8 @@ impl Outbox {
         lock(&self.state).why.clone()
     }
 
-    /// The socket takes more. Returns how many bytes it took, and whether it must be waited for again;
-    /// none when the link is down.
+    /// Sends on, since the socket takes more. Returns the number of bytes, and whether the socket must be waited for again;
+    /// `None` if the link is down.
     pub fn resume(&self) -> Option<(usize, bool)> {
         let mut state = lock(&self.state);
         if state.next != Next::Room {
@@ -168,7 +168,7 @@ impl Outbox {
         (next != Next::Never).then_some((sent, next == Next::Room))
     }
 
-    /// Sends `frames` there and then if nothing is before them, and has the socket waited for if it doesn't take all.
+    /// Sends `frames` at once if nothing is before them, and waits for the socket if it does not take all of them.
     fn begin(
         self: &Arc<Self>,
         mut state: MutexGuard<'_, State>,
@@ -189,8 +189,8 @@ impl Outbox {
         if next == Next::Never && sent == 0 { Err(LinkDown) } else { Ok(()) }
     }
 
-    /// Sends `bytes`, and then what has come meanwhile, for as long as the socket takes all of it. Nobody else sends, and
-    /// the lock is free, while it does. Returns how many bytes have gone out, and what the next one waits for.
+    /// Sends `bytes` and what is added meanwhile, as long as the socket takes all of it. The lock is free while it sends, and
+    /// no other thread sends. Returns the number of bytes sent, and what the next one waits for.
     fn pump<'a>(&'a self, mut state: MutexGuard<'a, State>, mut bytes: Cow<'_, [u8]>) -> (usize, Next) {
         let mut sent = 0;
         loop {
@@ -205,7 +205,7 @@ impl Outbox {
             sent += taken;
             let is_all = taken == bytes.len();
             if state.next == Next::Never {
-                // It broke, or was cut meanwhile.
+                // The connection broke, or was cut meanwhile.
             } else if is_all && !state.unsent.is_empty() {
                 bytes = std::mem::take(&mut state.unsent).into();
                 continue;

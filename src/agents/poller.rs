@@ -1,5 +1,5 @@
-//! The one thread that waits for agents that read slowly, so that no thread that serves ever has to. With `poll`, and
-//! each for a bounded time.
+//! The thread that waits for agents that read slowly, so that no serving thread has to. It uses `poll`, and each socket
+//! has a deadline.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -12,38 +12,38 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::system::refused;
 
-/// Sockets that may be waited for at once; past it the one that has waited longest is timed out.
+/// Sockets that may be waited for at once; one more times out the one that has waited longest.
 pub const MAX_POLLED: usize = 256;
 
-/// Something that waits for a socket.
+/// A task that waits for a socket.
 pub trait PollTask: Send {
     /// The socket.
     fn socket(&self) -> BorrowedFd<'_>;
-    /// What it waits for the socket to become.
+    /// The event that it waits for.
     fn waits_for(&self) -> PollFlags;
-    /// How long at the most.
+    /// Its deadline.
     fn until(&self) -> Instant;
-    /// The socket is ready: goes on without waiting. Returns itself when it must wait again.
+    /// Called once the socket is ready; must not block. Returns itself to wait again.
     fn on_ready(self: Box<Self>) -> Option<Box<dyn PollTask>>;
-    /// The time is over, or the room is needed.
+    /// Called when the deadline has passed, or the room is needed.
     fn on_timeout(self: Box<Self>);
 }
 
-/// Hands over what must wait.
+/// Hands tasks to the thread.
 #[derive(Clone)]
 pub struct Poller {
     queue: Sender<Box<dyn PollTask>>,
     wake: Arc<OwnedFd>,
 }
 
-/// What the thread is started from.
+/// The thread's end of the hand-over.
 pub struct PollQueue {
     queue: Receiver<Box<dyn PollTask>>,
     wake: Arc<OwnedFd>,
     most: usize,
 }
 
-/// Returns both ends of the hand-over. At most `most` sockets are waited for at once.
+/// Returns both ends. At most `most` sockets are waited for at once.
 ///
 /// # Errors
 /// The system gives no descriptor.
@@ -57,14 +57,14 @@ pub fn channel(most: usize) -> io::Result<(Poller, PollQueue)> {
 }
 
 impl Poller {
-    /// Has `poller` wait for its socket.
+    /// Hands over a task.
     ///
     /// # Errors
-    /// Even the queue to the thread is full: returns it, to be timed out.
+    /// Too many are handed over already: returns it, to be timed out.
     pub fn wait(&self, poller: Box<dyn PollTask>) -> Result<(), Box<dyn PollTask>> {
         match self.queue.try_send(poller) {
             Ok(()) => {
-                // It fails only when it has been written to more often than anyone can count.
+                // It fails only if the counter overflows.
                 let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
                 Ok(())
             }
@@ -73,9 +73,9 @@ impl Poller {
     }
 }
 
-/// Waits for whatever comes, until the process ends.
+/// Runs the tasks until the process ends.
 pub fn run(inbox: &PollQueue) -> ! {
-    // The one that has waited longest stands first.
+    // The one that has waited longest comes first.
     let mut waiting: Vec<Box<dyn PollTask>> = Vec::new();
     loop {
         let ready = wait_for_any(&inbox.wake, &waiting);
@@ -96,7 +96,7 @@ pub fn run(inbox: &PollQueue) -> ! {
     }
 }
 
-/// A bug in one costs that one alone; the panic hook has told of it.
+/// A panic in one task must not end the thread; the panic hook has logged it.
 fn alone<T>(step: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(step)).ok()
 }
@@ -112,7 +112,7 @@ fn one(poller: Box<dyn PollTask>, is_ready: bool, now: Instant) -> Option<Box<dy
     Some(poller)
 }
 
-/// Waits until a socket is ready, a time is over or something new comes. Returns which are ready.
+/// Waits until a socket is ready, a deadline passes or a task is handed over. Returns which sockets are ready.
 fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn PollTask>]) -> Vec<bool> {
     let mut sockets: Vec<PollFd<'_>> = std::iter::once(PollFd::new(wake, PollFlags::IN))
         .chain(

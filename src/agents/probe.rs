@@ -1,14 +1,14 @@
-//! Commands that wait for a sign of life: a PC that has fallen asleep sends no FIN, and what is written to
-//! its socket is carried out when it wakes, minutes later (docs/facts/agent.md). So a command goes only into
-//! a line on which something has just come. Plain data.
+//! Commands that wait for a sign of life. A PC that has fallen asleep sends no FIN, and carries out what was written to its
+//! socket when it wakes, minutes later (docs/facts/agent.md). So a command is sent only on a link on which something has
+//! just come. Plain data.
 
 use std::mem::take;
 use std::time::{Duration, Instant};
 
-/// How long ago something may have come on a line that counts as alive.
+/// How recently something must have come for a link to count as alive.
 pub const ALIVE_FOR: Duration = Duration::from_secs(2);
 
-/// How long the command of a turn waits for a sign on a line that has nothing else to do.
+/// How long the command of a turn waits for a sign of life on a link that is otherwise idle.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A command that has not been sent.
@@ -20,43 +20,43 @@ pub struct Unsent {
     pub message: String,
     /// When it came.
     pub since: Instant,
-    /// How long it waits for a sign on a line that has nothing else to do.
+    /// How long it waits for a sign of life on a link that is otherwise idle.
     pub patience: Duration,
-    /// When whoever waits must be told something.
+    /// When its responder must have been completed.
     pub deadline: Instant,
 }
 
-/// What to do with a command.
+/// The decision about a command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// The line is alive.
+    /// The link is alive: send it.
     Send(Unsent),
-    /// It waits for a sign, and so a ping must go out.
+    /// The command is queued, and a ping must be sent.
     Ping,
-    /// It waits together with those before it.
-    Responder,
-    /// It can't be sent: the line is over.
+    /// The command is queued behind others.
+    Wait,
+    /// The link has ended, so it can't be sent.
     Over,
 }
 
-/// What is known of one line.
+/// Commands waiting for proof that the connection is alive.
 #[derive(Debug)]
 pub struct Probe {
-    /// When something last came on it.
+    /// When something last came on the link.
     heard: Instant,
-    /// In the order in which they came.
+    /// The queued commands, oldest first.
     waiting: Vec<Unsent>,
-    /// Nothing is sent on it any more.
+    /// The link has ended.
     is_over: bool,
 }
 
 impl Probe {
-    /// Nothing waits on a line that was opened `now`.
+    /// Creates the probe of a link that was opened `now`.
     pub fn new(now: Instant) -> Self {
         Self { heard: now, waiting: Vec::new(), is_over: false }
     }
 
-    /// A command is to be sent.
+    /// Decides whether a command may be sent now.
     pub fn offer(&mut self, command: Unsent, now: Instant) -> Offered {
         if self.is_over {
             return Offered::Over;
@@ -66,10 +66,10 @@ impl Probe {
             return Offered::Send(command);
         }
         self.waiting.push(command);
-        if is_first { Offered::Ping } else { Offered::Responder }
+        if is_first { Offered::Ping } else { Offered::Wait }
     }
 
-    /// Something has come. Returns what has waited for it, in order.
+    /// Something came from the agent. Returns the queued commands, oldest first.
     pub fn hear(&mut self, now: Instant) -> Vec<Unsent> {
         self.heard = now;
         std::mem::take(&mut self.waiting)
@@ -80,19 +80,19 @@ impl Probe {
         self.heard
     }
 
-    /// The line is over: what waits is not sent, and nothing waits on it from now on.
+    /// The link has ended: its queued commands are dropped, and no more are queued.
     pub fn end(&mut self) {
         self.is_over = true;
         self.waiting = Vec::new();
     }
 
-    /// Whether any command waits.
+    /// Whether any command is queued.
     pub fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Returns the ids of commands that have waited for too long, and when to look again. An agent may work
-    /// on the thread that answers pings: while a command `is_busy` there, silence says nothing.
+    /// Returns the ids of commands that have waited too long, and the next deadline. An agent may carry out commands on the
+    /// thread that answers pings: while it `is_busy`, silence proves nothing.
     pub fn run_timers(&mut self, now: Instant, is_busy: bool) -> (Vec<String>, Option<Instant>) {
         let end = |unsent: &Unsent| match is_busy {
             true => unsent.deadline,
@@ -143,8 +143,8 @@ mod tests {
         let (mut probe, now) = probe();
         let later = now + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("1", later), later), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", later), later), Offered::Responder, "one ping is enough");
-        assert_eq!(probe.offer(unsent("3", later), now), Offered::Responder, "not before the others");
+        assert_eq!(probe.offer(unsent("2", later), later), Offered::Wait, "one ping is enough");
+        assert_eq!(probe.offer(unsent("3", later), now), Offered::Wait, "not before the others");
         assert_eq!(ids(&probe.hear(later)), ["1", "2", "3"]);
         assert_eq!(probe.heard(), later);
         assert!(probe.hear(later).is_empty());
@@ -168,7 +168,7 @@ mod tests {
         let now = opened + ALIVE_FOR;
         let hasty = Unsent { deadline: now + SECOND, ..unsent("hasty", now) };
         assert_eq!(probe.offer(hasty, now), Offered::Ping);
-        assert_eq!(probe.offer(unsent("2", now), now), Offered::Responder);
+        assert_eq!(probe.offer(unsent("2", now), now), Offered::Wait);
         assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
         assert_eq!(
             probe.run_timers(now + SECOND, false),
@@ -184,7 +184,7 @@ mod tests {
         let now = opened + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("turn", now), now), Offered::Ping);
         let action = Unsent { patience: SECOND, ..unsent("action", now) };
-        assert_eq!(probe.offer(action, now), Offered::Responder);
+        assert_eq!(probe.offer(action, now), Offered::Wait);
         assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
         assert_eq!(
             probe.run_timers(now + SECOND, false),

@@ -1,5 +1,5 @@
-//! What an agent is told of who speaks: the same for one account or device, different for others, after a restart and
-//! a change of the agent's key too, and not whose it is. Plain data.
+//! Pseudonyms of people towards agents. A person's stays the same after a restart and a new agent's key, differs from
+//! every other's, and does not tell who it is. Plain data.
 
 use data_encoding::HEXLOWER;
 
@@ -10,17 +10,17 @@ use crate::tokens::signed::mac;
 /// Bytes of a pseudonym: 128 bits.
 const BYTES: usize = 16;
 
-/// What makes pseudonyms.
+/// Derives pseudonyms.
 pub struct Pseudonyms(Option<[u8; 32]>);
 
 impl Pseudonyms {
-    /// Those under a key that is derived from the webhook's secret alone. Without one there are none: anybody could make
-    /// them, and so tell whose they are.
+    /// The key is derived from the webhook's secret alone. Without one there are no pseudonyms: anybody could compute them,
+    /// and so tell whose they are.
     pub fn new(webhook: Option<&Secret>) -> Self {
         Self(webhook.map(|secret| mac(secret.reveal().as_bytes(), b"home-alice-relay pseudonyms")))
     }
 
-    /// Returns a person's.
+    /// Returns a person's pseudonym.
     pub fn of(&self, person: &Person) -> Option<String> {
         let key = self.0.as_ref()?;
         let name = match person {
@@ -32,7 +32,7 @@ impl Pseudonyms {
         Some(HEXLOWER.encode(&mac(key, name.as_bytes())[..BYTES]))
     }
 
-    /// Returns Smart Home's, which does not say who speaks.
+    /// Returns the pseudonym of Smart Home, which does not say who speaks.
     pub fn of_smart_home(&self) -> Option<String> {
         let key = self.0.as_ref()?;
         Some(HEXLOWER.encode(&mac(key, b"smart-home")[..BYTES]))

@@ -21,17 +21,17 @@ use crate::runtime::log_limit::target::ODD_MESSAGES;
 use crate::runtime::shutdown::{fault, start_thread};
 use crate::text::quoted;
 
-/// Bytes of one message from the agent; a longer one closes the link with 1009.
+/// Bytes of one message; a longer one closes the link with 1009.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// tungstenite's read buffer for one link, in bytes; its default of 128 KiB is allocated at once.
+/// Bytes of tungstenite's read buffer; its default of 128 KiB is allocated at once.
 pub const READ_BUFFER: usize = 4 * 1024;
 
-/// What reads one link.
+/// Reads one link.
 pub struct Reader {
     pub link: Arc<Link>,
     pub registry: Arc<Registry>,
-    /// Messages that were no answers, so far.
+    /// Messages so far that were no answers.
     garbage: u64,
 }
 
@@ -41,15 +41,15 @@ impl Reader {
         Self { link, registry, garbage: 0 }
     }
 
-    /// Starts the thread on `stream`, which the link was upgraded from. It ends when the connection does,
-    /// and holds `running` until then.
+    /// Starts the thread on `stream`, from which the link was upgraded. It ends with the connection, and holds `running`
+    /// until then.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(mut self, stream: impl Read + Send + 'static, running: Sender<()>) -> io::Result<()> {
         let name = format!("agent {}", self.link.id.number);
         let read = move || {
-            // A bug must cost its own link alone; the panic hook has told of it.
+            // A panic must end this link alone; the panic hook has logged it.
             if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
                 self.link.outbox.cut("the relay failed on it; see above");
                 self.registry.leave(&self.link, "", Instant::now());
@@ -74,7 +74,7 @@ impl Reader {
             match socket.read() {
                 Ok(message) => {
                     if let Some(farewell) = self.take(message, Instant::now()) {
-                        // Confirms the agent's close; an error only says that the connection is over.
+                        // Confirms the agent's close; an error only means that the connection is gone.
                         let _ = socket.flush();
                         self.leave(&farewell, Instant::now());
                         // RFC 6455, 5.5.1: both have closed, and the server closes the connection at once.
@@ -87,19 +87,19 @@ impl Reader {
         let _ = socket.flush();
         self.leave(&why, Instant::now());
         if self.link.outbox.why().is_some() {
-            // The relay closed it: what is still under way is read to the end, or closing would reset the
-            // connection and could lose the close frame. The clock ends it if the agent doesn't.
+            // The relay closed it: the rest is read to the end, or closing would reset the connection and could lose the close
+            // frame. The clock ends it if the agent doesn't.
             let _ = io::copy(&mut socket.into_inner(), &mut io::sink());
         }
     }
 
-    /// Takes one message. Returns why the link is over, if the agent closes it.
+    /// Takes one message. Returns why the link ends, if the agent closes it.
     pub fn take(&mut self, message: Message, now: Instant) -> Option<String> {
         // A test's fault must be one of this message's own.
         fault("message").unwrap_or_else(|fault| panic!("{fault}"));
         match message {
             Message::Text(text) => self.take_text(&text, now),
-            // Some JSON libraries give bytes, which the agent's own library then sends as they are.
+            // Some JSON libraries return bytes, which agents then send as a binary message.
             Message::Binary(bytes) => match std::str::from_utf8(&bytes) {
                 Ok(text) => self.take_text(text, now),
                 Err(_) => self.tell_of("it is binary, and no UTF-8"),
@@ -140,7 +140,7 @@ impl Reader {
         }
     }
 
-    /// The link is over.
+    /// The link has ended.
     pub fn leave(&mut self, why: &str, now: Instant) {
         if self.garbage > 1 {
             let (whose, peer, count) = (self.whose(), &self.link.peer, self.garbage);
@@ -153,7 +153,7 @@ impl Reader {
         self.registry.whose(self.link.id.agent)
     }
 
-    /// Tells of a message that is no answer.
+    /// Logs a message that is no answer.
     fn tell_of(&mut self, problem: &str) {
         self.garbage += 1;
         log::warn!(
@@ -165,7 +165,7 @@ impl Reader {
         );
     }
 
-    /// Closes the link with the code that fits the error (RFC 6455, 7.4.1). Returns why it is over.
+    /// Closes the link with the code for this error (RFC 6455, 7.4.1). Returns why it ends.
     fn refuse(&self, error: &Error) -> String {
         let (code, reason) = match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => {
@@ -184,7 +184,7 @@ impl Reader {
     }
 }
 
-/// The connection as tungstenite sees it: read from its stream, written through the link.
+/// The connection as tungstenite sees it: reads the stream, writes through the link's outbox.
 struct LinkStream<S> {
     stream: S,
     link: Arc<Link>,
@@ -203,8 +203,8 @@ impl<S: Read> Read for LinkStream<S> {
 
 impl<S> Write for LinkStream<S> {
     fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
-        // A pong or the confirmation of a close. On a link that sends nothing any more it is nobody's
-        // loss, and reading goes on until the agent has closed its side.
+        // A pong or the confirmation of a close. A link that sends nothing any more loses nothing by it, and reading goes on
+        // until the agent has closed its side.
         let _ = self.link.outbox.send(frames);
         Ok(frames.len())
     }

@@ -1,4 +1,4 @@
-//! The agents' links, with their sockets: lets the newest in, ends the others, and keeps them alive.
+//! The agents' links: lets the newest in, ends the others, keeps them alive.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,14 +21,13 @@ use crate::runtime::log_limit::target::SHARED_KEYS;
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// What «twice the heartbeat and a bit» adds: the way there and back of the last ping.
+/// Slack added to two heartbeats, for the last ping's round trip.
 pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a link may take over its closing handshake before its socket is shut.
+/// How long a closing handshake may take before the socket is closed.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Links that may be closing at once, for each agent there is; past it the oldest is shut without waiting for its
-/// agent.
+/// Links that may be closing at once for each agent; one more cuts the oldest.
 pub const MAX_CLOSING: usize = 4;
 
 /// Replacements within [`REPLACED_WINDOW`] that mean two agents share one key.
@@ -43,7 +42,7 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(50);
 /// The close code for a link that a newer one replaces (RFC 6455, 7.4.2: private use).
 const REPLACED: u16 = 4001;
 
-/// Why such a link is over, for the log.
+/// The reason of such a close, for the log.
 const REPLACED_WHY: &str = "a newer connection replaced it";
 
 impl PartialEq for Link {
@@ -52,34 +51,34 @@ impl PartialEq for Link {
     }
 }
 
-/// Ends links that have no more time to close, since too many do.
+/// Cuts links, since too many are closing.
 fn make_room(too_many: impl IntoIterator<Item = Arc<Link>>) {
     too_many.into_iter().for_each(|link| link.outbox.cut("too many links are closing"));
 }
 
-/// The links of the agents.
+/// The agents' links.
 pub struct Registry {
     silence: Duration,
     pub commands: Arc<Commands>,
-    /// Writes what agents are told.
+    /// Encodes what agents are sent.
     pub encoder: CommandEncoder,
     waker: ClockWaker,
     state: Mutex<State>,
-    /// How many links there have been.
+    /// The number of links so far.
     links: AtomicU64,
-    /// Ends when every reader thread has.
+    /// Disconnected once every reader thread has ended.
     readers: Receiver<()>,
 }
 
 struct State {
     roster: Roster<Arc<Link>>,
     household: Household,
-    /// Cloned into every reader thread; gone once the relay stops.
+    /// Cloned into every reader thread; dropped when the relay stops.
     running: Option<Sender<()>>,
 }
 
 impl Registry {
-    /// No agent is here yet. They will be pinged every `heartbeat`.
+    /// Creates a registry without links. Agents are pinged every `heartbeat`.
     pub fn new(
         heartbeat: Duration,
         commands: Arc<Commands>,
@@ -102,17 +101,17 @@ impl Registry {
         Self { silence, commands, encoder, waker, state, links, readers }
     }
 
-    /// Returns an id for a new link of this agent's.
+    /// Returns an unused id for a link of this agent.
     pub fn new_link(&self, agent: AgentId) -> LinkId {
         LinkId::new(agent, self.links.fetch_add(1, Relaxed))
     }
 
-    /// Returns the agent's link.
+    /// Returns the agent's current link.
     pub fn current(&self, agent: AgentId) -> Option<Arc<Link>> {
         self.lock().roster.current(agent).cloned()
     }
 
-    /// An agent tells of itself on `link`. One that was replaced is not its PC's any more.
+    /// Stores what an agent introduced itself with, unless its link was replaced.
     pub fn introduce(&self, link: &Link, hello: Hello) {
         let agent = link.id.agent;
         let mut state = self.lock();
@@ -127,7 +126,7 @@ impl Registry {
         self.lock().household.version(agent).to_owned()
     }
 
-    /// Returns the link of the agent that is to wake this PC, and the addresses of the PC's cards.
+    /// Returns the link of the agent that is to wake this PC, and the addresses of the PC's network cards.
     ///
     /// # Errors
     /// As [`Household::waker_of`].
@@ -140,13 +139,13 @@ impl Registry {
         Ok((link, macs.to_vec()))
     }
 
-    /// Whether an agent is connected.
+    /// Whether any agent is connected.
     pub fn is_connected(&self) -> bool {
         self.lock().roster.is_any_connected()
     }
 
-    /// Sends a command on `link`, or has it wait until something comes from the agent, behind those that
-    /// wait already. On a link that is over it is told at once that it was not sent.
+    /// Sends a command on `link`, or queues it until the agent gives a sign of life. On a link that has ended it is
+    /// withdrawn at once.
     pub fn send(&self, link: &Link, command: Unsent, now: Instant) {
         let id = command.id.clone();
         let offered = lock(&link.probe).offer(command, now);
@@ -154,20 +153,20 @@ impl Registry {
             Offered::Send(command) => return self.write(link, command, now),
             Offered::Over => return self.commands.withdraw(&id, UnsentReason::LinkLost, now),
             Offered::Ping => true,
-            Offered::Responder => false,
+            Offered::Wait => false,
         };
         log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
         if is_first {
-            // A link that is down is on its way out, and loses what waits on it.
+            // If this fails, the reader will remove the link and fail its queued commands.
             let _ = link.ping(now);
         }
         self.waker.wake();
     }
 
-    /// Something has come on `link`: what has waited for it goes out.
+    /// The agent gave a sign of life: sends the queued commands.
     pub fn hear(&self, link: &Link, now: Instant) {
         if link.takes_time() {
-            // A link that is down is on its way out.
+            // If this fails, the reader will remove the link.
             let _ = link.text(self.encoder.time());
         }
         // They are sent under the lock, or a newer command could overtake them.
@@ -182,7 +181,8 @@ impl Registry {
         self.commands.send(&id, now, || link.text(message));
     }
 
-    /// Makes `link` the agent's, which has `shown` a key, and closes the one it replaces. Returns what its reader thread must hold while it runs; none when the relay is stopping.
+    /// Makes `link` the agent's current one, and closes the one it replaces. Returns a guard that its reader must hold, or
+    /// `None` when the relay is stopping.
     pub fn join(&self, link: Arc<Link>, shown: KeyMatch, now: Instant) -> Option<Sender<()>> {
         let mut state = self.lock();
         let running = state.running.clone()?;
@@ -192,7 +192,7 @@ impl Registry {
         let is_fought_over = state.roster.is_fought_over(agent, now);
         state.household.come(agent, link.from);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
-        // Under the same lock, or it could be gone before it is awaited.
+        // Under the same lock, or it could have closed before it is awaited.
         let one_too_many = replaced.clone().and_then(|old| state.roster.await_close(old, now));
         drop(state);
         match replaced.is_some() && is_fought_over {
@@ -217,15 +217,14 @@ impl Registry {
         Some(running)
     }
 
-    /// Whoever waits for a command on this link is told that it is lost, and who sends one from now on is told so at
-    /// once: first the probe takes none any more, so that each was either registered before all are lost, or
-    /// finds it so.
+    /// Ends every command of a link. The probe is closed first: a command that is sent at the same moment was either
+    /// registered before and is lost with the others, or finds the probe closed and is withdrawn.
     fn lose(&self, link: &Link, now: Instant) {
         lock(&link.probe).end();
         self.commands.lose(link.id, now);
     }
 
-    /// The link is over: its commands are lost. `why` is for the log, unless the relay knows better.
+    /// A link has ended: its commands are lost. `why` is for the log, unless the relay ended it.
     pub fn leave(&self, link: &Arc<Link>, why: &str, now: Instant) {
         let was_an_agents = self.lock().roster.leave(link);
         link.outbox.end();
@@ -242,13 +241,12 @@ impl Registry {
         }
     }
 
-    /// The reader of a link is done with it.
+    /// The reader of a link has ended.
     pub fn gone(&self, link: &Arc<Link>) {
         self.lock().roster.closed(link);
     }
 
-    /// Pings the agents when it is time, ends links that are silent or take too long to close. Returns
-    /// when to look again.
+    /// Pings agents, and ends links that are silent or take too long to close. Returns the next deadline.
     pub fn run_timers(&self, now: Instant) -> Option<Instant> {
         let due = self.lock().roster.run_timers(now, |link| link.heard());
         for link in due.overdue {
@@ -259,14 +257,14 @@ impl Registry {
             self.lose(&link, now);
         }
         for link in due.ping {
-            // A link that is down is on its way out.
+            // If this fails, the reader will remove the link.
             let _ = link.ping(now);
         }
         let probed = self.expire_probes(now);
         due.next.into_iter().chain(probed).min()
     }
 
-    /// Takes back the commands that have waited for a sign of life for too long. Returns when to look again.
+    /// Withdraws commands that have waited too long for a sign of life. Returns the next deadline.
     fn expire_probes(&self, now: Instant) -> Option<Instant> {
         let links: Vec<_> = self.lock().roster.all().cloned().collect();
         let mut next = None;
@@ -280,7 +278,7 @@ impl Registry {
         next
     }
 
-    /// Says goodbye to the agents and lets no other in. Waits for their confirmation, but not for long.
+    /// Closes all links and lets no other in. Waits at most [`STOP_TIMEOUT`] for the agents' confirmations.
     pub fn stop(&self, now: Instant) {
         let mut state = self.lock();
         state.running = None;
@@ -302,7 +300,7 @@ impl Registry {
         self.commands.names.among_several(agent)
     }
 
-    /// Returns how the log names an agent: not at all while there is one alone.
+    /// Returns an agent's name for the log, with a space before it; empty if there is one agent alone.
     pub fn whose(&self, agent: AgentId) -> String {
         self.name(agent).map(|name| format!(" {name}")).unwrap_or_default()
     }

@@ -1,21 +1,21 @@
-//! Which link is whose: the newest of each agent. Plain data; `L` is a link.
+//! The current link of each agent, and links that are closing. Plain data; `L` is a link.
 
 use std::time::{Duration, Instant};
 
 use crate::config::agents::AgentId;
 
-/// How often and how long.
+/// Intervals and limits.
 #[derive(Debug, Clone, Copy)]
 pub struct RosterLimits {
-    /// How often an agent is pinged.
+    /// The interval of pings.
     pub heartbeat: Duration,
-    /// How long nothing may come on a link.
+    /// How long an agent may be silent.
     pub silence: Duration,
-    /// How long a link may take over its closing handshake.
+    /// How long a closing handshake may take.
     pub closing: Duration,
-    /// How many links may be closing at once.
+    /// Links that may be closing at once.
     pub most_closing: usize,
-    /// So many replacements of one agent within so long mean that two share one key.
+    /// The number of replacements, and the window, that mean two agents share one key.
     pub often: (usize, Duration),
 }
 
@@ -24,7 +24,7 @@ pub struct RosterLimits {
 pub struct Roster<L> {
     bounds: RosterLimits,
     agents: Vec<Agent<L>>,
-    /// Links that were told to close, and when their time for it is over; the oldest first.
+    /// Links that were told to close, and their deadlines; the oldest first.
     closing: Vec<(L, Instant)>,
 }
 
@@ -34,39 +34,39 @@ struct Agent<L> {
     current: Option<(L, Instant)>,
     /// When its links were replaced lately.
     replaced: Vec<Instant>,
-    /// When they were last replaced often.
+    /// When replacements last exceeded the limit.
     often: Option<Instant>,
 }
 
-/// What a new link has changed.
+/// The result of [`Roster::join`].
 #[derive(Debug)]
 pub struct Joined<L> {
     /// The link that it replaces.
     pub replaced: Option<L>,
-    /// Whether this agent's links replace each other often.
+    /// Whether this agent's links replace each other too often.
     pub often: bool,
 }
 
-/// What is due.
+/// The result of [`Roster::run_timers`].
 #[derive(Debug)]
 pub struct Due<L> {
-    /// Links to be pinged.
+    /// Links to ping.
     pub ping: Vec<L>,
-    /// Links on which nothing came for too long; they are nobody's any more.
+    /// Links of silent agents, which are removed.
     pub silent: Vec<L>,
-    /// Links that took too long to close.
+    /// Links that took too long to close, which are removed.
     pub overdue: Vec<L>,
-    /// When to look again.
+    /// The next deadline.
     pub next: Option<Instant>,
 }
 
 impl<L: Clone + PartialEq> Roster<L> {
-    /// Nobody is connected yet.
+    /// Creates a roster without links.
     pub fn new(bounds: RosterLimits) -> Self {
         Self { bounds, agents: Vec::new(), closing: Vec::new() }
     }
 
-    /// Returns the agent's link.
+    /// Returns the agent's current link.
     pub fn current(&self, id: AgentId) -> Option<&L> {
         self.agents.iter().find(|agent| agent.id == id)?.current.as_ref().map(|(link, _)| link)
     }
@@ -76,12 +76,12 @@ impl<L: Clone + PartialEq> Roster<L> {
         self.agents.iter().any(|agent| agent.current.is_some())
     }
 
-    /// Returns every agent's link.
+    /// Returns the current links of all agents.
     pub fn all(&self) -> impl Iterator<Item = &L> {
         self.agents.iter().filter_map(|agent| agent.current.as_ref()).map(|(link, _)| link)
     }
 
-    /// Makes `link` the agent's. Returns what that changes.
+    /// Makes `link` the agent's current one.
     pub fn join(&mut self, id: AgentId, link: L, now: Instant) -> Joined<L> {
         let (often, window) = self.bounds.often;
         let place = self.agents.iter().position(|agent| agent.id == id).unwrap_or_else(|| {
@@ -103,39 +103,38 @@ impl<L: Clone + PartialEq> Roster<L> {
         Joined { replaced: old, often: is_often }
     }
 
-    /// Whether an agent's links have been replaced often within the window: two fight over one key.
+    /// Whether two agents fight over this key: its links were replaced too often within the window.
     pub fn is_fought_over(&self, id: AgentId, now: Instant) -> bool {
         let often = self.agents.iter().find(|agent| agent.id == id).and_then(|agent| agent.often);
         often.is_some_and(|at| now.saturating_duration_since(at) < self.bounds.often.1)
     }
 
-    /// The link is nobody's any more. Returns whether it was an agent's until now.
+    /// Removes a link. Returns whether it was current.
     pub fn leave(&mut self, link: &L) -> bool {
         self.agents
             .iter_mut()
             .any(|agent| agent.current.take_if(|(current, _)| current == link).is_some())
     }
 
-    /// No link is anybody's any more. Returns those that were.
+    /// Removes and returns all current links.
     pub fn leave_all(&mut self) -> Vec<L> {
         let taken = self.agents.iter_mut().filter_map(|agent| agent.current.take());
         taken.map(|(link, _)| link).collect()
     }
 
-    /// The link was told to close, and has a moment for it. Returns one whose moment is over early,
-    /// since too many are closing.
+    /// A link was told to close. Returns the oldest closing one if there are too many, to be cut.
     pub fn await_close(&mut self, link: L, now: Instant) -> Option<L> {
         self.closing.push((link, now + self.bounds.closing));
         let too_many = self.closing.len() > self.bounds.most_closing;
         too_many.then(|| self.closing.remove(0).0)
     }
 
-    /// The link has closed.
+    /// A link has closed.
     pub fn closed(&mut self, link: &L) {
         self.closing.retain(|(closing, _)| closing != link);
     }
 
-    /// Returns what is due. `heard` tells when something last came on a link.
+    /// Returns what is due. `heard` tells when an agent last sent anything.
     pub fn run_timers(&mut self, now: Instant, heard: impl Fn(&L) -> Instant) -> Due<L> {
         let mut due = Due { ping: Vec::new(), silent: Vec::new(), overdue: Vec::new(), next: None };
         let overdue = self.closing.partition_point(|(_, until)| *until <= now);
@@ -157,7 +156,7 @@ impl<L: Clone + PartialEq> Roster<L> {
         due
     }
 
-    /// How many links are agents' and how many are closing.
+    /// The number of current links, and of closing ones.
     #[cfg(test)]
     pub fn sizes(&self) -> [usize; 2] {
         [self.all().count(), self.closing.len()]

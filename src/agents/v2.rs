@@ -1,5 +1,5 @@
-//! The second format of a command, for agents that offer the WebSocket subprotocol [`SUBPROTOCOL`] (RFC 6455, 1.9):
-//! besides the text, what an agent on a language model needs to know of whoever speaks. Plain data.
+//! `Protocol::V2`: commands with their context, for agents that offer the WebSocket subprotocol [`SUBPROTOCOL`] (RFC
+//! 6455, 1.9), such as those on a language model. Plain data.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,32 +10,32 @@ use crate::speech::MAX_BUTTON_PAYLOAD;
 /// The subprotocol that an agent offers to get it.
 pub const SUBPROTOCOL: &str = "home-alice.v2";
 
-/// Bytes of Yandex's `nlu`; a longer one is left out. The whole of a turn has 64 KiB, and so has an agent's message.
+/// Bytes of Yandex's `nlu`; a longer one is left out. A turn has at most 64 KiB, and so has an agent's message.
 pub const MAX_NLU: usize = 16 * 1024;
 
 /// Characters of a session's id; a longer one is left out.
 pub const MAX_SESSION_ID: usize = 128;
 
-/// Who speaks, and how: what of a turn or an action goes along with its command.
+/// The context of a command: who speaks, and how.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Context<'a> {
-    /// The session's id, and whether the turn opened it.
+    /// The session's id, and whether this turn opened it.
     pub session: Option<(&'a str, bool)>,
-    /// Who speaks, by a name that tells nobody who that is.
+    /// The speaker's pseudonym.
     pub person: Option<&'a str>,
-    /// Whether there is a screen.
+    /// Whether the device has a screen.
     pub screen: bool,
     /// The pressed button's payload.
     pub payload: Option<&'a RawValue>,
-    /// What Smart Home asks for.
+    /// The requested action of Smart Home.
     pub action: Option<Action<'a>>,
-    /// What Yandex makes of the words.
+    /// Yandex's natural language understanding of the words.
     pub nlu: Option<&'a RawValue>,
-    /// The addresses of the cards of a PC that is to be woken, which may not be known.
+    /// The addresses of the network cards of a PC to be woken; empty if unknown.
     pub wake: Option<&'a [String]>,
 }
 
-/// What Smart Home asks for.
+/// An action of Smart Home, as requested.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Action<'a> {
     pub device: &'a str,
@@ -45,20 +45,20 @@ pub struct Action<'a> {
     pub relative: bool,
 }
 
-/// When a command came, and until when whoever waits does: in Unix milliseconds by the relay's clock.
+/// When a command arrived, and its deadline, in Unix milliseconds by the relay's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
     pub now: u64,
     pub until: u64,
 }
 
-/// Returns the message by which an agent learns how far its clock is from the relay's: the first of a link, and again
-/// with each heartbeat, since a clock may run fast.
+/// Encodes the message by which an agent learns the offset of its clock: the first of a link, and again with each
+/// heartbeat, since a clock may run fast.
 pub fn time(now: u64) -> String {
     format!(r#"{{"now":{now}}}"#)
 }
 
-/// Returns one command, as JSON, and what of its context did not fit and so is left out.
+/// Encodes one command. Returns also the names of the parts that did not fit and were left out.
 pub fn command(
     id: &str,
     text: &str,

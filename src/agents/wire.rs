@@ -1,4 +1,4 @@
-//! The socket of an agent's link, and how it is waited for.
+//! The socket of an agent's link.
 
 use std::io;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::net::sockets;
 /// How long the agent's socket may take no byte while something waits to be sent.
 pub const AGENT_SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A duplicate of the socket that the link's reader reads.
+/// The socket that the link's reader reads.
 pub struct SocketWire {
     socket: Arc<TcpStream>,
     poller: Poller,
@@ -54,7 +54,7 @@ impl Wire for SocketWire {
     }
 }
 
-/// A link whose socket took not everything.
+/// Waits for the socket of a link that has unsent bytes.
 struct UnsentBytes {
     socket: Arc<TcpStream>,
     outbox: Arc<Outbox>,
