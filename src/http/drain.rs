@@ -1,4 +1,4 @@
-//! Answers that are owed when the relay is stopped: it waits for them, and takes on no more.
+//! Draining: a stopping relay waits for the responses under way and starts no more.
 
 use std::time::Duration;
 
@@ -6,32 +6,32 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::sync::{Mutex, lock};
 
-/// Counts what is owed by who holds a part of it.
+/// Tracks outstanding responses by the number of live guards.
 pub struct Drain {
-    /// Cloned for every answer that is owed; gone once the relay is stopping.
+    /// Cloned into every guard; dropped when the relay stops.
     open: Mutex<Option<Sender<()>>>,
-    /// Ends when every answer is out and no more are taken on.
+    /// Disconnected once every guard is dropped.
     drained: Receiver<()>,
 }
 
 impl Drain {
-    /// Nothing is owed yet.
+    /// Creates it without guards.
     pub fn new() -> Self {
         let (open, drained) = bounded(0);
         Self { open: Mutex::new(Some(open)), drained }
     }
 
-    /// Returns what must be held until one more answer is out; none once the relay is stopping.
+    /// Returns a guard to hold until the response is sent, or `None` during shutdown.
     pub fn guard(&self) -> Option<Sender<()>> {
         lock(&self.open).clone()
     }
 
-    /// Takes on no more.
+    /// Gives out no more guards.
     pub fn close(&self) {
         lock(&self.open).take();
     }
 
-    /// Waits until nothing is owed, but not longer than `longest`.
+    /// Waits until all guards are dropped, at most for `longest`.
     pub fn wait(&self, longest: Duration) {
         let _ = self.drained.recv_timeout(longest);
     }

@@ -1,5 +1,4 @@
-//! One request whose turn has come, and what the relay asks of it. It always ends: one that is dropped, by a
-//! bug, is answered 500.
+//! One request and its response. Dropping an unanswered request sends a 500.
 
 use std::net::TcpStream;
 use std::ops::Deref;
@@ -12,33 +11,33 @@ use crate::http::response::Response;
 use crate::http::workers;
 use crate::text::origin;
 
-/// What a worker is given to do.
+/// A worker's job.
 pub enum Job {
-    /// A request, with its body.
+    /// Serves a request, with its body.
     Request(Exchange, Vec<u8>),
-    /// An answer that a thread without time to spare has decided on, and whether it ends the connection.
+    /// Writes a response on behalf of a thread that must not wait, and closes the connection if true.
     Response(Exchange, Response, bool),
 }
 
 /// The workers, who are given such jobs.
 pub type Workers = workers::Workers<Job>;
 
-/// A request at its turn: all before it on its connection have been answered.
+/// A request that is to be answered. All before it on its connection have been answered.
 pub struct Exchange {
-    /// Taken by whatever ends it.
+    /// Taken by whatever ends the exchange.
     request: Option<Box<dyn Request>>,
     workers: Arc<Workers>,
-    /// Held until the answer is out, so that the end of the program can wait for it.
+    /// Held until the response is sent.
     guard: Option<Sender<()>>,
 }
 
 impl Exchange {
-    /// A request that one of `workers` serves.
+    /// Creates the exchange of a request that one of `workers` serves.
     pub fn new(request: Box<dyn Request>, workers: Arc<Workers>) -> Self {
         Self { request: Some(request), workers, guard: None }
     }
 
-    /// Whether it asks for something without changing anything: GET or HEAD.
+    /// Whether the method is GET or HEAD.
     pub fn is_read(&self) -> bool {
         ["GET", "HEAD"].contains(&self.method())
     }
@@ -48,19 +47,19 @@ impl Exchange {
         self.fields(name).first().copied()
     }
 
-    /// Whether a field that is a list holds this token, in any of its lines and in any case (RFC 9110, 5.3).
+    /// Whether a list field holds this token, in any of its lines and in any case (RFC 9110, 5.3).
     pub fn has_token(&self, name: &'static str, token: &str) -> bool {
         self.list(name).any(|part| part.eq_ignore_ascii_case(token))
     }
 
-    /// Returns what a field that is a list holds.
+    /// Returns the elements of a list field.
     pub fn list(&self, name: &'static str) -> impl Iterator<Item = &str> {
         self.fields(name).into_iter().flat_map(|line| line.split(',')).map(str::trim)
     }
 
-    /// Returns who the proxy says is behind it: by `X-Real-IP`, or by the end of `X-Forwarded-For`, where those that
-    /// send that alone put what they know themselves. Caddy, Apache and lighttpd pass on an `X-Real-IP` of the client's own
-    /// unless their configuration takes it away, as docs/proxies.md has it (docs/facts/npm.md).
+    /// Returns the client's address as the proxy claims it: `X-Real-IP`, or the last of `X-Forwarded-For`, which the proxy
+    /// itself adds. Caddy, Apache and lighttpd pass on a client's own `X-Real-IP` unless configured as in docs/proxies.md
+    /// (docs/facts/npm.md).
     pub fn claimed(&self) -> Option<&str> {
         match self.field("X-Real-IP") {
             Some(address) => Some(address),
@@ -71,7 +70,7 @@ impl Exchange {
         }
     }
 
-    /// Returns whom the log names: the peer, without its port, and what the proxy claims.
+    /// Returns the client for the log: the peer's address, and the one that the proxy claims.
     pub fn origin(&self) -> String {
         origin(self.peer().ip(), self.claimed())
     }
@@ -82,44 +81,44 @@ impl Exchange {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// Whether a proxy says that it has passed this on.
+    /// Whether a proxy forwarded the request.
     pub fn is_forwarded(&self) -> bool {
         self.claimed().is_some() || self.field("X-Forwarded-Proto").is_some()
     }
 
-    /// Whether it came on the relay's own machine, without a proxy: plain HTTP that no other machine sees.
+    /// Whether it came from this machine without a proxy, so that plain HTTP reveals nothing.
     pub fn is_at_home(&self) -> bool {
         self.field("Host").is_some_and(is_loopback) && !self.is_forwarded()
     }
 
-    /// Whether the proxies say that it came over https, each of them if there are several.
+    /// Whether every proxy says that it came over https.
     pub fn is_over_https(&self) -> bool {
         let schemes = self.field("X-Forwarded-Proto");
         schemes.is_some_and(|all| all.split(',').all(|one| one.trim().eq_ignore_ascii_case("https")))
     }
 
-    /// Keeps `guard` until the answer is out.
+    /// Holds `guard` until the response is sent.
     pub fn hold(&mut self, guard: Sender<()>) {
         self.guard = Some(guard);
     }
 
-    /// Answers.
+    /// Sends the response.
     pub fn respond(self, response: Response) {
         self.respond_and(response, false);
     }
 
-    /// Answers, and ends the connection if that `is_last`.
+    /// Sends the response, and closes the connection if `is_last`.
     pub fn respond_and(self, response: Response, is_last: bool) {
         self.end(|request| request.respond(response, is_last));
     }
 
-    /// Has a worker answer, for threads that others wait for.
+    /// Has a worker send the response, for threads that must not wait.
     pub fn respond_by_worker(self, response: Response) {
         let workers = self.workers.clone();
         hand_over(&workers, Job::Response(self, response, false));
     }
 
-    /// Ends the connection without an answer.
+    /// Closes the connection without a response.
     pub fn cut(self) {
         self.end(|request| request.cut());
     }
@@ -129,7 +128,7 @@ impl Exchange {
         self.end(|request| request.upgrade(switching, socket))
     }
 
-    /// Ends the request by what may have to wait for the client.
+    /// Ends the exchange by something that may wait for the client.
     fn end<T>(mut self, end: impl FnOnce(Box<dyn Request>) -> T) -> Option<T> {
         self.workers.release();
         self.request.take().map(end)
@@ -154,14 +153,14 @@ impl Drop for Exchange {
     }
 }
 
-/// Gives a job to the next free worker. When too many wait, its connection is cut instead.
+/// Gives a job to the next free worker. If too many wait, closes its connection instead.
 pub fn hand_over(workers: &Workers, job: Job) {
     if let Err(Job::Request(exchange, _) | Job::Response(exchange, ..)) = workers.hand_over(job) {
         exchange.cut();
     }
 }
 
-/// Whether a `Host` field names the machine itself.
+/// Whether a `Host` field names this machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
