@@ -5,7 +5,7 @@ import json
 import os
 import time
 
-from harness import DOMAIN, NETWORK, RELAY, Lines, docker, inspect, log_of, run
+from harness import DOMAIN, NETWORK, RELAY, Lines, Log, docker, inspect, run
 from world import NEWEST, REPOSITORY, World
 
 ENV = """\
@@ -53,7 +53,11 @@ class Clone:
 
     def version(self) -> str:
         """Which version's relay runs, by what it says at its start."""
-        return next(line for line in log_of(RELAY).splitlines() if "started on :8080" in line).split("] ")[-1]
+        log = Log(RELAY, 0)
+        try:
+            return log.expect("started on :8080", 20)["line"].split("] ")[-1]
+        finally:
+            log.end()
 
 
 def versions(world: World, origin):
