@@ -1,4 +1,4 @@
-//! A small HTTP client for the relay's own questions to itself: plain HTTP, one request a connection.
+//! A small HTTP client for the relay's own commands: plain HTTP, one request a connection.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::net::sockets::receive;
 
-/// Bytes of a response that the relay's own HTTP client takes.
+/// Bytes of a response.
 pub const MAX_RESPONSE: usize = 64 * 1024;
 
 /// Why there is no response.
 #[derive(Debug)]
 pub enum ClientError {
-    /// Nobody answers at the address.
+    /// The connection was refused.
     Unreachable(io::Error),
     /// The connection broke, or took too long.
     Broken(io::Error),
-    /// What came is no HTTP response.
+    /// The bytes are no HTTP response.
     NotHttp,
 }
 
@@ -74,7 +74,7 @@ impl Client {
         Ok(Self { stream, address, deadline })
     }
 
-    /// Asks for `target` and takes the response.
+    /// Sends a GET request for `target`.
     ///
     /// # Errors
     /// No whole response came in time.
@@ -83,7 +83,7 @@ impl Client {
         self.request(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
     }
 
-    /// Sends a JSON `body` and these header fields to `target`, and takes the response.
+    /// Sends a JSON `body` with these header fields to `target`.
     ///
     /// # Errors
     /// No whole response came in time.
@@ -124,12 +124,12 @@ impl Client {
     }
 }
 
-/// Returns what is left until `deadline`; never zero, which would mean no limit.
+/// Returns the time until `deadline`; never zero, which would mean no limit.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
 }
 
-/// Returns the response, once all of it is there.
+/// Parses a response; `None` while it is incomplete.
 fn parse(received: &[u8]) -> Result<Option<ClientResponse>, ClientError> {
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut fields);

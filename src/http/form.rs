@@ -5,25 +5,24 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// All that RFC 3986, 2.3 does not call unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Why a parameter has no value that could be meant.
+/// Why a parameter is ambiguous or undecodable.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FormError {
-    /// It is there more than once (RFC 6749, 3.1 forbids that).
+    /// It appears more than once (RFC 6749, 3.1 forbids that).
     Twice,
     /// It is not UTF-8.
     NotText,
 }
 
-/// A form as it came.
+/// An encoded form.
 #[derive(Debug, Clone, Copy)]
 pub struct Form<'a>(pub &'a str);
 
 impl Form<'_> {
-    /// Returns the value of the parameter `name`; none when it is not there. An empty one counts as none
-    /// (RFC 6749, 3.1).
+    /// Returns the value of the parameter `name`, if it is there and not empty (RFC 6749, 3.1).
     ///
     /// # Errors
-    /// Nobody knows what is meant.
+    /// The value is ambiguous or undecodable.
     pub fn value(&self, name: &str) -> Result<Option<String>, FormError> {
         let mut found = None;
         for pair in self.0.split('&') {
@@ -39,13 +38,13 @@ impl Form<'_> {
     }
 }
 
-/// Returns a part of a form in plain text; none when that is not UTF-8.
+/// Decodes a part of a form; `None` if it is not UTF-8.
 pub fn decoded(part: &str) -> Option<String> {
     let spaced = part.replace('+', " ");
     String::from_utf8(percent_decode_str(&spaced).collect()).ok()
 }
 
-/// Returns a text as a query holds it.
+/// Encodes a text for a query.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,8 +1,9 @@
-//! The gate: tiny_http hears one whole, sound request of a connection at a time, and nothing else, ever.
+//! The gate in front of tiny_http: it passes on one whole, well-formed request of a connection at a time, and nothing
+//! else.
 //!
 //! tiny_http accepts and reads by itself, hides its sockets, and reads ahead into a queue without a bound
-//! (docs/facts/tiny_http.md). So the gate stands at the two calls by which it does that, [`crate::unchecked::socket_hooks`].
-//! A request carries the number of its connection in a field that the gate has written into its head.
+//! (docs/facts/tiny_http.md). The gate replaces the two calls that it uses for this, [`crate::unchecked::socket_hooks`],
+//! and adds the connection's number to each head.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,42 +27,42 @@ use crate::runtime::log_limit::target::NO_REQUEST;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::unchecked::socket_hooks::{Buffer, SocketHooks};
 
-/// Connections at once; past it the one that has kept the relay waiting longest is cut. Fewer where `ulimit -n` is low.
+/// Connections at once; one more cuts the one that the relay has waited for longest. Fewer where `ulimit -n` is low.
 pub const MAX_CONNECTIONS: usize = 512;
 
-/// Descriptors that are no clients' connections.
+/// Descriptors kept for other things than clients' connections.
 pub const SPARE_DESCRIPTORS: usize = 64;
 
-/// Bytes that buffers larger than [`SMALL_BUFFER`] may hold together; past it that connection among theirs is cut that
-/// has kept the relay waiting longest.
+/// Bytes of all buffers larger than [`SMALL_BUFFER`]; beyond, the connection among them that the relay has waited for
+/// longest is cut.
 pub const MAX_HELD: usize = 12 * 1024 * 1024;
 
-/// Bytes of a connection's buffers that are always granted: for [`MAX_CONNECTIONS`] another 4 MiB.
+/// Bytes that every connection may buffer: 4 MiB more for [`MAX_CONNECTIONS`].
 pub const SMALL_BUFFER: usize = 8 * 1024;
 
-/// How long a new connection waits for a thread that will read it. On a machine so busy that this is too short one may be
-/// left without a thread, until another ends (T2); the watchdog's own does every few seconds.
+/// How long a new connection waits for a thread that will read it. If the machine is too busy for this, it may stay without
+/// a thread until another connection ends (T2); the watchdog's own does every few seconds.
 pub const THREAD_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How long accepting rests when the system has no room, unless a connection ends.
+/// How long accepting pauses when the system has no room, unless a connection ends.
 pub const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 thread_local! {
     static POOLED: RefCell<Pooled> = const { RefCell::new(Pooled::Stranger) };
 }
 
-/// Threads of tiny_http's pool that have come to the end of a connection: each takes a new one next.
+/// Threads of tiny_http's pool that are idle: each reads a new connection next.
 static IDLE: AtomicUsize = AtomicUsize::new(0);
 
-/// What is known of a thread.
+/// The state of a thread.
 enum Pooled {
-    /// It has read none of the gate's connections yet.
+    /// It has not read a connection yet.
     Stranger,
-    /// It is one of tiny_http's pool, which read nothing else.
+    /// It belongs to tiny_http's pool, whose threads read nothing else.
     Known,
-    /// It is one, and has come to the end of a connection.
+    /// It belongs to the pool and is idle.
     Idle,
-    /// It reads a connection, under a descriptor that stays open meanwhile.
+    /// It reads a connection, whose descriptor stays open meanwhile.
     Reads(RawFd, Arc<Guarded>),
 }
 
@@ -80,23 +81,22 @@ impl Drop for Pooled {
     }
 }
 
-/// The connections of one listener.
+/// The gate of one listener.
 pub struct Gate {
     listener: RawFd,
     room: usize,
-    /// From this number on descriptors are others'.
+    /// Descriptors from this number on are left to others.
     too_high: RawFd,
     connections: Mutex<BTreeMap<u64, Arc<Guarded>>>,
-    /// Connections that tiny_http has been given and does not read yet.
+    /// Connections that tiny_http has accepted and no thread reads yet.
     unread: AtomicUsize,
-    /// Bytes that larger buffers hold.
+    /// Bytes of the larger buffers.
     held: AtomicUsize,
     acceptor: OnceLock<Thread>,
 }
 
 impl Gate {
-    /// A gate for what tiny_http accepts on `listener`, which stays open, in a process that may open so many
-    /// `descriptors`.
+    /// Creates the gate for what tiny_http accepts on `listener`, in a process that may open this many `descriptors`.
     pub fn new(listener: &TcpListener, descriptors: usize) -> Self {
         // tiny_http takes two descriptors for a connection.
         let room = (descriptors.saturating_sub(SPARE_DESCRIPTORS) / 2).clamp(1, MAX_CONNECTIONS);
@@ -112,7 +112,7 @@ impl Gate {
         }
     }
 
-    /// Returns the connection of this number, and the body of the request under way on it.
+    /// Returns a connection by its number, and the body of its current request.
     pub fn take(&self, number: u64) -> Option<(Arc<Guarded>, Vec<u8>)> {
         let line = self.lock().get(&number).cloned()?;
         let (body, held) = line.lock().take_body();
@@ -120,7 +120,7 @@ impl Gate {
         Some((line, body))
     }
 
-    /// The request of a connection is done with, and the connection does not go on.
+    /// Closes a connection whose last request was answered.
     pub fn finish(&self, line: &Guarded) {
         if line.lock().finish() {
             self.forget(line);
@@ -128,7 +128,7 @@ impl Gate {
         line.wake();
     }
 
-    /// Ends a connection at once.
+    /// Closes a connection at once.
     pub fn cut(&self, line: &Guarded) {
         line.lock().cut();
         self.shut(line);
@@ -137,28 +137,28 @@ impl Gate {
     fn shut(&self, line: &Guarded) {
         line.wake();
         match line.socket() {
-            // An error means that the connection is over already.
+            // An error means that the connection is closed already.
             Ok(socket) => _ = socket.shutdown(Shutdown::Both),
             Err(Errno::BADF) => self.forget(line),
-            // Its reader finds out at the next byte, or when the kernel has waited for long enough.
+            // The thread that reads it notices at the next byte, or when the receive timeout passes.
             Err(_) => {}
         }
     }
 
-    /// A connection has become one of another protocol. Returns what has come behind its request.
+    /// A connection was upgraded to another protocol. Returns the bytes behind its request.
     pub fn upgraded(&self, line: &Guarded) -> Vec<u8> {
         self.forget(line);
         line.lock().begin_reading().early
     }
 
-    /// tiny_http never reads the connection again.
+    /// Removes a connection, which tiny_http never reads again.
     fn forget(&self, line: &Guarded) {
         self.lock().remove(&line.number);
         self.hold(line, 0);
         self.wake_acceptor();
     }
 
-    /// A connection holds so many bytes from now on. No lock may be held: another connection may have to go.
+    /// Updates the bytes that a connection buffers. The caller must hold no lock, since another connection may be cut.
     fn hold(&self, line: &Guarded, bytes: usize) {
         let bytes = if bytes > SMALL_BUFFER && !line.lock().is_over() { bytes } else { 0 };
         let before = line.held.swap(bytes, SeqCst);
@@ -169,8 +169,8 @@ impl Gate {
         {}
     }
 
-    /// Cuts the connection that has kept the relay waiting longest, of those that are meant, unless it has brought its
-    /// request meanwhile. Returns whether there is one.
+    /// Of the connections that `is_meant` tells, cuts the one that the relay has waited for longest, unless its request
+    /// arrived meanwhile. Returns whether there was one.
     fn cut_longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> bool {
         let since = |line: Arc<Guarded>| line.lock().waits_since().map(|since| (since, line.clone()));
         let waiting = self.all().into_iter().filter(|line| is_meant(line)).filter_map(since);
@@ -182,16 +182,16 @@ impl Gate {
         longest.is_some()
     }
 
-    /// Descriptors run short: a connection makes room, unless one is about to anyway.
+    /// Makes room for a descriptor by cutting a connection, unless one is about to end.
     fn make_room(&self) {
         if !self.all().iter().any(|line| line.lock().is_leaving()) {
             self.cut_longest_waiting(|_| true);
         }
     }
 
-    /// Waits until one more connection can't be left without a thread. tiny_http's pool takes a thread that it has woken
-    /// for idle until that thread runs, and so could leave two connections to one (T2): not while there are no more of
-    /// them than idle threads.
+    /// Waits until one more connection can't be left without a thread. tiny_http counts a thread that it has woken as idle
+    /// until that thread runs, and so may give two connections to one (T2). It can't while idle threads outnumber the
+    /// connections that are not read yet.
     fn await_thread(&self) {
         let end = Instant::now() + THREAD_TIMEOUT;
         while self.unread.load(SeqCst) > IDLE.load(SeqCst).max(1) && Instant::now() < end {
@@ -205,7 +205,7 @@ impl Gate {
         }
     }
 
-    /// Returns the connection that is read.
+    /// Returns the connection of a socket.
     fn line_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<Guarded>> {
         POOLED.with_borrow_mut(|pooled| match pooled {
             Pooled::Reads(descriptor, line) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
@@ -213,8 +213,8 @@ impl Gate {
         })
     }
 
-    /// Writes to `buffer` what tiny_http hears of a connection next. Returns how many bytes, 0 at the end, and whether it
-    /// will read on.
+    /// Writes the next bytes for tiny_http to `buffer`. Returns their number, 0 at the end, and whether tiny_http will read
+    /// again.
     fn hear(&self, line: &Guarded, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> (usize, bool) {
         let (hold, await_responses) = (|bytes| self.hold(line, bytes), || line.await_responses());
         let reader = RequestReader { socket, hold: &hold, await_responses: &await_responses };
@@ -252,7 +252,7 @@ impl Gate {
         }
     }
 
-    /// Waits for a request.
+    /// Reads a request.
     fn receive(&self, line: &Guarded, reader: &RequestReader<'_>, start: Start) {
         let has_asked = start.has_asked;
         let received = reader.receive(start);
@@ -265,9 +265,9 @@ impl Gate {
             self.tell_of_no_request(reader.socket);
         }
         match received {
-            // T15: a peer that tiny_http could not be told when it accepted can't be told now either.
+            // A peer that tiny_http can't be told of is not accepted (T15).
             Received::Request(mut delivery) if has_asked || getpeername(reader.socket).is_ok() => {
-                // It can't fail.
+                // Writing to a `Vec` can't fail.
                 let _ = write!(delivery.head, "{NUMBER_FIELD}: {}\r\n\r\n", line.number);
                 self.hold(line, delivery.held());
                 return line.lock().deliver(delivery);
@@ -323,7 +323,7 @@ impl SocketHooks for Arc<Gate> {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             // The listener is closed.
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => return false,
-            // Connections have the listener's receive timeout, and so has it.
+            // The listener has the receive timeout that connections inherit.
             Some(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => {}
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 self.make_room();
@@ -336,7 +336,7 @@ impl SocketHooks for Arc<Gate> {
 
     fn read(&self, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> Option<io::Result<usize>> {
         let Some(line) = self.line_of(socket) else {
-            // Nothing that has passed the gate by may be heard.
+            // Bytes that have not passed the gate must not be read.
             let is_pooled = POOLED.with_borrow(|pooled| !matches!(pooled, Pooled::Stranger));
             return is_pooled.then_some(Ok(0));
         };
@@ -344,7 +344,7 @@ impl SocketHooks for Arc<Gate> {
             self.unread.fetch_sub(1, SeqCst);
             self.wake_acceptor();
         }
-        // Until it is known how this ends, which a bug may keep from being known.
+        // Holds until the end of this call, whatever becomes of it.
         POOLED.set(Pooled::Known);
         let (taken, reads_on) = self.hear(&line, socket, buffer);
         if reads_on {
@@ -357,7 +357,7 @@ impl SocketHooks for Arc<Gate> {
     }
 }
 
-/// Returns the number of the connection that the gate has written into a head.
+/// Returns the connection's number from the field that the gate wrote.
 pub fn number_in(request: &tiny_http::Request) -> Option<u64> {
     let field = request.headers().iter().find(|header| header.field.equiv(NUMBER_FIELD))?;
     field.value.as_str().parse().ok()

@@ -1,7 +1,7 @@
-//! Reading a request's head as RFC 9112 asks: bytes in, [`Reading`] out. Plain data.
+//! Parses a request's head as RFC 9112 demands: bytes in, [`Reading`] out. Plain data.
 //!
-//! What is sound is written anew for tiny_http, so that the library can't take it for anything else (T5, T8, T14, T16 to
-//! T20).
+//! A well-formed head is written anew for tiny_http, so that the library can't understand it otherwise (T5, T8, T14, T16
+//! to T20).
 
 use std::borrow::Cow;
 
@@ -22,28 +22,27 @@ pub const MAX_HEADERS: usize = 100;
 /// Bytes of one request target.
 pub const MAX_TARGET: usize = 8 * 1024;
 
-/// What the bytes of a connection are, as far as they have come.
+/// The result of parsing what a connection has sent so far.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// They begin with a whole, sound head.
+    /// A whole, well-formed head.
     Request(Head),
-    /// They can't be served. Where the request ends is in doubt, so the connection must end.
+    /// The request can't be served. Its end is in doubt, so the connection must be closed.
     Refusal(Refusal),
-    /// The head is not all there yet.
+    /// The head is incomplete.
     More,
 }
 
-/// A sound head.
+/// A well-formed head.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Bytes that it takes, empty lines before it among them.
+    /// Its length in bytes, with empty lines before it.
     pub size: usize,
-    /// The request line and the fields as tiny_http hears them, each line with its end. What is about the body is left
-    /// out: tiny_http never sees one.
+    /// The request line and the fields as tiny_http reads them. Fields about the body are left out: tiny_http never sees one.
     pub text: Vec<u8>,
-    /// Bytes of the body, at most [`MAX_BODY`].
+    /// The length of the body in bytes, at most [`MAX_BODY`].
     pub length: usize,
-    /// What becomes of the connection after the answer (RFC 9112, 9.3). tiny_http comes to the same.
+    /// Whether the connection stays open (RFC 9112, 9.3). tiny_http comes to the same result.
     pub ending: Ending,
     /// Whether the client asks for another protocol (RFC 9110, 7.8).
     pub upgrades: bool,
@@ -54,39 +53,39 @@ pub struct Head {
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// What is wrong, and the cure.
+    /// The error and its cure.
     pub why: Cow<'static, str>,
-    /// Whether the answer has no body, since the method is HEAD.
+    /// Whether the response has no body, since the method is HEAD.
     pub is_head: bool,
-    /// Whether it is HTTP at all that has come.
+    /// Whether the bytes are HTTP at all.
     pub is_http: bool,
-    /// Bytes of head and body that the client is sending, if that is known.
+    /// The length of head and body in bytes, if known.
     pub size: u64,
 }
 
 impl Refusal {
-    /// A request that is refused for this.
+    /// Creates a refusal.
     pub fn new(status: u16, why: impl Into<Cow<'static, str>>) -> Self {
         Self { status, why: why.into(), is_head: false, is_http: true, size: 0 }
     }
 }
 
-/// Returns how many bytes of empty lines stand before a request: they are passed over (RFC 9112, 2.2).
+/// Returns the length of empty lines before a request, which are skipped (RFC 9112, 2.2).
 pub fn empty_lines(bytes: &[u8]) -> usize {
     bytes.chunks_exact(2).take_while(|line| line == b"\r\n").count() * 2
 }
 
-/// Whether bytes that came behind the first `seen` can have completed a head, so that [`read`] should look again. A head
-/// that comes in many pieces is looked at each time that it has doubled, and at its end.
+/// Whether bytes behind the first `seen` can have completed a head, so that [`read`] should try again: at its end, or once
+/// the head has doubled.
 pub fn is_worth_reading(bytes: &[u8], seen: usize) -> bool {
     let new = &bytes[seen.saturating_sub(3)..];
     let ends = |end: &[u8]| new.windows(end.len()).any(|window| window == end);
     bytes.len() >= 2 * seen || bytes.len() > MAX_HEAD || ends(b"\n\r\n") || ends(b"\n\n")
 }
 
-/// Reads the head that `bytes` begin with.
+/// Parses the head at the beginning of `bytes`.
 pub fn read(bytes: &[u8]) -> Reading {
     let empty = empty_lines(bytes);
     let rest = &bytes[empty..];
@@ -119,7 +118,7 @@ fn refuse<T>(status: u16, why: impl Into<Cow<'static, str>>) -> Result<T, Refusa
     Err(Refusal::new(status, why))
 }
 
-/// Checks a head that has the form of one, and takes `size` of `bytes`.
+/// Checks the parsed head, whose length is `size`.
 fn check(request: &httparse::Request<'_, '_>, bytes: &[u8], size: usize) -> Result<Head, Refusal> {
     if !has_sound_lines(&bytes[..size]) {
         return refuse(
@@ -203,11 +202,10 @@ fn check(request: &httparse::Request<'_, '_>, bytes: &[u8], size: usize) -> Resu
     Ok(Head { size, text, length: length as usize, ending, upgrades, expects })
 }
 
-/// The field of tiny_http's head that has the number of its connection. Nobody else's counts.
+/// The field of tiny_http's head with the connection's number. A client's own field of this name is dropped.
 pub const NUMBER_FIELD: &str = "Relay-Connection";
 
-/// Whether CR and LF are together wherever they are, and no other control character is there but a tab (RFC 9112, 2.2;
-/// RFC 9110, 5.5).
+/// Whether CR and LF only come together, and no other control character is there but a tab (RFC 9112, 2.2; RFC 9110, 5.5).
 fn has_sound_lines(head: &[u8]) -> bool {
     let mut before = 0;
     head.iter().all(|&byte| {
@@ -220,7 +218,7 @@ fn has_sound_lines(head: &[u8]) -> bool {
     })
 }
 
-/// Returns the number that `digits` writes; [`u64::MAX`] for one that is larger still.
+/// Parses a decimal number; [`u64::MAX`] for a larger one.
 fn plain_number(digits: &[u8]) -> Option<u64> {
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     plain.then(|| {

@@ -1,7 +1,7 @@
-//! HTTP: what tiny_http hears, requests and their answers.
+//! HTTP: the gate, requests and responses.
 //!
-//! One request's way: the kernel -> [`receive`] ([`head`]: is it sound?) -> [`gate`] ([`connection`]: is it its turn?) ->
-//! tiny_http -> [`receiver`] -> whoever serves it -> [`request`] -> the kernel.
+//! The way of a request: kernel -> [`receive`] ([`head`]: is it well-formed?) -> [`gate`] ([`connection`]: is it its turn?)
+//! -> tiny_http -> [`receiver`] -> a handler -> [`request`] -> kernel.
 
 pub mod client;
 pub mod connection;

@@ -1,5 +1,5 @@
-//! Small pages for people: in Russian, without a cookie or an outside file. A page with a form has a script of its
-//! own, which keeps its button from being pressed twice; all of them work without it.
+//! Small pages in Russian, without cookies or outside files. A page with a form has a script that keeps its button from
+//! being pressed twice; all work without it.
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
@@ -10,17 +10,17 @@ use crate::secret::random_bytes;
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The field by which a form tells on which page its button was pressed: no two pages have the same.
+/// The form field with the id of its page, which is unique.
 const PAGE_FIELD: &str = "page";
 
-/// Returns a page with this content, from which nothing can be sent.
+/// Returns a page without a form.
 pub fn page(status: u16, content: &str) -> Response {
     filled(status, "", content, "form-action 'none'")
 }
 
-/// Returns a page with this content, in which there is one form that is sent to the relay, with the page's own id.
+/// Returns a page with one form that is sent to the relay, with the page's id.
 pub fn form(content: &str) -> Response {
-    // Without random bytes there is no id, and the form is as good, but for whoever presses twice.
+    // Without random bytes there is no id; the form works, but a second press loses the first's answer.
     let id = random_bytes::<16>().map(|id| BASE64URL_NOPAD.encode(&id)).unwrap_or_default();
     let field =
         ["<input type=\"hidden\" name=\"", PAGE_FIELD, "\" value=\"", &id, "\">\n</form>"].concat();
@@ -30,10 +30,10 @@ pub fn form(content: &str) -> Response {
     filled(200, "", &[content, script].concat(), &sources)
 }
 
-/// Returns a page with this content that leads on to `address` by itself.
+/// Returns a page that leads on to `address` by itself.
 ///
-/// A browser may hold a redirect that answers a form to the form's `form-action`, and so every further hop, even to
-/// hosts and apps that others choose. What a page that has arrived leads to is free of that.
+/// A browser may apply `form-action` to a redirect that answers a form, and to every further hop, even to hosts and apps
+/// that others choose. It does not apply it to what a loaded page leads to.
 pub fn leading_on(address: &str, content: &str) -> Response {
     let refresh =
         ["<meta http-equiv=\"refresh\" content=\"0; url=", &escaped(address), "\">\n"].concat();
@@ -48,12 +48,12 @@ fn filled(status: u16, head: &str, content: &str, sources: &str) -> Response {
     locked_up(status, html.into_bytes(), &sources)
 }
 
-/// Returns what lets a style or a script that stands in a page count (CSP 3, 2.3.1).
+/// Returns the hash that allows an inline style or script (CSP 3, 2.3.1).
 fn hash(text: &str) -> String {
     ["'sha256-", &BASE64.encode(&Sha256::digest(text)), "'"].concat()
 }
 
-/// Returns a page that may use these `sources` and nothing else, and that tells nobody where its visitor was.
+/// Returns a page that may load from these `sources` alone, and that sends no `Referer`.
 pub fn locked_up(status: u16, html: Vec<u8>, sources: &str) -> Response {
     let policy =
         ["default-src 'none'; ", sources, "; base-uri 'none'; frame-ancestors 'none'"].concat();
@@ -65,7 +65,7 @@ pub fn locked_up(status: u16, html: Vec<u8>, sources: &str) -> Response {
         .with("X-Robots-Tag", "noindex, nofollow")
 }
 
-/// Returns text from outside as it may stand anywhere in a page.
+/// Escapes text for any place in a page.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -75,7 +75,7 @@ pub fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // Where `replace` would look for more to fill in.
+            // `{` would begin a placeholder for `replace`.
             '{' => escaped.push_str("&#123;"),
             c => escaped.push(c),
         }

@@ -1,5 +1,5 @@
-//! Reading one whole request of a connection within its deadlines, refusing what is none, and closing so that the client
-//! finds its answer. Blocks: tiny_http's own thread of the connection is in here.
+//! Reads one request within its deadlines, or refuses it and closes the connection so that the client finds the response.
+//! Blocks in tiny_http's own thread.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -12,57 +12,57 @@ use crate::http::connection::{Delivery, Start};
 use crate::http::head::{self, Head, MAX_BODY, Reading, Refusal};
 use crate::http::response::{Ending, Response};
 
-/// How long a connection may take to bring its first head, or any head that it has begun.
+/// How long the first head of a connection may take, or any head that has begun.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may rest between two requests. Longer than proxies keep one that rests, Caddy with its 120 s
-/// the longest of those that end them at all: a POST that meets our FIN on its way is lost, and nobody sends it again.
+/// How long a connection may idle between requests. Longer than proxies keep an idle one, of which Caddy's 120 s is the
+/// longest: a POST that crosses our FIN is lost, and nobody repeats it.
 pub const REST_TIMEOUT: Duration = Duration::from_secs(130);
 
-/// How long a request may take to bring its body.
+/// How long a body may take.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long nothing may come on a connection that is being closed, while what comes is thrown away so that the client
-/// finds the answer and not a reset.
+/// How long a closing connection may be silent while its bytes are discarded, so that the client finds the response and
+/// not a reset.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// How long that may go on in all, whatever comes.
+/// How long that may last in all.
 pub const LINGER_AT_MOST: Duration = Duration::from_secs(10);
 
-/// Bytes that are read at a time: most requests come whole.
+/// Bytes that are read at a time: most requests arrive whole.
 pub const PIECE: usize = 4096;
 
-/// How waiting for a request ended.
+/// How reading a request ended.
 #[derive(Debug)]
 pub enum Received {
-    /// It is there.
+    /// A whole request.
     Request(Delivery),
-    /// It is refused.
+    /// A request that is refused.
     Refused(Refusal),
-    /// It never came. Whether something else has.
+    /// None came. Tells whether any other bytes did.
     Nothing(bool),
 }
 
-/// Reads a connection whose client has the word.
+/// Reads the requests of a connection.
 pub struct RequestReader<'a> {
     pub socket: BorrowedFd<'a>,
-    /// Takes how many bytes are held.
+    /// Called with the number of buffered bytes.
     pub hold: &'a dyn Fn(usize),
-    /// Waits until no answer is being written.
+    /// Blocks until no response is being written.
     pub await_responses: &'a dyn Fn(),
 }
 
-/// Whether bytes came; `EAGAIN` when none did in time.
+/// Whether bytes came; `EAGAIN` if none came in time.
 type Came = Result<(), Errno>;
 
 impl RequestReader<'_> {
-    /// Waits for a request.
+    /// Reads a request.
     pub fn receive(&self, start: Start) -> Received {
         let Start { early: mut bytes, began, since, has_asked } = start;
         let mut until = Some(began + HEAD_TIMEOUT);
         let mut seen = 0;
         let head = loop {
-            // As if they had not come: a connection on which nothing else has may rest.
+            // Empty lines don't count: the connection may still idle.
             bytes.drain(..head::empty_lines(&bytes));
             until = until.filter(|_| !bytes.is_empty());
             if !bytes.is_empty() && head::is_worth_reading(&bytes, seen) {
@@ -107,19 +107,19 @@ impl RequestReader<'_> {
         Received::Request(Delivery { head: text, body, behind, ending, upgrades })
     }
 
-    /// Answers in the place of a worker, and waits for the client to take it. A body that is on its way is read first: a
-    /// proxy that has the answer sends no more, and would take a reset for a failure.
+    /// Sends the response to a refused request. A body under way is read first: a proxy that gets the response early sends no
+    /// more, and would take a reset for a failure.
     pub fn refuse(&self, refusal: Refusal) {
         (self.await_responses)();
         self.throw_away(refusal.size);
         let response = Response::error(refusal.status, &refusal.why);
         self.send(&response.into_bytes(Ending::Closes, refusal.is_head));
-        // An error means that the connection is over already, here and below.
+        // An error means that the connection is closed already, here and below.
         let _ = rustix::net::shutdown(self.socket, Shutdown::Write);
         self.throw_away(u64::MAX);
     }
 
-    /// Throws away what comes, up to so many bytes, until the client ends, falls silent or takes too long.
+    /// Discards up to this many bytes, until the client closes, is silent or takes too long.
     fn throw_away(&self, mut bytes: u64) {
         let end = Instant::now() + LINGER_AT_MOST;
         let mut nowhere = Vec::new();
@@ -131,12 +131,12 @@ impl RequestReader<'_> {
         }
     }
 
-    /// A client that takes nothing within [`crate::net::listener::SEND_TIMEOUT`] does not get it.
+    /// Sends within [`crate::net::listener::SEND_TIMEOUT`], or not at all.
     fn send(&self, bytes: &[u8]) {
         let _ = rustix::net::send(self.socket, bytes, SendFlags::NOSIGNAL);
     }
 
-    /// Waits in the kernel, which returns now and then: connections have the listener's receive timeout.
+    /// Waits in the kernel, which returns at the receive timeout.
     fn rest(&self, bytes: &mut Vec<u8>, until: Instant) -> Came {
         loop {
             match self.take(bytes, PIECE, RecvFlags::empty(), 0) {
@@ -147,7 +147,7 @@ impl RequestReader<'_> {
         }
     }
 
-    /// Waits for up to `most` more bytes, while so many are held `besides`.
+    /// Waits for up to `most` more bytes, while `besides` are buffered elsewhere.
     fn more(&self, bytes: &mut Vec<u8>, most: usize, until: Instant, besides: usize) -> Came {
         loop {
             match self.take(bytes, most, RecvFlags::DONTWAIT, besides) {
@@ -162,7 +162,7 @@ impl RequestReader<'_> {
         }
     }
 
-    /// Appends what there is, at most so much. The end of the connection is an error, too.
+    /// Appends what has arrived, at most `most` bytes. The end of the connection is an error.
     fn take(&self, bytes: &mut Vec<u8>, most: usize, how: RecvFlags, besides: usize) -> Came {
         let before = bytes.len();
         if bytes.capacity() - before < most.min(PIECE / 2) {

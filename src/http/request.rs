@@ -1,4 +1,4 @@
-//! One request and the ways to end it: tiny_http's are real; the simulation makes its own up.
+//! The ways to end a request: tiny_http's in the relay; the simulation has its own.
 
 use std::io::{self, Cursor, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,41 +12,41 @@ use crate::http::guarded::Guarded;
 use crate::http::response::{Ending, Response};
 use crate::net::sockets::receive;
 
-/// One request at its turn: all before it on its connection have been answered. It must be ended.
+/// A request to be answered. All before it on its connection have been answered. It must be ended.
 pub trait Request: Send {
-    /// Returns who is connected; behind a proxy, the proxy.
+    /// Returns the peer's address; behind a proxy, the proxy's.
     fn peer(&self) -> SocketAddr;
     /// Returns the method.
     fn method(&self) -> &str;
     /// Returns the request target.
     fn target(&self) -> &str;
-    /// Returns the values of a header field, one for each line of it.
+    /// Returns the values of a header field, one for each line.
     fn fields(&self, name: &'static str) -> Vec<&str>;
-    /// Answers, and ends the connection if that `is_last`. A client that doesn't take the answer within
+    /// Sends the response, and closes the connection if `is_last`. A client that does not take it within
     /// [`crate::net::listener::SEND_TIMEOUT`] is cut.
     fn respond(self: Box<Self>, response: Response, is_last: bool);
-    /// Ends the connection without an answer.
+    /// Closes the connection without a response.
     fn cut(self: Box<Self>);
     /// Returns a duplicate of the connection's socket.
     fn socket(&self) -> Option<TcpStream>;
-    /// Answers with `switching`, and makes a WebSocket of the connection, of which `socket` is a duplicate.
+    /// Sends `switching` and upgrades the connection, of which `socket` is a duplicate, to a WebSocket.
     fn upgrade(self: Box<Self>, switching: Switching, socket: Arc<TcpStream>) -> Upgraded;
 }
 
-/// The answer 101.
+/// The response 101.
 pub type Switching = tiny_http::Response<io::Empty>;
 
-/// A request that tiny_http has heard.
+/// A request from tiny_http.
 pub struct Heard {
     pub request: tiny_http::Request,
     pub gate: Arc<Gate>,
-    /// The connection that it came on.
+    /// Its connection.
     pub line: Arc<Guarded>,
 }
 
 impl Request for Heard {
     fn peer(&self) -> SocketAddr {
-        // One without a peer has not passed the gate (T15).
+        // A connection without a peer does not pass the gate (T15).
         self.request.remote_addr().copied().unwrap_or(SocketAddr::from(([0; 4], 0)))
     }
 
@@ -70,7 +70,7 @@ impl Request for Heard {
         let goes_on = !is_last && line.begin_response(Instant::now());
         let mut writer = request.into_writer();
         if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() || is_last {
-            // Before the writer goes, or its buffer would wait for this client once more.
+            // Before the writer is dropped, or its buffer would wait for this client again.
             gate.cut(&line);
         }
         drop(writer);
@@ -82,7 +82,7 @@ impl Request for Heard {
 
     fn cut(self: Box<Self>) {
         self.gate.cut(&self.line);
-        // What tiny_http answers by itself now finds no connection.
+        // The response that tiny_http sends by itself now finds no connection.
         drop(self.request);
         self.gate.finish(&self.line);
     }
@@ -92,18 +92,18 @@ impl Request for Heard {
     }
 
     fn upgrade(self: Box<Self>, switching: Switching, socket: Arc<TcpStream>) -> Upgraded {
-        // The listener's timeout is for requests. An error means that the connection is over already.
+        // The listener's timeout is for requests. An error means that the connection is closed already.
         let _ = socket.set_read_timeout(None);
         let early = Cursor::new(self.gate.upgraded(&self.line));
         Upgraded { early, socket, _stream: self.request.upgrade("websocket", switching) }
     }
 }
 
-/// A connection of another protocol, to be read. Dropping it ends the connection.
+/// An upgraded connection, to be read. Dropping it closes the connection.
 pub struct Upgraded {
     early: Cursor<Vec<u8>>,
     socket: Arc<TcpStream>,
-    /// tiny_http's, which shuts the socket when it goes. It can be given neither timeouts nor to two threads (T1).
+    /// tiny_http's stream, which closes the socket when dropped. It has no timeouts, and can't be shared (T1).
     _stream: Box<dyn ReadWrite + Send>,
 }
 

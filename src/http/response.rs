@@ -1,29 +1,29 @@
-//! One HTTP answer, and how it is written: head and body in one piece.
+//! HTTP responses, written in one piece.
 //!
-//! Written by the relay itself, since tiny_http's own responses can carry neither `Connection: close`
-//! nor `Upgrade` (T9), and go out in several packets above 1 KiB (T10).
+//! The relay writes them itself, since tiny_http's own can carry neither `Connection: close` nor `Upgrade` (T9), and go
+//! out in several packets above 1 KiB (T10).
 
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::json;
 
-/// What most answers are.
+/// The content type of most responses.
 const JSON: &str = "application/json";
 
-/// What becomes of a connection when a request of it has been answered.
+/// Whether a connection stays open after a response.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It ends.
+    /// It is closed.
     Closes,
-    /// It goes on.
+    /// It stays open.
     #[default]
     Stays,
-    /// It goes on, and the client, of HTTP/1.0, has to be told so.
+    /// It stays open, and the client, of HTTP/1.0, must be told so.
     StaysIfTold,
 }
 
-/// A status, a body, and what else must be in the head.
+/// A status, a body, and header fields.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
@@ -33,7 +33,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Returns an answer with a body of this type.
+    /// Returns a response with a body of this type.
     pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self { status, content_type, body, fields: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl Response {
         Self::new(status, JSON, json::texts(&[("error", message)]).into_bytes())
     }
 
-    /// Returns the error for a method that is not among those `allow`ed.
+    /// Returns the error for a method that is not allowed here.
     pub fn wrong_method(allow: &'static str) -> Self {
         Self::error(405, &format!("use {allow} here")).with("Allow", allow)
     }
@@ -64,8 +64,7 @@ impl Response {
         self
     }
 
-    /// Returns the bytes that go over the wire. `ending` is what the client is told of the
-    /// connection; the answer to a HEAD request has no body, but says its length.
+    /// Encodes the response. `ending` decides about `Connection`; the response to a HEAD request has no body, but its length.
     pub fn into_bytes(self, ending: Ending, head_only: bool) -> Vec<u8> {
         let reason = tiny_http::StatusCode(self.status).default_reason_phrase();
         let mut bytes = Vec::with_capacity(256 + self.body.len());

@@ -1,6 +1,6 @@
-//! The presses of a form's button whose code was good. On a slow line a button is pressed again, and the browser
-//! then drops the first answer, with which the code would be lost: so an equal press is given the same again. An agent that
-//! joins presses no button, but may lose its answer all the same.
+//! Answers to forms that may be sent twice. On a slow line a button is pressed again, and the browser drops the first
+//! answer, with which the one-time code would be lost. So an equal submission gets the same answer. An agent that joins may
+//! lose its answer in the same way.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,25 @@ use crate::runtime::clock::ClockWaker;
 use crate::secret::same;
 use crate::sync::{Mutex, lock};
 
-/// For how long an equal press is given the same. After that nothing of it is kept.
+/// How long an equal submission gets the same answer.
 pub const SUBMITTED_AGAIN: Duration = Duration::from_secs(10);
 
-/// Presses that are kept. There is one for each code that `pair`, `login` or `invite` has printed, so the owner alone makes
-/// them.
+/// Submissions that are kept. Each needs a code that `pair`, `login` or `invite` printed, so only the owner makes them.
 pub const MAX_SUBMISSIONS: usize = 8;
 
-/// What tells a press from every other: the form and the whole body. In that stands the id of the page that the button
-/// is on, which nobody knows but the browser that was sent it: whoever has read a used code over a shoulder can't
-/// make an equal press. An agent that joins may send a random text of its own to the same end. Where it comes from does not
-/// count: a phone changes networks.
+/// Identifies a submission by its form and whole body. The body holds the id of the page, which only that browser knows, so
+/// whoever has read a used code can't make an equal one. An agent that joins may send a random text to the same end. The
+/// sender's address does not count: a phone changes networks.
 pub struct Submission([u8; 32]);
 
 impl Submission {
-    /// Returns the press of the form at `place` with this body.
+    /// Returns the submission of the form at `place` with this body.
     pub fn of(place: &str, body: &[u8]) -> Self {
         Self(Sha256::digest([place.as_bytes(), b"\n", body].concat()).into())
     }
 }
 
-/// What is given to those who press.
+/// The answers to the last submissions.
 pub struct Submissions {
     kept: Mutex<Vec<KeptSubmission>>,
     waker: ClockWaker,
@@ -43,19 +41,19 @@ struct KeptSubmission {
 }
 
 impl Submissions {
-    /// Keeps none yet; `waker` wakes whoever calls [`Submissions::run_timers`].
+    /// Creates it empty; `waker` wakes whoever calls [`Submissions::run_timers`].
     pub fn new(waker: ClockWaker) -> Self {
         Self { kept: Mutex::default(), waker }
     }
 
-    /// Returns what `give` gives, and keeps that for an equal press; or what an equal one was given.
+    /// Returns what `give` returns, and keeps it; or what an equal submission was answered.
     pub fn once(
         &self,
         submission: Submission,
         now: Instant,
         give: impl FnOnce() -> Option<String>,
     ) -> Option<String> {
-        // Held while it is given: an equal press may come at the same moment.
+        // Held during `give`: an equal submission may come at the same moment.
         let mut kept = lock(&self.kept);
         kept.retain(|kept| now < kept.until);
         if let Some(equal) = kept.iter().find(|kept| same(&kept.submission.0, &submission.0)) {
@@ -71,12 +69,12 @@ impl Submissions {
         Some(given)
     }
 
-    /// Forgets all of them: what was given shall count no more.
+    /// Drops all answers.
     pub fn forget(&self) {
         lock(&self.kept).clear();
     }
 
-    /// Forgets those whose time is over. Returns when that of the next is.
+    /// Drops expired answers. Returns the next deadline.
     pub fn run_timers(&self, now: Instant) -> Option<Instant> {
         let mut kept = lock(&self.kept);
         kept.retain(|kept| now < kept.until);

@@ -1,7 +1,6 @@
-//! What stands behind a request's method, and in its `Host` field: the forms that RFC 9112, 3.2 and RFC 3986
-//! allow. Plain data.
+//! Request targets and `Host` fields, in the forms of RFC 9112, 3.2 and RFC 3986. Plain data.
 
-/// Returns the path of a request target, without its query; none when the target has none of the four forms.
+/// Returns the path of a request target, without its query; `None` if the target has none of the four forms.
 pub fn path<'a>(method: &str, target: &'a str) -> Option<&'a str> {
     if target == "*" {
         return Some(target);

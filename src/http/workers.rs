@@ -1,10 +1,10 @@
-//! What the workers share: work that was handed over, and who of them receives.
+//! The queue between threads that have jobs and the workers. Plain channels.
 
 use std::cell::Cell;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// Work that was handed over and waits for a worker. One connection has at most one.
+/// Jobs that wait for a worker; one connection has at most one.
 pub const MAX_READY: usize = 1024;
 
 thread_local! {
@@ -15,17 +15,17 @@ thread_local! {
 /// Wakes a worker that waits for a request.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
-/// What was handed over, and the token of who receives.
+/// Jobs that wait, and the token of the worker that receives.
 pub struct Workers<J> {
-    /// Boxed, since the channel makes room for all of [`MAX_READY`] at once.
+    /// Boxed, since the channel allocates all [`MAX_READY`] slots at once.
     ready: (Sender<Box<J>>, Receiver<Box<J>>),
-    /// Holds one token: whoever has taken it receives.
+    /// Holds one token: the worker that has taken it receives.
     receiver: (Sender<()>, Receiver<()>),
     wake: Wake,
 }
 
 impl<J> Workers<J> {
-    /// Nothing is handed over yet. `wake` wakes whoever receives.
+    /// Creates an empty queue. `wake` wakes the worker that receives.
     pub fn new(wake: Wake) -> Self {
         let (ready, receiver) = (bounded(MAX_READY), bounded(1));
         receiver.0.try_send(()).expect("the channel was made for one token, and is empty");
@@ -42,12 +42,12 @@ impl<J> Workers<J> {
         Ok(())
     }
 
-    /// Returns what was handed over, if there is something.
+    /// Returns the next job, if there is one.
     pub fn ready(&self) -> Option<J> {
         self.ready.1.try_recv().ok().map(|work| *work)
     }
 
-    /// Makes this thread the one that receives, once the one that does lets others.
+    /// Waits for the token, so that this thread is the one that receives.
     pub fn receive(&self) {
         if !RECEIVING.replace(true) {
             // It fails only without senders, and one is in `self`.
@@ -55,10 +55,10 @@ impl<J> Workers<J> {
         }
     }
 
-    /// This thread may have to wait: another receives meanwhile.
+    /// Returns the token: this thread may block, and another worker receives meanwhile.
     pub fn release(&self) {
         if RECEIVING.replace(false) {
-            // There is room: the token that was in it is the one that this thread holds.
+            // There is room for the one token.
             let _ = self.receiver.0.try_send(());
         }
     }

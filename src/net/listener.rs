@@ -1,4 +1,4 @@
-//! The listening socket, with what tiny_http's connections inherit from it.
+//! The listening socket, with the options that tiny_http's connections inherit.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -9,12 +9,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::config::listen::ListenAddr;
 
-/// How long one response may wait for its client to take it, before that connection is cut, and with it the response behind
-/// it (T13). A reply fits any socket's buffer, so only a client that reads nothing at all comes to feel it.
+/// How long a client may take to accept one response before its connection is cut (T13). A reply fits any socket's
+/// buffer, so only a client that reads nothing at all is affected.
 pub const SEND_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long the kernel waits for bytes of a connection before whoever reads it looks at the time. Accepting wakes as
-/// often, and is tried again behind tiny_http's back (T10).
+/// How long the kernel waits for bytes before the reading thread checks its deadline. Accepting wakes as often, and is
+/// retried without tiny_http's notice (T10).
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be accepted; the kernel lowers it to its own limit.
@@ -62,18 +62,18 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// Returns where this machine itself reaches a listener that listens at `address`.
+/// Returns the address by which this machine reaches the listener.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        // Also right for `[::]`: the socket takes IPv4, and a container may have no IPv6 loopback.
+        // `[::]` takes IPv4 too, and a container may have no IPv6 loopback.
         SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
     } else {
         address
     }
 }
 
-/// Stops listening: new connections are refused from now on, those there are stay.
+/// Stops listening: refuses new connections, and keeps the others.
 pub fn close(listener: &TcpListener) {
-    // It can only fail when the socket is closed already.
+    // It fails only if the socket is closed already.
     let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
 }

@@ -1,4 +1,4 @@
-//! Sockets: listening, ending connections, and waiting for slow ones. Knows no HTTP.
+//! Sockets: listening and closing connections. Knows no HTTP.
 
 pub mod listener;
 pub mod sockets;

@@ -1,4 +1,4 @@
-//! Ending connections, and counting descriptors.
+//! Closing connections, and listing descriptors.
 
 use std::io;
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown};
 
-/// Returns the numbers of this process's open descriptors, standard streams left out.
+/// Returns this process's open descriptors, without standard streams.
 ///
 /// # Errors
 /// `/proc` can't be read, or no descriptor is left to read it with.
@@ -23,7 +23,7 @@ pub fn descriptors() -> io::Result<Vec<RawFd>> {
     Ok(numbers)
 }
 
-/// Waits for bytes of a connection, whatever signals come. Returns how many; 0 at its end.
+/// Reads from a connection, whatever signals come. Returns the number of bytes; 0 at its end.
 ///
 /// # Errors
 /// The connection broke, or nothing came within its timeout.
@@ -36,18 +36,17 @@ pub fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Ends a connection both ways and throws away what it had still to tell, so that whoever reads it
-/// finds its end at once.
+/// Closes a connection both ways and discards what was received, so that its reader ends at once.
 pub fn shut(stream: &TcpStream) {
-    // An error means that the connection is over already.
+    // An error means that the connection is closed already.
     let _ = rustix::net::shutdown(stream, Shutdown::Both);
     while discard(stream).is_ok_and(|taken| taken > 0) {}
 }
 
-/// Ends a connection both ways, and throws away also what has been written to it and not yet delivered: a
-/// plain shutdown would keep that, and it could arrive minutes later (docs/facts/agent.md).
+/// Closes a connection both ways, and discards also what was written and not yet delivered: a plain shutdown would keep
+/// it, and it could arrive minutes later (docs/facts/agent.md).
 pub fn throw_away(stream: &TcpStream) {
-    // Whoever reads it finds its end. Linux 6.4 to 6.7 refuse to disconnect while somebody reads.
+    // Its reader ends. Linux 6.4 to 6.7 refuse to disconnect while another thread reads.
     shut(stream);
     for _ in 0..DISCONNECT_TRIES {
         match rustix::net::connect_unspec(stream) {
@@ -57,13 +56,13 @@ pub fn throw_away(stream: &TcpStream) {
     }
 }
 
-/// How often a connection that somebody still reads is tried to be disconnected.
+/// How often to try to disconnect a connection that is still read.
 const DISCONNECT_TRIES: usize = 100;
 
-/// Throws away what has arrived on a connection. Returns how many bytes; 0 at its end.
+/// Discards what has arrived on a connection. Returns the number of bytes; 0 at its end.
 ///
 /// # Errors
-/// `WouldBlock` when nothing more has arrived; else what the connection died of.
+/// `WouldBlock` when nothing more has arrived; else the connection's error.
 fn discard(stream: &TcpStream) -> rustix::io::Result<usize> {
     let mut nowhere = [0; 4096];
     let (_, taken) = rustix::net::recv(stream, &mut nowhere[..], RecvFlags::DONTWAIT)?;

@@ -1,4 +1,4 @@
-//! Why a relay ends, and the threads without which it must.
+//! Shutting down, and the threads that must not die.
 
 use std::any::Any;
 use std::io;
@@ -8,21 +8,21 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::system::refused;
 
-/// Why a relay ends.
+/// Why the relay ends.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ShutdownReason {
-    /// Somebody asked for it.
+    /// It was asked to end.
     Requested,
     /// It can't serve any more; the cause.
     Failed(String),
 }
 
-/// Where to say that the relay must end. The first word counts.
+/// Requests shutdown. Only the first request takes effect.
 #[derive(Debug, Clone)]
 pub struct Shutdown(Sender<ShutdownReason>);
 
 impl Shutdown {
-    /// Returns also who hears of it.
+    /// Returns also the receiver of the reason.
     pub fn new() -> (Self, Receiver<ShutdownReason>) {
         let (shutdown, ended) = bounded(1);
         (Self(shutdown), ended)
@@ -39,7 +39,7 @@ impl Shutdown {
     }
 }
 
-/// Starts a thread with this name, which its owner needs no handle of.
+/// Starts a detached thread.
 ///
 /// # Errors
 /// The system gives no thread.
@@ -60,8 +60,8 @@ fn no_thread(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{refused}; {cure}"))
 }
 
-/// Starts a thread without which the relay would be half alive. Its panic ends the program, and so does
-/// its return with a cause; it returns without one when it was asked to.
+/// Starts a thread without which the relay would only half work. A panic in it, or an error that it returns, shuts the
+/// program down.
 ///
 /// # Errors
 /// The system gives no thread.
@@ -70,7 +70,7 @@ pub fn start_vital(
     name: impl Into<String>,
     run: impl FnOnce() -> Result<(), String> + Send + 'static,
 ) -> io::Result<()> {
-    // Boxed, since each kind of closure would have a copy of all that starts and catches.
+    // Boxed, or each closure would have its own copy of this code.
     start_boxed(shutdown.clone(), name.into(), Box::new(run))
 }
 
@@ -90,16 +90,16 @@ fn start_boxed(
     start_thread(name.clone(), Box::new(move || run(&name)))
 }
 
-/// Returns what a panic says.
+/// Returns the message of a panic.
 pub fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
 }
 
-/// Fails here when a test wants it to: `RELAY_FAULT=PLACE:panic` or `PLACE:return`, in debug builds alone.
+/// Injects a fault for a test: `RELAY_FAULT=PLACE:panic` or `PLACE:return`, in debug builds alone.
 ///
 /// # Errors
-/// It is to return.
+/// The injected error.
 #[cfg(debug_assertions)]
 pub fn fault(place: &str) -> Result<(), String> {
     match std::env::var("RELAY_FAULT").as_deref().map(|fault| fault.split_once(':')) {
@@ -109,7 +109,7 @@ pub fn fault(place: &str) -> Result<(), String> {
     }
 }
 
-/// Does nothing: faults are for debug builds.
+/// Does nothing in release builds.
 #[cfg(not(debug_assertions))]
 pub fn fault(_place: &str) -> Result<(), String> {
     Ok(())

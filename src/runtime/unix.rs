@@ -1,17 +1,17 @@
-//! Unix time as the relay tells it to agents: it runs on while the machine sleeps, and nobody can set it meanwhile.
+//! Unix time as the relay tells it to agents: it counts on while the machine sleeps, and nobody can set it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The clock: Unix time at the start, and what `CLOCK_BOOTTIME` has counted since.
+/// Unix time at the start, plus what `CLOCK_BOOTTIME` has counted since.
 pub struct Unix {
     start: Duration,
     counted: Duration,
 }
 
 impl Unix {
-    /// Begins now, by the system's time.
+    /// Starts from the system's time.
     pub fn new() -> Self {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { start, counted: counted() }

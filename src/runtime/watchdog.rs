@@ -1,7 +1,7 @@
-//! The watchdog: asks its own `/health` through the real listener, and looks at what must not grow. What the outside can
-//! cause is bounded (docs/limits.md), so only a bug, or a thread that can't be started (T3), should end the program here. A
-//! relay that can't serve must end, since only that makes its supervisor start it again (docs/facts/docker.md). Whoever
-//! looks at the memory also gives back what is not used.
+//! The watchdog asks the relay's own `/health` through the real listener, and checks threads, descriptors and memory.
+//! Everything that the outside can cause is bounded (docs/limits.md), so only a bug, or a thread that can't be started
+//! (T3), should end the program here. A relay that can't serve must end, since only then its supervisor starts it again
+//! (docs/facts/docker.md). The watchdog also returns unused memory.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::net::sockets;
 /// 6 s, so that a supervisor has it back within 10.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// How soon it looks again after a failure.
+/// The interval after a failure.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long the watchdog waits for the relay's own `/health`.
@@ -23,23 +23,20 @@ pub const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Failed looks in a row that end the program.
 pub const LOOKS_FAILED: u32 = 3;
 
-/// Threads of this process past which it ends. tiny_http starts one a connection, and the gate lets in no more than 512, so
-/// past it there is a bug.
+/// Threads of this process. tiny_http starts one a connection and the gate admits 512, so more means a bug.
 pub const MAX_THREADS: usize = 2560;
 
-/// Open descriptors past which it ends, and never more than nine tenths of `ulimit -n`. tiny_http takes two a
-/// connection, and panics where it gets no second one (T3): the gate keeps it well below this.
+/// Open descriptors, at most nine tenths of `ulimit -n`. tiny_http takes two a connection, and panics if it gets no second
+/// one (T3); the gate stays well below this.
 pub const MAX_DESCRIPTORS: usize = 6000;
 
-/// Resident bytes past which it ends; the container and the unit allow 128 MB.
+/// Resident bytes; the container and the unit allow 128 MB.
 pub const MAX_RESIDENT: usize = 96 * 1024 * 1024;
 
-/// How often unused memory is given back. A little of it is soon taken again: after every look of the
-/// watchdog, that was 0.01 % of a processor.
+/// How often unused memory is returned. Returning it after every look cost 0.01 % of a processor.
 pub const TRIM_EVERY: Duration = Duration::from_secs(20);
 
-/// Allows as many descriptors as the watchdog does, where the system permits it. Returns how many may be
-/// open.
+/// Raises the limit of descriptors to [`MAX_DESCRIPTORS`] where the system permits it. Returns the limit.
 pub fn allow_descriptors() -> usize {
     let wanted = MAX_DESCRIPTORS as u64 * 10 / 9 + 1;
     let limit = getrlimit(Resource::Nofile);
@@ -53,7 +50,7 @@ pub fn allow_descriptors() -> usize {
     usize::try_from(allowed / 10 * 9).unwrap_or(usize::MAX).min(MAX_DESCRIPTORS)
 }
 
-/// What this process may use.
+/// Limits of this process.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub descriptors: usize,
@@ -64,13 +61,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns those of a relay that may open so many `descriptors`.
+    /// Returns the limits of a relay that may open this many `descriptors`.
     pub fn of(descriptors: usize) -> Self {
         Self { descriptors, threads: MAX_THREADS, resident: MAX_RESIDENT }
     }
 }
 
-/// How often what is done.
+/// Intervals.
 #[derive(Debug, Clone, Copy)]
 pub struct WatchTimes {
     /// See [`LOOK_EVERY`].
@@ -81,12 +78,11 @@ pub struct WatchTimes {
     pub trim_every: Duration,
 }
 
-/// The times of a relay that serves.
+/// The intervals of a relay in service.
 pub const TIMES: WatchTimes =
     WatchTimes { look_every: LOOK_EVERY, look_again: LOOK_AGAIN, trim_every: TRIM_EVERY };
 
-/// Watches until `stop` is closed. `look` asks whether the relay answers itself, `trim` gives back memory
-/// that is not used.
+/// Watches until `stop` is closed. `look` asks the relay's own `/health`, `trim` returns unused memory.
 ///
 /// # Errors
 /// Why the program must end.
@@ -111,7 +107,7 @@ pub fn run(
             continue;
         };
         if stop.try_recv() == Err(TryRecvError::Disconnected) {
-            // A relay that is being stopped no longer answers, as it should be.
+            // A relay that is being stopped answers no more.
             return Ok(());
         }
         failed += 1;
@@ -123,7 +119,7 @@ pub fn run(
     Ok(())
 }
 
-/// What this process uses.
+/// The resources that this process uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub descriptors: usize,
@@ -132,10 +128,10 @@ pub struct Usage {
     pub resident: usize,
 }
 
-/// Returns what this process uses now.
+/// Reads this process's usage.
 ///
 /// # Errors
-/// The system does not tell; what is missing.
+/// The system does not tell; names what is missing.
 pub fn usage() -> Result<Usage, String> {
     let open = sockets::descriptors().map_err(|e| format!("descriptors can't be counted: {e}"))?.len();
     let status = std::fs::read_to_string("/proc/self/status")
@@ -144,7 +140,7 @@ pub fn usage() -> Result<Usage, String> {
     Ok(Usage { descriptors: open, threads, resident })
 }
 
-/// Whether this process stays within what it may use.
+/// Checks the usage against the limits.
 fn within(limits: Limits) -> Result<(), String> {
     let Usage { descriptors, threads, resident } = usage()?;
     if descriptors > limits.descriptors {
@@ -159,7 +155,7 @@ fn within(limits: Limits) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the number behind `name` in the text of /proc/self/status; 0 when there is none.
+/// Returns the number behind `name` in /proc/self/status; 0 if there is none.
 fn figure(status: &str, name: &str) -> usize {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)

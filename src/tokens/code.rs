@@ -1,5 +1,5 @@
-//! The code that somebody types into a page, or behind `join` on a PC: whoever can run the program that prints it, `pair`,
-//! `login` or `invite`, owns the server. Plain data.
+//! One-time codes that a person types into a page, or behind `join` on a PC. Only whoever can run `pair`, `login` or
+//! `invite` on the server can read one. Plain data.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,14 @@ const CODE_GROUP: usize = 4;
 /// Douglas Crockford's base32: no I, L, O or U, so that nothing is mistaken for something else.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The one code of its kind that there may be.
+/// A one-time code; a new one replaces the last.
 #[derive(Default)]
 pub struct OneTimeCode {
     code: Option<([u8; CODE_LENGTH], Instant)>,
 }
 
 impl OneTimeCode {
-    /// Makes a code of these random bytes, in place of any that there is. Returns it as it is printed, in
-    /// groups.
+    /// Replaces the code by one of these random bytes. Returns it in groups, as it is printed.
     pub fn renew(&mut self, random: [u8; CODE_LENGTH], now: Instant) -> String {
         let code = random.map(|byte| ALPHABET[usize::from(byte % 32)]);
         self.code = Some((code, now + TYPED_CODE_LIFE));
@@ -33,14 +32,13 @@ impl OneTimeCode {
         groups.join("-")
     }
 
-    /// Takes the code that somebody has typed, in any case, with or without dashes and spaces. Returns whether
-    /// it is the one; then it is used up. It is compared in constant time.
+    /// Compares a typed code, in any case, with or without dashes and spaces, in constant time. A match uses it up.
     pub fn take(&mut self, typed: &str, now: Instant) -> bool {
         if self.code.is_some_and(|(_, until)| until <= now) {
             self.code = None;
         }
         let typed = typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)).map(plain);
-        // One more than a code has makes a wrong one; what is behind that need not be read.
+        // One character too many makes a code wrong; the rest need not be read.
         let typed: Vec<u8> = typed.take(CODE_LENGTH + 1).collect();
         let is_right = self.code.is_some_and(|(code, _)| same(&code, &typed));
         if is_right {
@@ -54,7 +52,7 @@ fn is_dash(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
-/// Returns a typed character as the alphabet has it; 0xFF, which it has not, for one that it lacks.
+/// Returns a typed character as the alphabet has it, or 0xFF, which it has not.
 fn plain(c: char) -> u8 {
     match c.to_ascii_uppercase() {
         'O' => b'0',

@@ -1,22 +1,21 @@
-//! What proves who somebody is, and is written down nowhere: seals, which only the relay can make, and codes,
-//! which only whoever owns the server can read. Plain data.
+//! Stateless signed tokens and one-time codes. Plain data.
 
 pub mod code;
 pub mod signed;
 
-/// The header fields in which the owner's commands show what proves them to the running relay.
+/// The header fields in which the owner's commands show their proofs.
 pub mod field {
-    /// What `login` shows.
+    /// The proof of `login`.
     pub const LOGIN: &str = "Relay-Login";
-    /// What `pair` shows.
+    /// The proof of `pair`.
     pub const PAIR: &str = "Relay-Pair";
-    /// What `invite` shows.
+    /// The proof of `invite`.
     pub const INVITE: &str = "Relay-Invite";
 }
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Returns the time in seconds of Unix time, by which seals expire.
+/// Returns Unix time in seconds, by which tokens expire.
 pub fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,6 +1,5 @@
-//! Codes and tokens that prove themselves: a random id and an expiry under a MAC. Nothing about them is
-//! stored; whoever has the secret that its keys are derived from can tell whether the relay made them:
-//! `SMART_HOME_SECRET`, for an invitation the key of its PC, or for the owner's page all that
+//! Stateless signed tokens: a random id and an expiry under a MAC. Nothing is stored; whoever has the secret can verify
+//! them. That is `SMART_HOME_SECRET`, for an invitation the key of its PC, and for the owner's page all that
 //! [`Credentials::owner_secret`] takes. Plain data.
 //!
 //! [`Credentials::owner_secret`]: crate::config::credentials::Credentials::owner_secret
@@ -11,7 +10,7 @@ use sha2::Sha256;
 
 use crate::secret::{Secret, random_bytes, same};
 
-/// What a seal is for. Each kind has a key of its own, so none passes for another.
+/// The purpose of a token. Each kind has its own key, so none passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The authorization code (RFC 6749, 4.1.2).
@@ -20,23 +19,23 @@ pub enum Kind {
     Access,
     /// The refresh token (RFC 6749, 1.5).
     Refresh,
-    /// What `pair` shows to the running relay.
+    /// The proof that `pair` shows to the running relay.
     Pairing,
-    /// What `login` shows to the running relay.
+    /// The proof that `login` shows to the running relay.
     Login,
-    /// What `invite` shows to the running relay. It is made from the key of the PC that it is for.
+    /// The proof that `invite` shows to the running relay, signed with the key of its PC.
     Invitation,
     /// The cookie of the owner's page.
     Cookie,
-    /// The same where the page is looked at over plain HTTP, on the relay's own machine.
+    /// The cookie over plain HTTP on the relay's own machine.
     HomeCookie,
-    /// What lets a monitor read the state.
+    /// The token by which a monitor reads the state.
     Monitor,
-    /// What the owner's page shows when it says something. It is bound to a cookie.
+    /// The token against cross-site requests (CSRF) of the owner's page, bound to a cookie.
     Page,
 }
 
-/// Every kind, in the order of their keys.
+/// Every kind, with the label of its key.
 const KINDS: [(Kind, &str); 10] = [
     (Kind::Code, "home-alice-relay code"),
     (Kind::Access, "home-alice-relay access token"),
@@ -50,31 +49,30 @@ const KINDS: [(Kind, &str); 10] = [
     (Kind::Page, "home-alice-relay page token"),
 ];
 
-/// A seal that is genuine and good.
+/// A verified token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SignedToken<'a> {
-    /// What tells it from every other.
+    /// Its unique id.
     pub id: &'a str,
-    /// When it ceases to be good, in seconds of Unix time.
+    /// Its expiry, in seconds of Unix time.
     pub expires: u64,
 }
 
 /// HMAC-SHA256 (RFC 2104, FIPS 180-4).
 pub type Tag = [u8; 32];
 
-/// What makes seals and checks them.
+/// Signs and verifies tokens.
 pub struct TokenSigner {
     keys: [Tag; KINDS.len()],
 }
 
 impl TokenSigner {
-    /// Derives every key from `secret`.
+    /// Derives the key of every kind from `secret`.
     pub fn new(secret: &Secret) -> Self {
         Self { keys: KINDS.map(|(_, label)| mac(secret.reveal().as_bytes(), label.as_bytes())) }
     }
 
-    /// Returns a new seal that is good until `expires`: id, expiry and MAC, in 77 characters that may
-    /// stand in a URL as they are.
+    /// Signs a new token that expires at `expires`: id, expiry and MAC, in 77 characters that are safe in a URL.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -85,8 +83,8 @@ impl TokenSigner {
         Ok([&*sealed, ".", &*tag].concat())
     }
 
-    /// Returns the seal that `text` is; none when it is of another kind or secret, changed, or no longer good
-    /// `now`, in seconds of Unix time. The MAC is compared in constant time.
+    /// Verifies a token. Returns `None` if it is of another kind or secret, changed or expired `now`, in seconds of Unix time.
+    /// The MAC is compared in constant time.
     pub fn verify<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<SignedToken<'a>> {
         let (sealed, shown) = text.rsplit_once('.')?;
         if !same(self.tag(kind, sealed).as_bytes(), shown.as_bytes()) {
@@ -97,12 +95,12 @@ impl TokenSigner {
         (now < expires).then_some(SignedToken { id, expires })
     }
 
-    /// Returns what of this kind goes with the seal whose id this is: whoever lacks that seal can't use it.
+    /// Returns the CSRF token that belongs to the cookie with this id.
     pub fn csrf_token(&self, kind: Kind, id: &str) -> String {
         self.tag(kind, id)
     }
 
-    /// Whether `text` goes with the seal whose id this is. It is compared in constant time.
+    /// Whether `text` is that token. Compares in constant time.
     pub fn is_csrf_token(&self, kind: Kind, id: &str, text: &str) -> bool {
         same(self.tag(kind, id).as_bytes(), text.as_bytes())
     }
@@ -112,18 +110,17 @@ impl TokenSigner {
     }
 }
 
-/// Returns what stands in the console's field «Секрет приложения». It is derived from `secret`, which it does
-/// not tell, and opens nothing by itself.
+/// Returns the console's «Секрет приложения». It is derived from `secret`, does not reveal it, and opens nothing by itself.
 pub fn client_secret(secret: &Secret) -> Secret {
     derived(secret.reveal(), "home-alice-relay client secret")
 }
 
-/// Returns a secret that is derived from `text` for what `label` names, and tells nothing of it.
+/// Derives a secret from `text` for the purpose that `label` names.
 pub fn derived(text: &str, label: &str) -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&mac(text.as_bytes(), label.as_bytes())))
 }
 
-/// Returns the MAC of a text under this key.
+/// Returns the MAC of a text.
 pub fn mac(key: &[u8], text: &[u8]) -> Tag {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
