@@ -29,7 +29,7 @@
 //! | `json` | JSON texts from and for the outside |
 //! | `text` | text from outside, cut or escaped for a place |
 //! | `sync` | the locks that are tried under shuttle |
-//! | `system` | what the system refuses |
+//! | `system` | errors of the operating system |
 //! | `unchecked` | what the compiler can't check: the functions of libc that the gate defines, the heap |
 
 mod agents;
@@ -83,7 +83,7 @@ pub use relay::{Relay, StartError};
 pub use runtime::log::{flush as flush_log, init as start_log};
 pub use runtime::shutdown::{Shutdown, ShutdownReason, start_vital};
 pub use smart_home::secrets;
-pub use system::refused;
+pub use system::cannot;
 pub use unchecked::heap::one_arena;
 
 /// What comes in and goes out, for tests and fuzz targets.

@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use home_alice_relay::{
     AgentKeys, AskError, Config, Invitation, ListenAddr, MAX_WAIT, Pass, Relay, RelayAddress, Shutdown,
-    ShutdownReason, StartError, flush_log, one_arena, refused, secrets, start_log, start_vital,
+    ShutdownReason, StartError, cannot, flush_log, one_arena, secrets, start_log, start_vital,
 };
 
 const HELP: &str = "\
@@ -169,9 +169,9 @@ fn serve() -> ExitCode {
     let (shutdown, ended) = Shutdown::new();
     let mut is_unusable = false;
     let relay = start_log(config.log_level, secrets(&config), &shutdown)
-        .and(signals.map_err(|error| refused("to tell of signals (sigaction, a socket pair)", &error)))
+        .and(signals.map_err(|error| cannot("receive signals (sigaction, a socket pair)", &error)))
         .and_then(|signals| handle_signals(signals, &shutdown))
-        .map_err(|error| format!("the system refuses {error}"))
+        .map_err(|error| error.to_string())
         .and_then(|()| {
             // Before all else that the log says.
             config.open_door().iter().for_each(|warning| log::warn!("{warning}"));

@@ -25,7 +25,7 @@ use crate::runtime::watchdog;
 use crate::smart_home::SmartHome;
 use crate::smart_home::devices;
 use crate::smart_home::perform::ACTION_TIMEOUT;
-use crate::system::refused;
+use crate::system::cannot;
 use crate::unchecked::{heap, socket_hooks};
 
 /// Why a relay could not start.
@@ -56,7 +56,7 @@ impl fmt::Display for StartError {
                     _ => Ok(()),
                 }
             }
-            Self::System(error) => write!(f, "the system refuses {error}"),
+            Self::System(error) => error.fmt(f),
             Self::Devices(error) => error.fmt(f),
         }
     }
@@ -94,7 +94,7 @@ impl Relay {
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
         let csrf_token = listener
             .local_addr()
-            .map_err(|error| refused("to tell where the relay listens (getsockname)", &error))?;
+            .map_err(|error| cannot("read the listening address (getsockname)", &error))?;
         let address = ListenAddr { port: csrf_token.port(), ..config.listen.clone() };
         let reachable = listener::reachable(csrf_token);
 
@@ -109,13 +109,12 @@ impl Relay {
         let engine = Arc::new(engine);
         let accepting = listener
             .try_clone()
-            .map_err(|error| refused("a second descriptor of the listening socket (fcntl)", &error))?;
+            .map_err(|error| cannot("duplicate the listening socket (fcntl)", &error))?;
         // Before tiny_http accepts anything.
         let gate = Arc::new(Gate::new(&accepting, max_descriptors));
         socket_hooks::set(Box::new(gate.clone()));
-        let server = tiny_http::Server::from_listener(accepting, None).map_err(|error| {
-            refused("what the HTTP server needs to start", &io::Error::other(error))
-        })?;
+        let server = tiny_http::Server::from_listener(accepting, None)
+            .map_err(|error| cannot("start the HTTP server", &io::Error::other(error)))?;
         let server = tiny.get_or_init(|| Arc::new(server)).clone();
         start_vital(shutdown, "clock", {
             let engine = engine.clone();

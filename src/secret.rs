@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use data_encoding::HEXLOWER;
 use subtle::ConstantTimeEq;
 
-use crate::system::refused;
+use crate::system::cannot;
 
 /// Characters below which a secret is called short. 16 of `[A-Za-z0-9_-]` are 96 bits.
 pub const SHORT_SECRET: usize = 16;
@@ -72,7 +72,7 @@ impl fmt::Debug for Secret {
 pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     fill(&mut bytes).or_else(|_| from_device(&mut bytes)).map_err(|error| {
-        refused("random bytes (getrandom, then /dev/urandom), which keys and ids are made of", &error)
+        cannot("get random bytes (getrandom, then /dev/urandom) for keys and ids", &error)
     })?;
     Ok(bytes)
 }

@@ -1,9 +1,9 @@
-//! What the system refuses.
+//! Errors of the operating system, with what the relay needed.
 
 use std::io;
 
-/// Returns an error that says `what` the system refuses: what it is needed for, and by which call, so that whoever
-/// reads it finds out who forbids that.
-pub fn refused(what: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {error}"))
+/// Returns the error of an `action` that failed. The action names the system call, so that a reader finds out who forbids
+/// it.
+pub fn cannot(action: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {action}: {error}"))
 }

@@ -63,7 +63,7 @@ fn on_a_quiet_line_commands_wait_together_for_a_sign_and_go_in_order() {
     let mut clients = Vec::new();
     for number in 0..5 {
         clients.push(say(&relay, &format!("команда {number}")));
-        relay.line("waits for a sign of the agent");
+        relay.line("waits for a sign of life from the agent");
     }
     assert!(matches!(agent.read().unwrap(), Message::Ping(_)), "a ping goes first");
     for number in 0..5 {
@@ -117,7 +117,7 @@ fn a_command_that_waits_for_a_sign_when_the_link_breaks_was_not_sent() {
     agent.command();
     silence();
     let mut waiting = say(&relay, "потом");
-    relay.line("waits for a sign of the agent");
+    relay.line("waits for a sign of life from the agent");
     drop(agent);
     let lost = "Связь с компьютером прервалась";
     assert_eq!(said(&sent.response().json()), format!("{lost}. Возможно, команда выполнилась."));

@@ -685,7 +685,7 @@ fn who_brings_bytes_that_are_no_request_is_told_of_with_the_likely_causes() {
     let mut tls = TcpStream::connect(relay.address()).unwrap();
     tls.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").unwrap();
     let silent = TcpStream::connect(relay.address()).unwrap();
-    let line = relay.line("brought bytes that are no HTTP request");
+    let line = relay.line("sent data that is not HTTP/1.1");
     assert!(line.contains("A connection from 127.0.0.1 ") && line.contains("https"), "{line}");
     drop(silent);
 }

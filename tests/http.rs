@@ -409,7 +409,7 @@ fn a_proxy_that_speaks_https_is_answered_and_told_of() {
     let mut http = relay.http();
     http.send([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
     assert_eq!(http.response().status, 400);
-    relay.line("brought bytes that are no HTTP request");
+    relay.line("sent data that is not HTTP/1.1");
 }
 
 #[test]

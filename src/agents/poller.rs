@@ -10,7 +10,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use crate::system::refused;
+use crate::system::cannot;
 
 /// Sockets that may be waited for at once; one more times out the one that has waited longest.
 pub const MAX_POLLED: usize = 256;
@@ -49,7 +49,7 @@ pub struct PollQueue {
 /// The system gives no descriptor.
 pub fn channel(most: usize) -> io::Result<(Poller, PollQueue)> {
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(|error| {
-        refused("a descriptor (eventfd), which wakes the thread that waits for sockets", &error.into())
+        cannot("get a descriptor (eventfd) that wakes the polling thread", &error.into())
     })?;
     let wake = Arc::new(wake);
     let (sender, receiver) = bounded(most);
@@ -127,7 +127,7 @@ fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn PollTask>]) -> Vec<bool> {
     if let Err(error) = poll(&mut sockets, timeout.as_ref())
         && error != rustix::io::Errno::INTR
     {
-        log::error!("waiting for slow sockets failed: {error}");
+        log::error!("cannot poll sockets: {error}");
     }
     if !sockets[0].revents().is_empty() {
         let _ = rustix::io::read(wake, &mut [0; 8]);

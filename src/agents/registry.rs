@@ -155,7 +155,10 @@ impl Registry {
             Offered::Ping => true,
             Offered::Wait => false,
         };
-        log::debug!("Command {id} waits for a sign of the agent{}", self.whose(link.id.agent));
+        log::debug!(
+            "Command {id} waits for a sign of life from the agent{}",
+            self.whose(link.id.agent)
+        );
         if is_first {
             // If this fails, the reader will remove the link and fail its queued commands.
             let _ = link.ping(now);

@@ -160,7 +160,7 @@ impl Commands {
                 self.say(id, agent, "answered late", begun, now);
             }
             AnswerFor::Nobody => {
-                log::debug!("an answer for a command that no longer waits: {}", quoted(id));
+                log::debug!("an answer for a command that is no longer pending: {}", quoted(id));
             }
         }
     }
@@ -253,7 +253,7 @@ impl Commands {
             (table.late.came, table.late.told)
         };
         if came > 0 {
-            log::info!("{came} answers came late, {told} kept ones were heard");
+            log::info!("{came} answers came late, {told} of them were told");
         }
     }
 
@@ -494,6 +494,6 @@ mod tests {
         world.commands.answer(LINK, &id, "done".into(), later + Duration::from_secs(1));
         assert_eq!(said(), ["Command p-0: answered late after 5000 ms"]);
         world.commands.sum_up();
-        assert_eq!(said(), ["1 answers came late, 0 kept ones were heard"]);
+        assert_eq!(said(), ["1 answers came late, 0 of them were told"]);
     }
 }

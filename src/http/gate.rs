@@ -283,8 +283,8 @@ impl Gate {
         let peer = peer.map_or_else(|| "a client that is gone".into(), |peer| peer.ip().to_string());
         log::warn!(
             target: NO_REQUEST,
-            "A connection from {peer} brought bytes that are no HTTP request: a proxy whose scheme for the relay is \
-             https (it must be http), or HTTP/2"
+            "A connection from {peer} sent data that is not HTTP/1.1. Check the proxy: it must use http, not https \
+             or HTTP/2, to reach the relay"
         );
     }
 

@@ -78,7 +78,7 @@ impl fmt::Display for AskError {
             Self::Unexpected(target, status, body) => {
                 write!(f, "what answers at {} is not the relay: {status} {}", target.0, quoted(body))
             }
-            Self::System(error) => write!(f, "the system refuses {error}"),
+            Self::System(error) => error.fmt(f),
         }
     }
 }

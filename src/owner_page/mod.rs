@@ -157,7 +157,7 @@ fn enter(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Ins
     let kind = session::kind(&exchange);
     // Made first: a code that was typed is not used up by a system that fails.
     let Ok(signed) = auth.signer.sign(kind, unix_time() + COOKIE_LIFE) else {
-        return exchange.respond(Response::error(500, "the system gives no random bytes"));
+        return exchange.respond(Response::error(500, "cannot get random bytes"));
     };
     // An equal press has an equal cookie, which is of this kind.
     let submission = Submission::of(&format!("{PATH}/enter {kind:?}"), body);
@@ -223,7 +223,7 @@ fn give(auth: &Auth, exchange: Exchange, what: &str, now: Instant) {
     };
     exchange.respond(match given {
         Ok(given) => Response::object(&[("given", &given)]),
-        Err(_) => Response::error(500, "the system gives no random bytes"),
+        Err(_) => Response::error(500, "cannot get random bytes"),
     });
 }
 

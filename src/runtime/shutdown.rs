@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::system::refused;
+use crate::system::cannot;
 
 /// Why the relay ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,13 +51,13 @@ pub fn start_thread(name: String, run: Box<dyn FnOnce() + Send>) -> io::Result<(
 }
 
 fn no_thread(error: &io::Error) -> io::Error {
-    let refused = refused("a new thread (clone3)", error);
+    let failed = cannot("start a thread (clone3)", error);
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return refused;
+        return failed;
     }
     // glibc tries the older call only when this one does not exist.
     let cure = "Docker before 20.10.10 forbids it to programs of a newer glibc: update Docker";
-    io::Error::new(error.kind(), format!("{refused}; {cure}"))
+    io::Error::new(error.kind(), format!("{failed}; {cure}"))
 }
 
 /// Starts a thread without which the relay would only half work. A panic in it, or an error that it returns, shuts the

@@ -233,7 +233,7 @@ impl SmartHome {
                 let code = lock(&self.pairing).renew(random, now);
                 Response::object(&[("code", &code)])
             }
-            Err(_) => Response::error(500, "the system gives no random bytes"),
+            Err(_) => Response::error(500, "cannot get random bytes"),
         });
     }
 

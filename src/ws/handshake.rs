@@ -112,7 +112,7 @@ fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
     link.outbox.open();
     let reader = Reader::new(link.clone(), engine.registry.clone());
     if let Err(error) = reader.start(stream, running) {
-        log::error!("the system refuses {error}; so this agent can't be served");
+        log::error!("{error}; this agent can't be served");
         link.outbox.cut("the relay has no thread for it");
         engine.registry.leave(&link, "", Instant::now());
     }

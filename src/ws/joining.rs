@@ -81,7 +81,7 @@ impl Joining {
     pub fn invite(&self, exchange: Exchange, now: Instant) {
         let Some(pcs) = &self.pcs else { return refuse_at_open_door(exchange) };
         let Ok(random) = random_bytes() else {
-            return exchange.respond(Response::error(500, "the system gives no random bytes"));
+            return exchange.respond(Response::error(500, "cannot get random bytes"));
         };
         let proof = exchange.field(field::INVITE).unwrap_or_default();
         let code = lock(pcs).proven(proof, unix_time()).map(|pc| pc.code.renew(random, now));

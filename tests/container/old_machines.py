@@ -50,11 +50,11 @@ def calls_taken_away(world: World):
 
     serves, log = run_without(world, "clone3", EPERM)
     assert not serves, log
-    world.document.row_is_seen("the system refuses a new thread (clone3): …; Docker before 20.10.10 forbids it to programs "
+    world.document.row_is_seen("cannot start a thread (clone3): …; Docker before 20.10.10 forbids it to programs "
                                "of a newer glibc: update Docker", log)  # fmt: skip
 
     serves, log = run_without(world, "eventfd2", EPERM)
-    assert not serves and "the system refuses a descriptor (eventfd)" in log, log
+    assert not serves and "cannot get a descriptor (eventfd)" in log, log
 
     # Without one that it never makes, it says nothing of the kind.
     serves, log = run_without(world, "acct", EPERM)

@@ -154,8 +154,8 @@ def table(world: World, proxy):
     assert status == 502, status
     row("502 Bad Gateway", body)
     row("while SSL handshaking to upstream", log_of(tls.name))
-    row("A connection from … brought bytes that are no HTTP request: a proxy whose scheme for the relay is https "
-        "(it must be http), or HTTP/2", log_of(RELAY))  # fmt: skip
+    row("A connection from … sent data that is not HTTP/1.1. Check the proxy: it must use http, not https or HTTP/2, "
+        "to reach the relay", log_of(RELAY))  # fmt: skip
 
     # Websockets Support off.
     agent = world.agent(proxy, host="no-websockets.your-domain.com")
