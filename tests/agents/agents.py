@@ -23,6 +23,8 @@ from document import OF_AGENTS, Document, pattern  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RELAY = sys.argv[1]
+# Cargo builds it with the tests.
+CHECK_AGENT = Path(RELAY).parent / "examples" / "check_agent"
 # A Python with the newest websockets; the one that runs this has the original agent's.
 NEWEST = sys.argv[2]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -47,9 +49,9 @@ def agent(path: str, url: str, key: str, python=sys.executable, **more: str) -> 
 
 
 def passes(path: str, python=sys.executable) -> None:
-    """An agent holds all that `check-agent` demands."""
+    """An agent holds all that examples/check_agent.rs demands."""
     check = subprocess.Popen(
-        [RELAY, "check-agent", "--yes"], env={"LISTEN_ADDR": "127.0.0.1:0"}, stdout=subprocess.PIPE, text=True)
+        [CHECK_AGENT, "--yes"], env={"LISTEN_ADDR": "127.0.0.1:0"}, stdout=subprocess.PIPE, text=True)
     timer = threading.Timer(120, check.kill)
     timer.start()
     url = key = running = None
@@ -277,9 +279,9 @@ def main() -> None:
     done = 0
     # Each waits most of its time for an agent that comes again.
     with ThreadPoolExecutor() as checks:
-        passing = {f"{name} passes check-agent": checks.submit(passes, path) for name, path in AGENTS.items()}
+        passing = {f"{name} passes check_agent": checks.submit(passes, path) for name, path in AGENTS.items()}
         newest = checks.submit(passes, "examples/agent.py", NEWEST)
-        passing["examples/agent.py passes check-agent with the newest websockets"] = newest
+        passing["examples/agent.py passes check_agent with the newest websockets"] = newest
         for what, check in passing.items():
             check.result()
             print(what, flush=True)

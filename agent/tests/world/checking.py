@@ -1,4 +1,4 @@
-"""`home-alice-relay check-agent`, which puts every agent through all that it must withstand."""
+"""The relay's examples/check_agent.rs, which puts every agent through all that it must withstand."""
 
 import signal
 import subprocess
@@ -7,12 +7,16 @@ from own import Home
 from world import RELAY, Process, check, main, until
 
 
+# Built with the relay by `cargo build --examples`, or by its tests.
+CHECK_AGENT = RELAY.parent / "examples" / "check_agent"
+
+
 def test_check_agent_passes():
     with Home() as home:
         relay, port = home.home / "check.log", home.relay.port
         home.relay.close()
         with open(relay, "w") as out:
-            checking = subprocess.Popen([RELAY, "check-agent", "--yes", "--wait", "30"], stdout=out, stderr=out,
+            checking = subprocess.Popen([CHECK_AGENT, "--yes", "--wait", "30"], stdout=out, stderr=out,
                                         env={"LISTEN_ADDR": f"127.0.0.1:{port}"})
         found = until(lambda: dict(line.split(": ", 1) for line in relay.read_text().splitlines() if ": " in line)
                       if "api_key" in relay.read_text() else None, 20, relay.read_text)
