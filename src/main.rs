@@ -49,48 +49,33 @@ fn main() -> ExitCode {
         return ExitCode::from(UNUSABLE);
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        [] => serve(),
-        ["healthcheck", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: None, url, wait: None, domain: None }) => healthcheck(url),
-            Ok(_) => not_understood(),
-            Err(unusable) => unusable.tell(),
-        },
-        ["pair", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: None, url, wait: None, domain: None }) => pair(url),
-            Ok(_) => not_understood(),
-            Err(unusable) => unusable.tell(),
-        },
-        ["invite", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: pc, url, wait: None, domain }) => invite(pc, url, domain),
-            Ok(_) => not_understood(),
-            Err(unusable) => unusable.tell(),
-        },
-        ["login", options @ ..] => {
-            let others: Vec<_> = options.iter().copied().filter(|o| *o != "--monitor").collect();
-            let pass = match options.len() - others.len() {
-                0 => Pass::Code,
-                1 => Pass::Monitor,
-                _ => return not_understood(),
-            };
-            match Options::read(&others) {
-                Ok(Options { phrase: None, url, wait: None, domain: None }) => login(url, pass),
-                Ok(_) => not_understood(),
-                Err(unusable) => unusable.tell(),
-            }
+    let [command, options @ ..] = arguments.as_slice() else { return serve() };
+    let options = match Options::read(options) {
+        Ok(options) => options,
+        Err(misuse) => return misuse.tell(),
+    };
+    match (*command, options) {
+        ("healthcheck", Options { url, phrase: None, wait: None, domain: None, monitor: false }) => {
+            healthcheck(url)
         }
-        ["setup", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: None, url: None, wait: None, domain: Some(domain) }) => setup(domain),
-            Ok(_) => not_understood(),
-            Err(unusable) => unusable.tell(),
-        },
-        ["ask", options @ ..] => match Options::read(options) {
-            Ok(Options { phrase: Some(phrase), url, wait, domain: None }) => ask(phrase, url, wait),
-            Ok(_) => not_understood(),
-            Err(unusable) => unusable.tell(),
-        },
-        ["--version" | "-V"] => print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n")),
-        ["--help" | "-h" | "help"] => print(HELP),
+        ("pair", Options { url, phrase: None, wait: None, domain: None, monitor: false }) => pair(url),
+        ("login", Options { url, monitor, phrase: None, wait: None, domain: None }) => {
+            login(url, if monitor { Pass::Monitor } else { Pass::Code })
+        }
+        ("invite", Options { phrase: pc, url, domain, wait: None, monitor: false }) => {
+            invite(pc, url, domain)
+        }
+        (
+            "setup",
+            Options { domain: Some(domain), phrase: None, url: None, wait: None, monitor: false },
+        ) => setup(domain),
+        ("ask", Options { phrase: Some(phrase), url, wait, domain: None, monitor: false }) => {
+            ask(phrase, url, wait)
+        }
+        ("--version" | "-V", _) if arguments.len() == 1 => {
+            print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n"))
+        }
+        ("--help" | "-h" | "help", _) if arguments.len() == 1 => print(HELP),
         _ => not_understood(),
     }
 }
@@ -107,6 +92,7 @@ struct Options<'a> {
     url: Option<&'a str>,
     wait: Option<Duration>,
     domain: Option<&'a str>,
+    monitor: bool,
 }
 
 /// Why a command line can't be used.
@@ -133,6 +119,10 @@ impl<'a> Options<'a> {
             arguments = match (*first, rest) {
                 ("--url", [url, rest @ ..]) if options.url.is_none() => {
                     options.url = Some(url);
+                    rest
+                }
+                ("--monitor", rest) if !options.monitor => {
+                    options.monitor = true;
                     rest
                 }
                 ("--domain", [domain, rest @ ..]) if options.domain.is_none() => {
