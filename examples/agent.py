@@ -1,4 +1,4 @@
-"""A small agent in Python, made to be copied. It speaks the second format (docs/agents.md).
+"""A small agent in Python, made to be copied. It speaks protocol v2 (docs/agents.md).
 
     pip install websockets
     SERVER_URL=wss://your-domain.com/ws API_KEY=… python agent.py

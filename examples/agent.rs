@@ -4,7 +4,7 @@
 //! RELAY_URL=ws://127.0.0.1:8080/ws API_KEY=… cargo run --example agent
 //! ```
 //!
-//! It speaks the second format (docs/agents.md). One thread reads, and so answers the relay's pings at once, however long a command takes; another
+//! It speaks protocol v2 (docs/agents.md). One thread reads, and so answers the relay's pings at once, however long a command takes; another
 //! carries the commands out, one after another. It speaks plain `ws://`; `wss://` needs a TLS stream in
 //! `Line` that one thread can read while another writes.
 

@@ -126,8 +126,8 @@ fn check(listen: &ListenAddr, patience: Duration, is_sure: bool) -> io::Result<b
         println!("✘ no agent came within {} s", patience.as_secs());
         return Ok(false);
     }
-    let format = if run.is_v2 { "second" } else { "first" };
-    let who = format!("An agent of the {format} format has come.");
+    let protocol = if run.is_v2 { "v2" } else { "v1" };
+    let who = format!("An agent of protocol {protocol} has come.");
     if !may_begin(is_sure, &who) {
         println!("✘ nothing was sent to it");
         return Ok(false);

@@ -110,7 +110,7 @@ fn echo(command: &Value) -> Option<Value> {
     Some(json!({ "id": command.get("id")?, "text": command["text"] }))
 }
 
-/// An agent of the second format that keeps this many of the times that it was told.
+/// An agent of protocol v2 that keeps this many of the times that it was told.
 fn with_a_clock(keeps: usize) -> impl Fn(&Value) -> Option<Value> {
     let begun = Instant::now();
     let offsets = RefCell::new(VecDeque::new());
@@ -197,7 +197,7 @@ fn an_agent_that_leaves_a_command_without_words_is_told_so() {
 }
 
 #[test]
-fn in_the_second_format_a_command_past_its_until_must_be_refused_by_a_clock_that_follows_the_relays() {
+fn in_protocol_v2_a_command_past_its_until_must_be_refused_by_a_clock_that_follows_the_relays() {
     let protocol = [("Sec-WebSocket-Protocol", "home-alice.v2")];
     let judged = |answer: &dyn Fn(&Value) -> Option<Value>| {
         let check = Check::start();

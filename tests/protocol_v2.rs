@@ -1,4 +1,4 @@
-//! The second format, for agents that offer the subprotocol `home-alice.v2`: besides the text, who speaks and how.
+//! Protocol v2, for agents that offer the subprotocol `home-alice.v2`: besides the text, who speaks and how.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -93,7 +93,7 @@ fn the_time_is_told_again_once_for_each_ping_that_finds_the_agent_alive() {
     }
     let mut old = relay.agent();
     assert!(matches!(old.read().unwrap(), Message::Ping(_)));
-    assert!(matches!(old.read().unwrap(), Message::Ping(_)), "the first format never changes");
+    assert!(matches!(old.read().unwrap(), Message::Ping(_)), "protocol v1 never changes");
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn household() -> Relay {
     Relay::start(&[AGENTS])
 }
 
-/// An agent of the second format that tells this of itself.
+/// An agent of protocol v2 that tells this of itself.
 fn agent(relay: &Relay, key: &str, hello: &Value) -> Agent {
     agent_from(relay, key, hello, &[SECOND])
 }
@@ -217,7 +217,7 @@ fn an_agent_that_can_wake_gets_the_words_with_no_address_where_none_is_known() {
 #[test]
 fn who_has_told_of_no_cards_or_has_the_first_format_is_never_asked_but_can_be_woken() {
     let relay = household();
-    // Its agent has the first format.
+    // Its agent has protocol v1.
     leave(&relay, agent_from(&relay, NOTEBOOK, &json!({ "macs": [MAC] }), &[]));
     let _old = agent_from(&relay, TABLET, &json!({ "macs": [MAC] }), &[]);
     let _silent = agent(&relay, KEY, &json!({ "agent": "somebody 1.0" }));

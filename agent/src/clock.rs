@@ -1,5 +1,5 @@
 //! The relay's time, told by a clock of this PC's that nobody can set and that runs on in sleep (docs/agents.md, "A
-//! command, second format"). Plain data: times are milliseconds of that clock, which `system::uptime` reads.
+//! command, protocol v2"). Plain data: times are milliseconds of that clock, which `system::uptime` reads.
 
 /// Times of the relay's that count: enough for one that was read late, and too few for a clock that runs fast to err by
 /// much.

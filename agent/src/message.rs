@@ -1,4 +1,4 @@
-//! The messages between relay and agent, second format (docs/agents.md). Plain data.
+//! The messages between relay and agent, protocol v2 (docs/agents.md). Plain data.
 
 use serde::{Deserialize, Serialize};
 

@@ -145,7 +145,8 @@ mod tests {
         let told = |code| no_thread(&io::Error::from_raw_os_error(code)).to_string();
         let forbidden = told(1);
         assert!(
-            forbidden.starts_with("cannot start a thread (clone3): ") && forbidden.contains("update Docker")
+            forbidden.starts_with("cannot start a thread (clone3): ")
+                && forbidden.contains("update Docker")
         );
         let too_many = told(11);
         assert!(too_many.contains("clone3") && !too_many.contains("Docker"), "{too_many}");

@@ -137,7 +137,7 @@ pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
     Some(percent_decode_str(value).collect())
 }
 
-/// Returns what the agent's commands shall look like: it offers the second format as a subprotocol (RFC 6455, 4.1), by its
+/// Returns what the agent's commands shall look like: it offers protocol v2 as a subprotocol (RFC 6455, 4.1), by its
 /// exact name.
 fn protocol_of(exchange: &Exchange) -> Protocol {
     match exchange.list("Sec-WebSocket-Protocol").any(|name| name == v2::SUBPROTOCOL) {

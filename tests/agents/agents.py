@@ -210,7 +210,7 @@ def from_nothing_to_connected() -> None:
 
 
 def messages_fit() -> None:
-    """What the relay sends in each format is what the schema says, and so is what is answered."""
+    """What the relay sends in each protocol is what the schema says, and so is what is answered."""
     pressed = {"type": "ButtonPressed", "nlu": {"tokens": ["да"]}, "payload": {"a": 1}}
 
     async def listen(relay, name, **options):

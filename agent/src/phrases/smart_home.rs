@@ -1,4 +1,4 @@
-//! What an action of Smart Home asks for, past its words (docs/agents.md, "A command, second format"). Plain data.
+//! What an action of Smart Home asks for, past its words (docs/agents.md, "A command, protocol v2"). Plain data.
 
 use serde::Deserialize;
 
