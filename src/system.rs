@@ -1,9 +1,9 @@
-//! What the system refuses.
+//! Adds context to failed system calls.
 
 use std::io;
 
-/// Returns an error that says `what` the system refuses: what it is needed for, and by which call, so that whoever
-/// reads it finds out who forbids that.
+/// Adds `what` to an error: what the refused call is needed for, and its name, so that the reader finds out what
+/// forbids it.
 pub fn refused(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
