@@ -29,7 +29,7 @@ pub const NOT_UNDERSTOOD: &str = "Компьютер прислал непоня
 /// The beginning of the original agent's answer when a command has failed (docs/facts/agent.md).
 const FAILURE: &str = "Не удалось";
 
-/// Further beginnings, which a colon follows somewhere: «Ошибка при переключении: …».
+/// Further beginnings, each followed by a colon somewhere: «Ошибка при переключении: …».
 const FAILURES: [&str; 4] = ["Ошибка:", "Ошибка при ", "Ошибка поиска ", "Ошибка подключения "];
 
 /// A button under a reply. Pressing one without a payload sends its title as a command.

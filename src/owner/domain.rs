@@ -57,7 +57,7 @@ pub fn domain(text: &str) -> Result<String, BadDomain> {
     if domain.contains('.') && domain.len() <= 253 { Ok(domain) } else { Err(BadDomain::Form) }
 }
 
-/// Whether `c` is a Cyrillic letter, which only needs lower case (the ranges leave out the combining marks).
+/// Whether `c` is a Cyrillic letter, whose only mapping is to lower case (no combining mark is among them).
 fn is_cyrillic(c: char) -> bool {
     matches!(c, '\u{400}'..='\u{481}' | '\u{48a}'..='\u{4ff}')
 }

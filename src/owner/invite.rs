@@ -25,8 +25,7 @@ pub struct Invitation {
 ///
 /// # Errors
 /// There is no such PC, its key or the webhook's secret is not set, the key is not visible ASCII, or `domain` is
-/// missing and
-/// `target` is no loopback address. The relay is unreachable, has another key, or gives no valid response.
+/// missing and `target` is no loopback address. The relay is unreachable, has another key, or gives no valid response.
 pub fn invite(
     target: RelayAddress,
     credentials: &Credentials,

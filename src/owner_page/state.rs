@@ -315,7 +315,8 @@ fn pc(
     }
 }
 
-/// Returns the weaknesses of the credentials. `told` are the ids that the log has told: they came with `WEBHOOK_SECRET`.
+/// Returns the weaknesses of the credentials. `told` are the ids that the log has told: they came with
+/// `WEBHOOK_SECRET`.
 fn open(config: &Config, told: Option<&SeenIds>) -> Vec<Open> {
     let credentials = &config.credentials;
     let line = |name: &str, id: Option<&String>| id.map(|id| format!("{name}={id}"));

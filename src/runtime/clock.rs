@@ -23,8 +23,7 @@ pub fn waker() -> (ClockWaker, Receiver<()>) {
 }
 
 /// Runs timers until the last waker is dropped. `run_timers` runs those that have expired, and returns the next
-/// deadline, or
-/// `None` to wait for a waker.
+/// deadline, or `None` to wait for a waker.
 pub fn run(woken: &Receiver<()>, mut run_timers: impl FnMut(Instant) -> Option<Instant>) {
     loop {
         let woken = match run_timers(Instant::now()) {

@@ -320,8 +320,8 @@ struct DeviceReader<'a> {
 }
 
 impl DeviceReader<'_> {
-    /// Reads a command, which is a text, or an object that also names an agent. `must` is the placeholder that it has to
-    /// hold, `may` the one that it can hold.
+    /// Reads a command, which is a text, or an object that also names an agent. `must` is the placeholder that it has
+    /// to hold, `may` the one that it can hold.
     fn command(
         &self,
         key: &str,

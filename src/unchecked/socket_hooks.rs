@@ -1,6 +1,6 @@
-//! `accept4` and `recv` of the C library, defined here: Rust's standard library calls exactly these for tiny_http's `accept` and
-//! `read`, so a [`SocketHooks`] in safe code decides what tiny_http accepts and reads. A program may define the C library's
-//! functions itself, as allocators do with `malloc`.
+//! `accept4` and `recv` of the C library, defined here: Rust's standard library calls exactly these for tiny_http's
+//! `accept` and `read`, so a [`SocketHooks`] in safe code decides what tiny_http accepts and reads. A program may
+//! define the C library's functions itself, as allocators do with `malloc`.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
