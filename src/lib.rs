@@ -12,7 +12,7 @@
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
 //! | `ws` | how agents connect: the WebSocket handshake, joining with a code |
-//! | `engine` | the state that every handler borrows; the relay without threads and sockets, as the simulation drives it |
+//! | `engine` | the state of all handlers; the relay without threads and sockets, as the simulation drives it |
 //! | `agents` | the PCs: links, the two protocols, which link is whose, waiting for those that read slowly |
 //! | `commands` | a command's life under one lock: in flight, late, its outcome; knows no HTTP, Alice or socket |
 //! | `http` | the gate in front of tiny_http, requests and responses, forms, pages, the relay's own client |

@@ -113,7 +113,7 @@ pub fn wait(
         if !at_work || Instant::now() + ASK_AGAIN > end {
             return Ok(said);
         }
-        // The relay can't call back: late answers exist because of that.
+        // Polls, since the relay can't call back.
         std::thread::sleep(ASK_AGAIN);
     }
 }

@@ -1,4 +1,4 @@
-//! `setup`: prints the values that the owner copies into the consoles, the proxy and the agent.
+//! `setup`: lists the values that the owner copies into the consoles, the proxy and the agent.
 
 use crate::config::Config;
 use crate::config::agents::ExtraAgent;

@@ -128,7 +128,7 @@ struct State {
 }
 
 impl PendingAction {
-    /// Creates an action that arrived at `begun`. It is answered once as many `commands` have ended, and
+    /// Creates an action of so many `commands`, which arrived at `begun`. It is answered once they have ended, and
     /// [`PendingAction::begun`] was called.
     pub fn new(
         exchange: Exchange,
