@@ -1,14 +1,14 @@
-//! The cases of a Russian noun, so that a PC can be called by its name in any of them. Plain data, and a plain rule:
-//! by the ending of the nominative singular alone, every form that a noun or an adjective with that ending has. Some
-//! are forms of no word («ноутбукем»); nobody says them.
+//! The cases of a Russian noun, so that a PC can be called by its name in any case. Plain data, and a plain rule: from
+//! the ending of the nominative singular it derives the forms of every noun or adjective with that ending. Some are not
+//! Russian («ноутбукем»); nobody says them.
 
-/// Returns a word as it is compared: in lower case, «ё» as «е», since the recogniser writes either.
+/// Returns a word for comparison: in lower case, and «ё» as «е», since the recogniser writes either.
 pub fn plain(word: &str) -> String {
     word.to_lowercase().replace('ё', "е")
 }
 
-/// Returns every form of a noun whose nominative singular is `name`, each as [`plain`] writes it, the name among
-/// them. A word that ends in и, у, ы, э or ю has no other.
+/// Returns all forms of a noun, itself included, each as [`plain`] writes it. `name` is the nominative singular. A word
+/// in и, у, ы, э or ю has no other form.
 pub fn forms(name: &str) -> Vec<String> {
     let name = plain(name);
     let mut forms = vec![name.clone()];
@@ -31,7 +31,8 @@ pub fn forms(name: &str) -> Vec<String> {
     forms
 }
 
-/// Whether [`forms`] can be relied on. A word in и, ы, ые or ие may be a plural («часы», «рабочие»), whose cases the rule does not make.
+/// Whether [`forms`] can be relied on. A word in и, ы, ые or ие may be a plural («часы», «рабочие»), whose cases the
+/// rule does not make.
 pub fn is_sure(name: &str) -> bool {
     !name.ends_with(['и', 'ы']) && !["ые", "ие"].iter().any(|ending| name.ends_with(ending))
 }
@@ -40,8 +41,8 @@ fn add(forms: &mut Vec<String>, stem: &str, endings: &[&str]) {
     forms.extend(endings.iter().map(|ending| format!("{stem}{ending}")));
 }
 
-/// Returns the stems of a word without the vowel before its last consonant: «узел» has «узл». Which words lose that
-/// vowel their letters don't tell, so every word of two syllables may; of those of one syllable only [`SHORT`] do.
+/// Returns the stems without the vowel before the last consonant: «узел» has «узл». Spelling does not tell which words
+/// lose it, so any word of two syllables may; of those of one syllable only [`SHORT`] do.
 fn without_fleeting_vowel(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.trim_end_matches('ь').chars().collect();
     let [start @ .., before, vowel, last] = &letters[..] else { return Vec::new() };
@@ -70,7 +71,7 @@ const HARD: &[&str] = &["а", "у", "ом", "ем", "е"];
 /// «огонь», «церковь», behind the stem.
 const SOFT: &[&str] = &["я", "ю", "ем", "е", "и"];
 
-/// Endings of the nominative, and what stands in their place in the other cases.
+/// Endings of the nominative, with the endings of the other cases.
 const RULES: &[(&str, &[&str])] = &[
     // «колонка», «спальня», «лаборатория»
     ("а", &["ы", "и", "е", "у", "ой", "ою", "ей", "ею"]),
@@ -109,7 +110,7 @@ const SHORT: &[&str] = &[
     "сон", "шов",
 ];
 
-/// Words that no ending tells.
+/// Words that follow no rule.
 const IRREGULAR: &[(&str, &[&str])] = &[
     ("мать", &["матери", "матерью"]),
     ("дочь", &["дочери", "дочерью"]),

@@ -1,4 +1,4 @@
-//! JSON from outside, read as it is meant where that takes no guess; and JSON for the outside.
+//! JSON from outside, parsed tolerantly where that takes no guess, and JSON for the outside.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A string, copied only if it has escapes. A surrogate without its other half, as Python writes it for a
-/// file name that is not UTF-8 (docs/facts/agent.md), becomes U+FFFD.
+/// A string, copied only if it has escapes. A lone surrogate, which Python writes for a file name that is not UTF-8
+/// (docs/facts/agent.md), becomes U+FFFD.
 #[derive(Debug)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -21,7 +21,7 @@ impl<'a> From<Text<'a>> for Cow<'a, str> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes, since serde_json refuses lone surrogates in what it takes for a str.
+        // As bytes, since serde_json refuses lone surrogates in a str.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }
@@ -36,7 +36,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 
     fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-        // Asked for bytes, serde_json lets control characters through that are not escaped.
+        // For bytes, serde_json accepts unescaped control characters.
         if bytes.iter().any(|byte| *byte < b' ') {
             return Err(E::custom("control character in a string"));
         }
@@ -48,7 +48,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
         let mut bytes = bytes.to_vec();
-        // In UTF-8 nothing above 0x9F stands behind 0xED: these are surrogates.
+        // In UTF-8 no byte above 0x9F follows 0xED: these are surrogates.
         for place in 0..bytes.len().saturating_sub(2) {
             if bytes[place] == 0xed && bytes[place + 1] > 0x9f {
                 bytes[place..place + 3].copy_from_slice("\u{fffd}".as_bytes());
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// An object, and no list of the values that it would have.
+/// A JSON object. Unlike serde's structs, it does not accept a list of the fields' values.
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -83,23 +83,23 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// Returns a value as JSON.
+/// Encodes a value as JSON.
 pub fn of(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings, numbers and raw JSON always serialise")
 }
 
-/// Returns an object of these keys and texts.
+/// Encodes an object of these keys and texts.
 pub fn texts(fields: &[(&str, &str)]) -> String {
     let fields = fields.iter().map(|(key, text)| [&of(key), ":", &of(text)].concat());
     ["{", &fields.collect::<Vec<_>>().join(","), "}"].concat()
 }
 
-/// Returns JSON without the byte order mark that some programs put in front of it.
+/// Strips the byte order mark that some programs write.
 pub fn without_bom(json: &[u8]) -> &[u8] {
     json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json)
 }
 
-/// Whether a JSON text has an escaped surrogate without its other half.
+/// Whether a JSON text has an escaped lone surrogate.
 pub fn has_lone_surrogate(json: &str) -> bool {
     let mut lead = false;
     let mut rest = json;
@@ -112,7 +112,7 @@ pub fn has_lone_surrogate(json: &str) -> bool {
             return true;
         }
         lead = (0xd800..=0xdbff).contains(&unit);
-        // Behind the backslash and what it escapes.
+        // Skips the backslash and the escaped character.
         rest = escape.get(2..).unwrap_or_default();
         if lead || is_trail {
             rest = rest.get(4..).unwrap_or_default();

@@ -1,5 +1,4 @@
-//! Home Alice Relay: a voice command said to Yandex Alice reaches the speaker's own PC, and the PC's
-//! answer is spoken back.
+//! Home Alice Relay: sends a voice command from Yandex Alice to the speaker's own PC, and speaks the PC's answer.
 //!
 //! docs/how-it-works.md follows a turn through the program, and says which thread does what. This is the map:
 //! each room uses only those below it, and tests/map.rs holds it to that. `main` is the command line.
@@ -7,30 +6,30 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `relay` | threads and sockets, started and stopped |
-//! | `routes` | the workers, and which request goes where |
-//! | `owner_page` | what the owner sees in a browser: logging in, the state, a field to say something |
-//! | `owner` | what the owner asks from the server: `healthcheck`, `ask`, `invite`, `login`, `pair`, `setup` |
+//! | `routes` | the workers, and each request's handler |
+//! | `owner_page` | the owner's page: login, the relay's state, a field to submit a phrase |
+//! | `owner` | the owner's commands to the running relay: `healthcheck`, `ask`, `invite`, `login`, `pair`, `setup` |
 //! | `smart_home` | Yandex Smart Home: account linking, devices, actions |
 //! | `dialogs` | Yandex Dialogs: turns in, replies out, phrases, who is let in |
-//! | `ws` | how agents come in: the WebSocket handshake, joining with a code |
-//! | `engine` | what every handler borrows; the relay without threads and sockets, as the simulation drives it |
+//! | `ws` | how agents connect: the WebSocket handshake, joining with a code |
+//! | `engine` | the state of all handlers; the relay without threads and sockets, as the simulation drives it |
 //! | `agents` | the PCs: links, the two protocols, which link is whose, waiting for those that read slowly |
-//! | `commands` | a command's life under one lock: in flight, late, how it ended; knows no HTTP, Alice or socket |
+//! | `commands` | a command's life under one lock: in flight, late, its outcome; knows no HTTP, Alice or socket |
 //! | `http` | the gate in front of tiny_http, requests and responses, forms, pages, the relay's own client |
 //! | `runtime` | threads that must not die, the clock, the watchdog, the log and its limits |
 //! | `net` | listening, ending connections; no HTTP |
 //! | `config` | the environment, read once; every error names the variable and the cure |
 //! | `tokens` | signed tokens and one-time codes |
 //! | `secret` | keys that are never printed; random bytes |
-//! | `speech` | what Alice is to say, within the protocol's limits |
-//! | `tts` | the length of what is spoken |
+//! | `speech` | a reply for Alice, within the protocol's limits |
+//! | `tts` | TTS text, measured and cut |
 //! | `declension` | the cases of a PC's name |
-//! | `object` | JSON objects from outside, opened one at a time |
+//! | `object` | JSON objects from outside, parsed one at a time |
 //! | `json` | JSON texts from and for the outside |
 //! | `text` | text from outside, cut or escaped for a place |
-//! | `sync` | the locks that are tried under shuttle |
-//! | `system` | errors of the operating system |
-//! | `unchecked` | what the compiler can't check: the functions of libc that the gate defines, the heap |
+//! | `sync` | the locks that are tested under shuttle |
+//! | `system` | context for failed system calls |
+//! | `unchecked` | all `unsafe` code: the functions of libc that the gate defines, the heap |
 
 mod agents;
 mod commands;
@@ -86,7 +85,7 @@ pub use smart_home::secrets;
 pub use system::cannot;
 pub use unchecked::heap::one_arena;
 
-/// What comes in and goes out, for tests and fuzz targets.
+/// Messages and their limits, for tests and fuzz targets.
 pub mod wire {
     pub use crate::agents::hello::{Hello, MAX_MACS, MAX_VERSION};
     pub use crate::agents::message::{AgentReply, command};
@@ -98,7 +97,7 @@ pub mod wire {
     };
 }
 
-/// What the files of the deployment must agree with, for tests.
+/// Limits and the placeholder that the deployment's files must agree with, for tests.
 pub mod limits {
     pub use crate::config::credentials::PLACEHOLDER;
     pub use crate::runtime::watchdog::{MAX_DESCRIPTORS, MAX_RESIDENT, MAX_THREADS};

@@ -35,7 +35,7 @@ prints them.
 Exit codes: 0 fine; 1 it failed; 2 the command line or the environment can't be used.
 ";
 
-/// What can't be used is told by this code.
+/// The exit code for unusable input.
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -85,7 +85,7 @@ fn not_understood() -> ExitCode {
     ExitCode::from(UNUSABLE)
 }
 
-/// What stands behind a command, in any order.
+/// The options of a command, in any order.
 #[derive(Default)]
 struct Options<'a> {
     phrase: Option<&'a str>,
@@ -95,11 +95,11 @@ struct Options<'a> {
     monitor: bool,
 }
 
-/// Why a command line can't be used.
+/// Why a command line is invalid.
 enum Misuse {
-    /// It is none of those that there are.
+    /// There is no such command or option.
     NotUnderstood,
-    /// What `--wait` holds.
+    /// The value of `--wait` is invalid.
     Wait(String),
 }
 
@@ -154,7 +154,7 @@ fn serve() -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
-    // Before anything else: a signal that comes now must not find the default, which PID 1 lacks.
+    // First of all: a signal before this would meet the default action, which PID 1 lacks.
     let signals = Signals::new([SIGTERM, SIGINT]);
     let (shutdown, ended) = Shutdown::new();
     let mut is_unusable = false;
@@ -163,7 +163,7 @@ fn serve() -> ExitCode {
         .and_then(|signals| handle_signals(signals, &shutdown))
         .map_err(|error| error.to_string())
         .and_then(|()| {
-            // Before all else that the log says.
+            // Before anything else is logged.
             config.open_door().iter().for_each(|warning| log::warn!("{warning}"));
             Relay::start(&config, &shutdown).map_err(|error| {
                 is_unusable = matches!(error, StartError::Devices(_));
@@ -187,7 +187,7 @@ fn serve() -> ExitCode {
             let last_words = format!("{cause}; ending, for the supervisor to start the relay again");
             log::error!("{last_words}");
             if !flush_log() {
-                // It may be the log that has failed.
+                // The log itself may have failed.
                 eprint(&last_words);
             }
             ExitCode::FAILURE
@@ -197,11 +197,11 @@ fn serve() -> ExitCode {
     code
 }
 
-/// Tells what the user must know about who is let in.
+/// Tells the user what is important about who is let in.
 fn introduce(config: &Config, relay: &Relay) {
     let credentials = &config.credentials;
     if let AgentKeys::Generated(key) = &credentials.keys {
-        // Behind what the log has said, though it is not a part of it.
+        // After the log's lines, though it is not part of the log.
         flush_log();
         print(&format!(
             "No API_KEY is set, so this run has a random one. For the agent's config:\n\
@@ -328,7 +328,7 @@ fn login(url: Option<&str>, pass: Pass) -> ExitCode {
     }
 }
 
-/// Returns the domain as DNS knows it.
+/// Returns the domain in DNS' form.
 fn domain(text: &str) -> Result<String, AskError> {
     let domain = home_alice_relay::domain(text)
         .map_err(|problem| AskError::Address(format!("--domain is {text:?}: {problem}")))?;
@@ -368,7 +368,7 @@ fn failure(error: &AskError) -> ExitCode {
     }
 }
 
-/// Prints what was asked for. Returns the code of success, or that of failure when nobody got it.
+/// Prints a result. Returns success, or failure if it can't be printed.
 fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -1,5 +1,4 @@
-//! JSON from outside, opened one object at a time: what nobody asks for is never looked into, and what can't
-//! be used counts as not there.
+//! JSON from outside, parsed one object at a time: unused parts are never parsed, and unusable ones count as missing.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,50 +13,50 @@ use crate::json::{Text, without_bom};
 pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Returns what `json` holds, if it is an object.
+    /// Parses `json`, if it is an object.
     pub fn of(json: &'a RawValue) -> Option<Self> {
         serde_json::from_str(json.get()).ok()
     }
 
-    /// Returns what the body of a request holds, if it is an object in UTF-8, be it with a byte order mark.
+    /// Parses a request's body, if it is an object in UTF-8, with or without a byte order mark.
     pub fn of_body(body: &'a [u8]) -> Option<Self> {
         serde_json::from_str(std::str::from_utf8(without_bom(body)).ok()?).ok()
     }
 
-    /// Returns the value of `key`; none when it is not there or `null`.
+    /// Returns the value of `key`; `None` if it is missing or `null`.
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
         let (_, value) = self.0.iter().rev().find(|(own, _)| own == key)?;
         Some(*value).filter(|value| value.get() != "null")
     }
 
-    /// Returns a key that stands here more than once.
+    /// Returns a key that occurs more than once.
     pub fn repeated(&self) -> Option<&str> {
         let mut seen = BTreeSet::new();
         self.0.iter().map(|(key, _)| &**key).find(|key| !seen.insert(*key))
     }
 
-    /// Returns the text of `key`, if it is one.
+    /// Returns the value of `key`, if it is a text.
     pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
         text(self.get(key)?)
     }
 
-    /// Returns the object of `key`, if it is one.
+    /// Returns the value of `key`, if it is an object.
     pub fn object(&self, key: &str) -> Option<Self> {
         Self::of(self.get(key)?)
     }
 
-    /// Returns the list of `key`, if it is one.
+    /// Returns the value of `key`, if it is a list.
     pub fn list(&self, key: &str) -> Option<Vec<&'a RawValue>> {
         list(self.get(key)?.get())
     }
 }
 
-/// Returns the text that `json` is.
+/// Parses `json`, if it is a text.
 pub fn text(json: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(json.get()).ok().map(Cow::from)
 }
 
-/// Returns the list that `json` is.
+/// Parses `json`, if it is a list.
 pub fn list(json: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(json).ok()
 }

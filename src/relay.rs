@@ -1,4 +1,4 @@
-//! The whole relay, put together, started and stopped.
+//! Assembles the relay, and starts and stops it.
 
 use std::fmt;
 use std::io;
@@ -33,9 +33,9 @@ use crate::unchecked::{heap, socket_hooks};
 pub enum StartError {
     /// The address can't be listened on.
     Bind(ListenAddr, io::Error),
-    /// The system gives no thread, descriptor or random bytes.
+    /// The system refuses a thread, a descriptor or random bytes.
     System(io::Error),
-    /// The devices of Smart Home can't be used.
+    /// The devices of Smart Home are unusable.
     Devices(ConfigError),
 }
 
@@ -76,16 +76,15 @@ pub struct Relay {
     listener: TcpListener,
     routes: Arc<Routes>,
     engine: Arc<Engine>,
-    /// Closed to end the watchdog.
+    /// Dropped to end the watchdog.
     watched: Sender<()>,
 }
 
 impl Relay {
-    /// Starts listening and serving. `shutdown` is told when the relay can't serve any more.
+    /// Starts listening and serving. Uses `shutdown` if the relay can no longer serve.
     ///
     /// # Errors
-    /// The devices of Smart Home can't be used, the address can't be listened on, or the system refuses what
-    /// is needed.
+    /// The devices of Smart Home are unusable, the address can't be listened on, or the system refuses what is needed.
     pub fn start(config: &Config, shutdown: &Shutdown) -> Result<Self, StartError> {
         let (devices, doubts) = devices::load(&config.smart_home, &config.credentials.agents.names())
             .map_err(StartError::Devices)?;
@@ -141,12 +140,12 @@ impl Relay {
         Ok(Self { reachable, listener, routes, engine, watched })
     }
 
-    /// Returns where this machine reaches it.
+    /// Returns the address at which this machine reaches the relay.
     pub fn address(&self) -> SocketAddr {
         self.reachable
     }
 
-    /// Stops: no new connections, replies to what is under way, a goodbye to the agent.
+    /// Stops: accepts no connection, waits for the responses in flight, and closes the links.
     pub fn stop(self) {
         drop(self.watched);
         self.routes.stopping.store(true, Relaxed);

@@ -1,4 +1,4 @@
-//! The workers, and where each request goes.
+//! The worker threads, and the handler of each request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,15 +25,15 @@ use crate::smart_home::{self, SmartHome};
 use crate::ws::handshake;
 use crate::ws::joining::{INVITE_PATH, JOIN_PATH, Joining};
 
-/// Threads that take requests from tiny_http. A client that takes no answer holds one, or two if it pipelines, for no
-/// longer than [`crate::net::listener::SEND_TIMEOUT`] each, so a few serve any number of clients.
+/// Threads that take requests from tiny_http. A client that takes no response blocks one, or two if it pipelines, for
+/// at most [`crate::net::listener::SEND_TIMEOUT`] each, so a few threads serve any number of clients.
 pub const WORKERS: usize = 4;
 
 const HEALTH: &str = "/health";
 
-/// What every worker works with.
+/// State shared by the workers.
 pub struct Routes {
-    /// Whether the relay is stopping, so that the end of accepting is no surprise.
+    /// Whether the relay is stopping, so that the end of accepting is expected.
     pub stopping: AtomicBool,
     engine: Arc<Engine>,
     receiver: RequestReceiver,
@@ -45,7 +45,7 @@ pub struct Routes {
 /// Starts [`WORKERS`] threads.
 ///
 /// # Errors
-/// The system gives no thread.
+/// The system refuses a thread.
 pub fn start(routes: &Arc<Routes>, shutdown: &Shutdown) -> io::Result<()> {
     for number in 1..=WORKERS {
         let routes = routes.clone();
@@ -54,10 +54,10 @@ pub fn start(routes: &Arc<Routes>, shutdown: &Shutdown) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks the relay at `address` for its health, as the watchdog does.
+/// Checks the health of the relay at `address`, for the watchdog.
 ///
 /// # Errors
-/// It does not answer, or not as it should.
+/// There is no response, or not a healthy one.
 pub fn look(address: SocketAddr) -> Result<(), String> {
     let client = Client::connect(address, LOOK_TIMEOUT).map_err(|error| error.to_string())?;
     match client.get(HEALTH) {
@@ -68,7 +68,7 @@ pub fn look(address: SocketAddr) -> Result<(), String> {
 }
 
 impl Routes {
-    /// Serves what `server` hears through `gate`. Smart Home is off without `smart_home`.
+    /// Serves the requests of `server` behind `gate`. `None` for `smart_home` switches Smart Home off.
     pub fn new(
         engine: Arc<Engine>,
         server: Arc<tiny_http::Server>,
@@ -82,11 +82,11 @@ impl Routes {
         Self { stopping, engine, receiver, joining, smart_home, owner_page }
     }
 
-    /// Serves until tiny_http has nothing more to give. Returns why that must end the program, if it must.
+    /// Serves until tiny_http ends. Returns an error if that must end the program.
     fn work(&self) -> Result<(), String> {
         loop {
             match self.receiver.next() {
-                // A bug must cost its own request alone; the panic hook has told of it.
+                // A bug must fail its own request only; the panic hook has logged it.
                 Ok(Some(work)) => drop(catch_unwind(AssertUnwindSafe(|| self.serve(work)))),
                 Ok(None) => {}
                 Err(_) if self.stopping.load(Relaxed) => {
@@ -109,7 +109,7 @@ impl Routes {
         let engine = &*self.engine;
         let credentials = &engine.config.credentials;
         let (method, is_read) = (exchange.method(), exchange.is_read());
-        // What has no path was refused.
+        // A request without a path was refused before.
         let path = target::path(method, exchange.target()).unwrap_or_default();
         match (path, method) {
             (HEALTH, "GET" | "HEAD") => exchange.respond(self.health()),
@@ -121,7 +121,7 @@ impl Routes {
             (JOIN_PATH | INVITE_PATH, _) => exchange.respond(Response::wrong_method("POST")),
             (path, method) if credentials.is_webhook(path) => match method {
                 "POST" => {
-                    // A test's fault must be one of this request's own.
+                    // A test's fault must hit this request only.
                     fault("turn").unwrap_or_else(|fault| panic!("{fault}"));
                     webhook::serve(engine, exchange, body, Instant::now());
                 }

@@ -1,4 +1,4 @@
-//! Secrets: kept out of every log and compared in constant time.
+//! Secrets, which are kept out of every log and compared in constant time.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::system::cannot;
 
-/// Characters below which a secret is called short. 16 of `[A-Za-z0-9_-]` are 96 bits.
+/// A secret of fewer characters counts as short. 16 of `[A-Za-z0-9_-]` are 96 bits.
 pub const SHORT_SECRET: usize = 16;
 
 /// A key that must never be printed. `Debug` hides it; it has no `Display`.
@@ -16,12 +16,12 @@ pub const SHORT_SECRET: usize = 16;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a key that the configuration has already checked.
+    /// Wraps a key that the configuration has checked.
     pub fn new(key: String) -> Self {
         Self(key)
     }
 
-    /// Returns a fresh key of 64 hex digits from the system's random source.
+    /// Generates a key of 64 hex digits from the system's random source.
     ///
     /// # Errors
     /// The system gives no random bytes.
@@ -29,7 +29,7 @@ impl Secret {
         Ok(Self(HEXLOWER.encode(&random_bytes::<32>()?)))
     }
 
-    /// Whether `candidate` is this key, in a time that tells nothing but its length.
+    /// Compares in constant time; only the length can leak.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         same(self.0.as_bytes(), candidate)
     }
@@ -39,19 +39,18 @@ impl Secret {
         self.0.chars().count() < SHORT_SECRET
     }
 
-    /// Returns the key itself: to be shown to whoever asks for it, or printed once when it was made.
+    /// Returns the key itself, to be sent to an authorised caller, or printed once when it was generated.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// Whether two texts are the same, in a time that tells nothing but whether their lengths are.
+/// Compares in constant time; only whether the lengths are equal can leak.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// Returns `text` with a «…» in place of every secret that comes up in it. Short ones stay: they may be a part
-/// of any word, and what is missing would tell them.
+/// Replaces every secret in `text` by «…». Short ones stay: they may be part of any word, and a gap would reveal them.
 pub fn hide(text: String, secrets: &[Secret]) -> String {
     secrets.iter().filter(|secret| !secret.is_short()).fold(text, |text, Secret(secret)| {
         if text.contains(secret) { text.replace(secret, "…") } else { text }
@@ -64,11 +63,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns `N` bytes from the system's random source: `getrandom`, or `/dev/urandom` where the kernel (before
-/// 3.17) or a sandbox does not have it.
+/// Returns `N` bytes from the system's random source: `getrandom`, or `/dev/urandom` if the kernel (before 3.17) or a
+/// sandbox lacks it.
 ///
 /// # Errors
-/// The system gives no random bytes by either.
+/// Neither gives random bytes.
 pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     fill(&mut bytes).or_else(|_| from_device(&mut bytes)).map_err(|error| {

@@ -1,4 +1,4 @@
-//! What Alice is to say, made to fit the protocol (docs/facts/alice.md) before anything else sees it.
+//! A reply for Alice, made to fit the protocol (docs/facts/alice.md) before anything else uses it.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -7,31 +7,32 @@ use crate::json::has_lone_surrogate;
 use crate::text::cut;
 use crate::tts;
 
-/// Unicode scalar values of a reply's text, and of its tts without the letters of `<speaker …>` tags (docs/facts/alice.md).
+/// Longest text of a reply, in Unicode scalar values; its tts likewise, without `<speaker …>` tags
+/// (docs/facts/alice.md).
 pub const MAX_TEXT: usize = 1024;
 
-/// Unicode scalar values of a button's title (docs/facts/alice.md).
+/// Longest title of a button, in Unicode scalar values (docs/facts/alice.md).
 pub const MAX_BUTTON_TITLE: usize = 64;
 
-/// Bytes of a button's payload (docs/facts/alice.md).
+/// Largest payload of a button, in bytes (docs/facts/alice.md).
 pub const MAX_BUTTON_PAYLOAD: usize = 4 * 1024;
 
-/// Bytes of the address that a button opens (docs/facts/alice.md).
+/// Longest address that a button opens, in bytes (docs/facts/alice.md).
 pub const MAX_BUTTON_URL: usize = 1024;
 
-/// Stands in for a text that is empty, which the protocol forbids.
+/// Replaces an empty text, which the protocol forbids.
 pub const DONE: &str = "Готово.";
 
-/// Stands in for an answer whose text can't be used.
+/// Replaces an unusable text of an answer.
 pub const NOT_UNDERSTOOD: &str = "Компьютер прислал непонятный ответ.";
 
-/// What the original agent begins its answer with when a command has failed (docs/facts/agent.md).
+/// The beginning of the original agent's answer when a command has failed (docs/facts/agent.md).
 const FAILURE: &str = "Не удалось";
 
-/// The same, each with more words and a colon behind it: «Ошибка при переключении: …».
+/// Further beginnings, each followed by a colon somewhere: «Ошибка при переключении: …».
 const FAILURES: [&str; 4] = ["Ошибка:", "Ошибка при ", "Ошибка поиска ", "Ошибка подключения "];
 
-/// A button under a reply. One without a payload sends its title as a command when it is pressed.
+/// A button under a reply. Pressing one without a payload sends its title as a command.
 #[derive(Debug, Clone, Serialize)]
 pub struct Button {
     /// At most [`MAX_BUTTON_TITLE`] characters; a longer one is cut.
@@ -41,46 +42,45 @@ pub struct Button {
     /// A page to open, at most [`MAX_BUTTON_URL`] bytes; a longer one is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// An object of at most [`MAX_BUTTON_PAYLOAD`] bytes; another is left out.
+    /// An object of at most [`MAX_BUTTON_PAYLOAD`] bytes; anything else is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Box<RawValue>>,
 }
 
-/// What Alice is to say, within every limit of the protocol.
+/// A reply for Alice, within every limit of the protocol.
 #[derive(Debug, Clone)]
 pub struct Speech {
     text: String,
     tts: Option<String>,
     buttons: Vec<Button>,
-    /// What the agent has said of it, if anything.
+    /// The agent's decision, if it made one.
     end_session: Option<bool>,
     failed: bool,
 }
 
 impl Speech {
-    /// Makes `text` fit: an empty one becomes «Готово.», a long one is cut.
+    /// Creates a reply. An empty text becomes «Готово.», a long one is cut.
     pub fn new(text: &str) -> Self {
         let text = if text.trim().is_empty() { DONE } else { text };
         let failed = tells_of_failure(text);
         Self { text: cut(text, MAX_TEXT), tts: None, buttons: Vec::new(), end_session: None, failed }
     }
 
-    /// Adds what is spoken when it differs from the text. One without a word says nothing else than the
-    /// text does; a long one is cut.
+    /// Sets the TTS text, cut to the limit. Ignores a blank one.
     pub fn with_tts(self, tts: Option<&str>) -> Self {
         let tts = tts.filter(|tts| !tts.trim().is_empty()).map(|tts| tts::cut(tts, MAX_TEXT));
         Self { tts, ..self }
     }
 
-    /// Adds buttons: a long title is cut; a url or payload that does not fit is left out, and so is a
-    /// button without a title.
+    /// Sets the buttons. Cuts a long title, leaves out a url or payload that does not fit, and a button without a
+    /// title.
     pub fn with_buttons(self, buttons: Vec<Button>) -> Self {
         let has_title = |button: &Button| !button.title.trim().is_empty();
         Self { buttons: buttons.into_iter().filter(has_title).map(fitted).collect(), ..self }
     }
 
-    /// Leaves out the buttons whose press would tell nothing: Yandex makes no words of a title like «▶», so that only a
-    /// page to open is left, or, where the agent is told of payloads, its payload. Returns whether there were any.
+    /// Removes buttons whose press would tell nothing: Yandex makes no words of a title like «▶», so only a page to
+    /// open counts, or the payload if the agent is told of it. Also returns whether any was removed.
     pub fn without_wordless_buttons(mut self, payloads_are_told: bool) -> (Self, bool) {
         let before = self.buttons.len();
         self.buttons.retain(|button| {
@@ -92,18 +92,18 @@ impl Speech {
         (self, were_any)
     }
 
-    /// Says whether Alice leaves the skill.
+    /// Decides whether Alice leaves the skill.
     pub fn with_end_session(self, end_session: bool) -> Self {
         Self { end_session: Some(end_session), ..self }
     }
 
-    /// Takes over what another speech says of that.
+    /// Takes over that decision from another reply.
     pub fn with_end_of(self, other: &Self) -> Self {
         Self { end_session: other.end_session, ..self }
     }
 
-    /// Whether the speaker may be its owner's again after it: nobody has said whether Alice leaves the skill, and it
-    /// asks for nothing, neither by a question nor by buttons.
+    /// Whether the session may close after this reply: the agent did not decide that, and the reply asks for nothing by
+    /// a question or buttons.
     pub fn asks_for_nothing(&self) -> bool {
         let ends_in_a_question = |words: &str| words.trim_end().ends_with('?');
         self.end_session.is_none()
@@ -112,34 +112,34 @@ impl Speech {
             && !ends_in_a_question(self.spoken())
     }
 
-    /// Takes the agent's word for whether its command was carried out.
+    /// Marks the reply as a failure unless `ok`, which is the agent's verdict.
     pub fn with_ok(self, ok: bool) -> Self {
         Self { failed: self.failed || !ok, ..self }
     }
 
-    /// Whether the agent says that its command failed, by itself or as the agent that exists does.
+    /// Whether the command failed, by the agent's verdict or by the original agent's words.
     pub fn failed(&self) -> bool {
         self.failed
     }
 
-    /// Names the PC that says it first, in the nominative: nothing need be declined.
+    /// Puts the PC's name before the reply, in the nominative, which avoids declining it.
     pub fn by(self, name: &str) -> Self {
         let named = |words: &str| format!("{}: {words}", title(name));
         let tts = self.tts.as_deref().map(|tts| tts::cut(&named(tts), MAX_TEXT));
         Self { text: cut(&named(&self.text), MAX_TEXT), tts, ..self }
     }
 
-    /// Returns what is shown, and spoken when there is no tts.
+    /// Returns the text to show, and to speak if there is no TTS text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns what is spoken when it differs from the text.
+    /// Returns the text to speak, if it differs from the text to show.
     pub fn tts(&self) -> Option<&str> {
         self.tts.as_deref()
     }
 
-    /// Returns what is spoken.
+    /// Returns the text to speak.
     pub fn spoken(&self) -> &str {
         self.tts().unwrap_or(&self.text)
     }
@@ -161,7 +161,7 @@ impl From<&str> for Speech {
     }
 }
 
-/// Returns what Alice says of an answer whose text can't be used, of the PC with this name, if there are several.
+/// Returns the reply for an answer with an unusable text; `name` is the PC's, if there are several.
 pub fn not_understood(name: Option<&str>) -> Speech {
     match name {
         None => Speech::new(NOT_UNDERSTOOD),
@@ -169,13 +169,13 @@ pub fn not_understood(name: Option<&str>) -> Speech {
     }
 }
 
-/// Returns a PC's name as it stands at the beginning of a sentence.
+/// Capitalises a PC's name for the beginning of a sentence.
 pub fn title(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
-/// Whether the original agent says so that a command has failed.
+/// Whether the text reports a failure as the original agent does.
 fn tells_of_failure(text: &str) -> bool {
     let is_failure = |rest: &str| !rest.starts_with(char::is_alphabetic);
     text.strip_prefix(FAILURE).is_some_and(is_failure)

@@ -1,5 +1,5 @@
-//! The locks and atomics of what is tried under shuttle, schedule by schedule: the links, what is sent on them, and the
-//! commands. Without that feature they are the standard library's.
+//! The locks and atomics of the code that is tested under shuttle: links, outboxes and commands. Without that feature
+//! they are the standard library's.
 
 use std::sync::PoisonError;
 
@@ -8,7 +8,7 @@ pub use shuttle::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(feature = "shuttle"))]
 pub use std::sync::{Mutex, MutexGuard, atomic};
 
-/// Locks `mutex`, also one whose last holder has panicked: a bug must not spread to all who come after it.
+/// Locks `mutex`, even if a holder panicked: a bug must not spread to all later holders.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
-//! Text from outside, made fit for a place: cut to a length, or escaped for one line of a log.
+//! Text from outside, cut to a length or escaped for one line of a log.
 
-/// Characters of outside text that a log line or an error may repeat.
+/// Most characters of outside text that a log line or an error quotes.
 pub const MAX_QUOTED: usize = 120;
 
-/// Returns `text` cut to at most `limit` Unicode scalar values, the last one «…» when something was cut.
+/// Cuts `text` to at most `limit` Unicode scalar values, the last of which is «…» if anything was cut.
 pub fn cut(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
@@ -11,12 +11,12 @@ pub fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// Returns `text` in double quotes, on one line, control characters escaped, cut to [`MAX_QUOTED`].
+/// Quotes `text` on one line, with control characters escaped, cut to [`MAX_QUOTED`].
 pub fn quoted(text: &str) -> String {
     format!("{:?}", cut(text, MAX_QUOTED))
 }
 
-/// Returns who asks: the peer, and what the proxy claims in `X-Real-IP` about whoever is behind it.
+/// Describes the client: the peer, and the address that the proxy claims in `X-Real-IP`.
 pub fn origin(peer: impl std::fmt::Display, claimed: Option<&str>) -> String {
     match claimed {
         Some(claimed) => format!("{peer} (claims to be {})", quoted(claimed)),

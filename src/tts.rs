@@ -1,13 +1,13 @@
-//! What is spoken, measured and cut as Yandex does: the letters of a `<speaker …>` tag don't count (docs/facts/alice.md).
+//! Measures and cuts TTS text as Yandex does: the letters of a `<speaker …>` tag don't count (docs/facts/alice.md).
 
 const SPEAKER: &str = "<speaker ";
 
-/// Returns the Unicode scalar values that count.
+/// Returns the number of Unicode scalar values that count.
 pub fn length(tts: &str) -> usize {
     parts(tts).map(|part| part.counted().chars().count()).sum()
 }
 
-/// Returns `tts` cut to a length of at most `limit`, the last character «…» when something was cut. No tag is cut in two.
+/// Cuts `tts` to a length of `limit`; the last character is «…» if anything was cut. Never cuts within a tag.
 pub fn cut(tts: &str, limit: usize) -> String {
     if length(tts) <= limit {
         return tts.to_owned();
@@ -47,7 +47,7 @@ impl<'a> WordsOrTag<'a> {
 fn parts(tts: &str) -> impl Iterator<Item = WordsOrTag<'_>> {
     let mut rest = tts;
     std::iter::from_fn(move || {
-        // What never ends is no tag.
+        // An unterminated tag is plain text.
         let tag =
             rest.find(SPEAKER).and_then(|start| Some((start, start + rest[start..].find('>')? + 1)));
         let (part, length) = match tag {

@@ -1,5 +1,5 @@
 //! The list of scenarios for the app «Дом с Алисой»: a phrase without the skill's name, and what the speaker then says
-//! to the skill (DEPLOYMENT.md, "Any phrase in one breath"). Plain data.
+//! to the skill (docs/next-steps.md, "Any phrase in one breath"). Plain data.
 
 use crate::phrases::words::{plain, words};
 

@@ -298,7 +298,7 @@ impl Registry {
         let _ = self.readers.recv_timeout(STOP_TIMEOUT);
     }
 
-    /// As [`Names::among_several`].
+    /// As [`crate::config::agents::Names::among_several`].
     pub fn name(&self, agent: AgentId) -> Option<&str> {
         self.commands.names.among_several(agent)
     }

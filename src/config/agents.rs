@@ -1,4 +1,4 @@
-//! The PCs: the one that `API_KEY` lets in, and those of `AGENTS`. The name of each, and what it must show.
+//! The PCs, that of `API_KEY` and those of `AGENTS`, with their names and keys.
 
 use crate::config::error::ConfigError;
 use crate::config::keys::{AgentKeys, MAX_KEYS};
@@ -6,7 +6,7 @@ use crate::config::names::Name;
 pub use crate::config::names::{AgentId, Names};
 use crate::secret::{SHORT_SECRET, Secret};
 
-/// PCs, the one of `API_KEY` among them.
+/// Most PCs, the one of `API_KEY` included.
 pub const MAX_AGENTS: usize = 16;
 
 const CURE: &str = "write name=key, the name one word of Russian letters as it is spoken, the key an output of \
@@ -16,9 +16,8 @@ const CURE: &str = "write name=key, the name one word of Russian letters as it i
 /// A PC of `AGENTS`.
 #[derive(Debug, Clone)]
 pub struct ExtraAgent {
-    /// What it is called.
     name: Name,
-    /// What it shows to be let in.
+    /// The keys that its agent may present.
     pub keys: AgentKeys,
 }
 
@@ -29,7 +28,7 @@ impl ExtraAgent {
     }
 }
 
-/// The PCs besides the one of `API_KEY`, and what that one is called.
+/// The PCs besides the one of `API_KEY`, and that one's name.
 #[derive(Debug, Clone)]
 pub struct Agents {
     default_name: Name,
@@ -37,10 +36,10 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// Reads `AGENT_NAME` and what `AGENTS` holds, which came in `variable`. `others` are all other secrets.
+    /// Parses `AGENT_NAME`, and `AGENTS` with the variable that it came from. `others` are all other secrets.
     ///
     /// # Errors
-    /// The first entry that can't be used. Nothing of it is told: what looks like a name may be a key.
+    /// The first invalid entry. The message does not quote it, since what looks like a name may be a key.
     pub fn read(
         default_name: Option<String>,
         agents: Option<(&'static str, String)>,
@@ -73,7 +72,7 @@ impl Agents {
         Ok(read)
     }
 
-    /// Returns the PC that one entry describes, or what is wrong with it.
+    /// Parses one entry, or tells what is wrong with it.
     fn entry(&self, entry: &str, others: &[&Secret]) -> Result<ExtraAgent, String> {
         let (name_part, keys) = entry.split_once('=').ok_or("has no `=`")?;
         let name = Name::read(name_part)?;
@@ -109,12 +108,12 @@ impl Agents {
         Ok(ExtraAgent { name, keys: AgentKeys::Configured(secrets) })
     }
 
-    /// Returns those besides the one of `API_KEY`.
+    /// Returns the PCs besides the one of `API_KEY`.
     pub fn extra(&self) -> &[ExtraAgent] {
         &self.extra
     }
 
-    /// Returns what they are all called.
+    /// Returns the names of all PCs.
     pub fn names(&self) -> Names {
         let extra = self.extra.iter().map(|extra| &extra.name);
         Names::new([&self.default_name].into_iter().chain(extra).cloned().collect())

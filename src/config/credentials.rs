@@ -1,5 +1,4 @@
-//! Everything that decides who is let in, as it is configured: the agent's keys, the webhook's secret,
-//! the owner's ids.
+//! The credentials: the agents' keys, the webhook's secret, and the owner's ids.
 
 use data_encoding::HEXLOWER;
 use sha1::{Digest, Sha1};
@@ -12,83 +11,83 @@ use crate::secret::{SHORT_SECRET, Secret};
 use crate::text::quoted;
 use crate::tokens::signed::derived;
 
-/// Bytes of a file that holds a secret, or those of all agents.
+/// Largest file with a secret or with all agents, in bytes.
 pub const MAX_SECRET_FILE: u64 = 8 * 1024;
 
-/// Yandex users whose turns count: a household.
+/// Most Yandex users whose turns are admitted: a household.
 pub const MAX_USER_IDS: usize = 32;
 
-/// Where turns go; behind it comes a slash and `WEBHOOK_SECRET`, if there is one.
+/// The webhook's path; `WEBHOOK_SECRET`, if set, follows after a slash.
 pub const WEBHOOK_PATH: &str = "/alice/webhook";
 
-/// The header field in which `ask` shows [`Credentials::ask_token`].
+/// The header field in which `ask` sends [`Credentials::ask_token`].
 pub const ASK_FIELD: &str = "Relay-Ask";
 
-/// What `.env.example` holds in place of a secret. Never accepted as one.
+/// The placeholder for a secret in `.env.example`. Never accepted as a secret.
 pub const PLACEHOLDER: &str = "put-the-output-of-openssl-rand-hex-32-here";
 
-/// The value of `WEBHOOK_SECRET` that opens the webhook as absence does. Compose files need it: some
-/// versions of podman-compose don't hand on a variable that has no value.
+/// The value of `WEBHOOK_SECRET` that leaves the webhook open, as if unset. Compose files need it, since some versions
+/// of podman-compose don't pass on an empty variable.
 pub const OPEN: &str = "open";
 
-/// The value of `ALICE_USER_IDS` and `ALICE_SKILL_ID` that lets in anyone, as absence does.
+/// The value of `ALICE_USER_IDS` and `ALICE_SKILL_ID` that admits anyone, as if unset.
 pub const ANY: &str = "any";
 
-/// The value of `AGENTS` that lets in no further agent, as absence does.
+/// The value of `AGENTS` that adds no agent, as if unset.
 pub const NONE: &str = "none";
 
 /// The value of a secret's variable when its `_FILE` variable names the file that holds it.
 pub const FILE: &str = "file";
 
-/// What closes the webhook, pasted where `.env` is. The last of several lines counts there, and what was the last may
-/// have no end.
+/// The shell command that adds a `WEBHOOK_SECRET` to `.env`. The last of several lines counts there; the leading line
+/// break is for a file whose last line has none.
 pub const LOCK: &str = r#"printf '\nWEBHOOK_SECRET=%s\n' "$(openssl rand -hex 32)" >> .env"#;
 
 const CURE: &str = "put the output of `openssl rand -hex 32` there";
 
-/// Who is let in.
+/// Decides which agents, skills and users are let in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// What the agent must show (`API_KEY`, `API_KEY_FILE`).
+    /// The keys of the first agent (`API_KEY`, `API_KEY_FILE`).
     pub keys: AgentKeys,
-    /// The other agents, and what all are called (`AGENTS`, `AGENTS_FILE`, `AGENT_NAME`).
+    /// The other agents, and the names of all (`AGENTS`, `AGENTS_FILE`, `AGENT_NAME`).
     pub agents: Agents,
-    /// What the webhook's path must end in (`WEBHOOK_SECRET`, `WEBHOOK_SECRET_FILE`).
+    /// The secret at the end of the webhook's path (`WEBHOOK_SECRET`, `WEBHOOK_SECRET_FILE`).
     pub webhook: Option<Secret>,
-    /// The one skill whose turns count (`ALICE_SKILL_ID`).
+    /// The only skill whose turns are admitted (`ALICE_SKILL_ID`).
     pub skill_id: Option<String>,
-    /// The Yandex users whose turns count; all when empty (`ALICE_USER_IDS`).
+    /// The Yandex users whose turns are admitted; all if empty (`ALICE_USER_IDS`).
     pub user_ids: Vec<String>,
 }
 
-/// A key that was shown.
+/// The key that an agent presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyMatch {
-    /// Whose it is.
+    /// The agent that it belongs to.
     pub agent: AgentId,
-    /// Which of that agent's keys, counted from 1.
+    /// Its position among that agent's keys, from 1.
     pub position: usize,
-    /// How many that agent has.
+    /// The number of that agent's keys.
     pub of: usize,
 }
 
 impl Credentials {
-    /// Reads what `text` knows by name.
+    /// Reads the credentials; `text` looks up a variable.
     ///
     /// # Errors
-    /// The first value that can't be used; never the value of a secret.
+    /// The first invalid variable. The message never holds a secret.
     pub fn read(
         text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     ) -> Result<Self, ConfigError> {
         let keys = agent_keys(secret(&text, "API_KEY", "API_KEY_FILE")?)?;
         let webhook = match secret(&text, "WEBHOOK_SECRET", "WEBHOOK_SECRET_FILE")? {
             None => None,
-            // In a file the word is too short for a secret: who makes a file wants a lock.
+            // Not from a file: the word is too short for a secret, and a file means that the owner wants one.
             Some(("WEBHOOK_SECRET", value)) if value == OPEN => None,
             Some((name, value)) => Some(webhook_secret(name, value)?),
         };
         let others: Vec<_> = keys.all().iter().chain(&webhook).collect();
-        // They let somebody in, so what is empty is as if it were not set.
+        // Empty counts as unset for a variable that only lets somebody in.
         let is_set = |name| {
             let is_some = |value: &String| !["", NONE].contains(&value.trim());
             text(name).map(|value| value.filter(is_some))
@@ -118,29 +117,29 @@ impl Credentials {
         })
     }
 
-    /// Returns what `ask` shows to be known as itself: a digest of all that is configured here. Whoever
-    /// can make it knows enough to pass for the owner anyway, so it opens nothing.
+    /// Returns the token of `ask`: a digest of all credentials. It opens nothing, since all who can make it could pass
+    /// for the owner anyway.
     ///
-    /// Of SHA-1, which the WebSocket handshake has brought along (RFC 6455, 4.2.2), this takes only that
-    /// it can't be turned back; collisions are of no use to anybody here.
+    /// SHA-1 is there for the WebSocket handshake (RFC 6455, 4.2.2). This relies only on its being one-way; collisions
+    /// are of no use here.
     pub fn ask_token(&self) -> Secret {
         let digest = Sha1::digest(self.all());
         Secret::new(HEXLOWER.encode(&digest))
     }
 
-    /// Returns what the proofs of the owner's page are derived from: all that is configured here, too. None
-    /// without `WEBHOOK_SECRET`: an agent's key alone would let every agent make them.
+    /// Returns the secret that the owner page's tokens are derived from, made of all credentials. `None` without
+    /// `WEBHOOK_SECRET`: from an agent's key alone, every agent could make them.
     pub fn owner_secret(&self) -> Option<Secret> {
         self.webhook.as_ref()?;
         Some(derived(&self.all(), "home-alice-relay owner's page"))
     }
 
-    /// Returns all that is configured here, for digests. No two configurations make the same text, since no value
-    /// holds a space or a line break.
+    /// Joins all credentials for digests. Different credentials give different texts, since no value holds a space or a
+    /// line break.
     fn all(&self) -> String {
         let keys = match &self.keys {
             AgentKeys::Configured(keys) => keys.as_slice(),
-            // Nobody but this process knows it.
+            // Known to this process alone.
             AgentKeys::Generated(_) => &[],
         };
         let mut all = String::new();
@@ -165,7 +164,7 @@ impl Credentials {
         (0..).map(AgentId).zip([&self.keys].into_iter().chain(extra))
     }
 
-    /// Returns the newest key of an agent; none when it has a random one, which the next run has not.
+    /// Returns an agent's newest key; `None` if it is random, and so ends with this run.
     pub fn lasting_key(&self, agent: AgentId) -> Option<&Secret> {
         match self.keys_of_all().find(|(own, _)| *own == agent)?.1 {
             AgentKeys::Configured(keys) => keys.first(),
@@ -173,7 +172,7 @@ impl Credentials {
         }
     }
 
-    /// Returns whose key `shown` is. Every key of every agent is compared, in constant time.
+    /// Returns the match of a presented key. Compares every key of every agent, in constant time.
     pub fn agent(&self, shown: &[u8]) -> Option<KeyMatch> {
         self.keys_of_all().fold(None, |found, (agent, keys)| match keys.position(shown) {
             Some(position) => Some(KeyMatch { agent, position, of: keys.all().len() }),
@@ -181,7 +180,7 @@ impl Credentials {
         })
     }
 
-    /// Returns the path that turns go to.
+    /// Returns the webhook's path, with `WEBHOOK_SECRET` if set.
     pub fn webhook_path(&self) -> String {
         match &self.webhook {
             None => WEBHOOK_PATH.to_owned(),
@@ -189,7 +188,7 @@ impl Credentials {
         }
     }
 
-    /// Whether `path` is the webhook's: with `WEBHOOK_SECRET` the one that ends in it and no other.
+    /// Whether `path` is exactly the webhook's.
     pub fn is_webhook(&self, path: &str) -> bool {
         match &self.webhook {
             None => path == WEBHOOK_PATH,
@@ -200,14 +199,14 @@ impl Credentials {
         }
     }
 
-    /// Returns every secret, for whoever must keep them out of something.
+    /// Returns every secret, to be kept out of logs and messages.
     pub fn secrets(&self) -> Vec<Secret> {
         let extra = self.agents.extra().iter().flat_map(|extra| extra.keys.all());
         let all = self.keys.all().iter().chain(extra).chain(&self.webhook);
         all.cloned().chain([self.ask_token()]).collect()
     }
 
-    /// Returns what is let in but is hardly meant, each with its cure and without the value.
+    /// Returns warnings about suspicious but accepted settings, each with its fix and without the value.
     pub fn doubts(&self) -> Vec<String> {
         let of_keys = self.doubts_of_keys().into_iter().map(ToOwned::to_owned);
         of_keys.chain(self.agents.names().doubts()).collect()
@@ -244,7 +243,7 @@ impl Credentials {
         doubts
     }
 
-    /// Returns what stands open and how to close it, in one line; none when everything is closed.
+    /// Returns one line on what leaves the relay open and how to close it; `None` if nothing does.
     pub fn open(&self) -> Option<String> {
         let mut open = Vec::new();
         if self.webhook.is_none() {
@@ -269,8 +268,8 @@ impl Credentials {
     }
 }
 
-/// Returns one id, without the white space around it. What no id of Yandex's can be is refused, since it
-/// would let in nobody.
+/// Parses one id, without the white space around it. Refuses what can't be an id of Yandex, since it would admit
+/// nobody.
 fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
     let problem = match value.trim() {
         "" => {
@@ -290,8 +289,8 @@ fn id(variable: &'static str, value: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new(variable, problem, cure))
 }
 
-/// Returns a secret's value and the variable it came from: its own, or the one that names a file. `file` in its
-/// own says that the other one counts, for a Compose file that always sets the former.
+/// Returns a secret and the variable it came from: its own, or the one that names a file. The value [`FILE`] refers to
+/// the latter, for a Compose file that always sets the former.
 pub(super) fn secret(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
@@ -315,10 +314,10 @@ pub(super) fn secret(
     }
 }
 
-/// Returns the first line of the file at `path`: editors and `echo` end a file with a line break.
+/// Returns the first line of a file: editors and `echo` end a file with a line break.
 fn secret_file(variable: &'static str, path: &str) -> Result<String, ConfigError> {
     let unusable = |problem: &dyn std::fmt::Display| {
-        // Without a slash it may be the secret itself, put into the wrong variable.
+        // A value without a slash may be the secret itself, put into the wrong variable.
         let name = if path.contains('/') { quoted(path) } else { "a file".into() };
         ConfigError::new(
             variable,
@@ -357,7 +356,7 @@ fn agent_keys(found: Option<(&'static str, String)>) -> Result<AgentKeys, Config
     Ok(AgentKeys::Configured(keys.into_iter().map(|key| Secret::new(key.to_owned())).collect()))
 }
 
-/// Returns a secret that can stand in a path.
+/// Checks that a secret can stand in a path.
 pub(super) fn webhook_secret(variable: &'static str, value: String) -> Result<Secret, ConfigError> {
     check(variable, &value)?;
     if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
@@ -370,7 +369,7 @@ pub(super) fn webhook_secret(variable: &'static str, value: String) -> Result<Se
     }
 }
 
-/// Checks what holds for every secret.
+/// Checks the rules for every secret.
 fn check(variable: &'static str, value: &str) -> Result<(), ConfigError> {
     let problem = if value.is_empty() {
         "holds an empty secret"

@@ -1,8 +1,8 @@
-//! What is wrong with the environment, and the cure.
+//! An error in the environment, with its fix.
 
 use std::fmt;
 
-/// A value of the environment that can't be used.
+/// An invalid environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,
@@ -11,7 +11,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// `variable` has this `problem`, and this is the `cure`. Never the value of a secret.
+    /// Creates an error. Neither part may hold the value of a secret.
     pub fn new(variable: &'static str, problem: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { variable, problem: problem.into(), cure: cure.into() }
     }

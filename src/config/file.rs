@@ -1,18 +1,18 @@
-//! Files that a setting names: read whole, once, and never longer than they may be.
+//! Reads files that a setting names, whole and up to a limit.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Why a file can't be used.
+/// Why a file is unusable.
 #[derive(Debug)]
 pub enum Unusable {
     /// It can't be read.
     Unreadable(io::Error),
-    /// It is a folder, a pipe or a device: some of them never end, or never begin.
+    /// It is a folder, a pipe or a device, some of which never end, or block.
     NotRegular,
-    /// It is longer than so many bytes.
+    /// It is longer than this many bytes.
     TooLong(u64),
 }
 
@@ -26,12 +26,12 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Returns the content of the regular file at `path`, of at most `most` bytes.
+/// Reads the regular file at `path`, of at most `most` bytes.
 ///
 /// # Errors
-/// It can't be used.
+/// The file is unusable.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Unusable> {
-    // Before it is opened: to open a pipe waits for whoever writes into it.
+    // Checked first, since opening a pipe waits for its writer.
     if !fs::metadata(path).map_err(Unusable::Unreadable)?.is_file() {
         return Err(Unusable::NotRegular);
     }

@@ -2,20 +2,20 @@
 
 use crate::secret::Secret;
 
-/// Keys of the agent: the new one, and the old one while the agent changes over.
+/// Most keys of an agent: the new one, and the old one during a change.
 pub const MAX_KEYS: usize = 2;
 
-/// The keys that let the agent in, and where they came from.
+/// The keys of an agent, and where they came from.
 #[derive(Debug, Clone)]
 pub enum AgentKeys {
-    /// Given by the user: one, or the new and the old while the agent changes over.
+    /// Configured: one, or the new and the old one during a change.
     Configured(Vec<Secret>),
-    /// Made for this run, since none was given; printed once, so that the first run works.
+    /// Generated for this run, since none is configured. Printed once, so that the first run works.
     Generated(Secret),
 }
 
 impl AgentKeys {
-    /// Returns all of them; never none.
+    /// Returns all keys, at least one.
     pub fn all(&self) -> &[Secret] {
         match self {
             Self::Configured(keys) => keys,
@@ -23,7 +23,7 @@ impl AgentKeys {
         }
     }
 
-    /// Returns which of the keys `shown` is, counted from 1. Every key is compared, in constant time.
+    /// Returns the position of a presented key, from 1. Compares every key, in constant time.
     pub fn position(&self, shown: &[u8]) -> Option<usize> {
         self.all().iter().zip(1..).fold(
             None,

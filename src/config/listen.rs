@@ -1,4 +1,4 @@
-//! Where to listen.
+//! The address to listen on.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::config::error::ConfigError;
 use crate::text::quoted;
 
-/// Where to listen: `host:port`, or `:port` for every interface. A host is an address or `localhost`: a
+/// The address to listen on: `host:port`, or `:port` for every interface. The host is an address or `localhost`; a
 /// resolver for names would make up a sixth of the static binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenAddr {
-    /// None means every interface.
+    /// `None` for every interface.
     pub host: Option<IpAddr>,
     /// 0 lets the system pick a free port.
     pub port: u16,
@@ -24,9 +24,9 @@ impl Default for ListenAddr {
 }
 
 impl ListenAddr {
-    /// Returns a warning when no proxy can reach this address, with the line that cures it: in a container the
-    /// loopback address is the container's own. `container` is the variable of that name, by which images and
-    /// engines tell a program that it is in one (systemd.io/CONTAINER_INTERFACE).
+    /// Returns a warning, with its fix, if no proxy can reach this address: in a container the loopback address is the
+    /// container's own. `container` is the variable of that name, which images and engines set in a container
+    /// (systemd.io/CONTAINER_INTERFACE).
     pub fn doubt(&self, container: Option<&OsStr>) -> Option<String> {
         let is_in_container = container.is_some_and(|name| !name.is_empty());
         (is_in_container && self.host.is_some_and(|host| host.is_loopback())).then(|| {

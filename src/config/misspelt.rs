@@ -1,9 +1,9 @@
-//! Variables of the environment that look like the relay's and aren't: a slip of the pen must not leave a
-//! door open in silence.
+//! Warns of environment variables that look like the relay's but are not: a misspelt one must not silently leave the
+//! relay open.
 
 use std::ffi::OsString;
 
-/// Every variable that the relay reads.
+/// All variables that the relay reads.
 const KNOWN: [&str; 17] = [
     "LISTEN_ADDR",
     "WEBHOOK_SECRET",
@@ -27,8 +27,8 @@ const KNOWN: [&str; 17] = [
 /// A variable that earlier releases read.
 const GONE: &str = "LATE_ANSWERS";
 
-/// Returns a warning for each of these variables that is nearly one the relay reads, or that it reads no more, without
-/// its value. An empty one is as good as none.
+/// Returns a warning, without the value, for each variable that is nearly one of the relay's, or is no longer read.
+/// Ignores empty ones.
 pub fn warnings(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
     let set = variables.filter(|(_, value)| !value.is_empty());
     let warning = |(name, _): (OsString, OsString)| {
@@ -44,8 +44,8 @@ pub fn warnings(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<St
     set.filter_map(warning).collect()
 }
 
-/// Returns the known variable that `name` was meant to be, if it is none itself: the most alike of those that it begins
-/// and ends like for three quarters of their letters, or that begin with it for more than half. Underscores don't count.
+/// Returns the known variable that is most like `name`, unless `name` is one: three quarters of its letters must agree
+/// at both ends together, or `name` must be more than half of its beginning. Underscores don't count.
 fn meant(name: &str) -> Option<&'static str> {
     if KNOWN.contains(&name) {
         return None;
@@ -68,7 +68,7 @@ fn letters(name: &str) -> Vec<char> {
     name.to_uppercase().chars().filter(|letter| *letter != '_').collect()
 }
 
-/// Returns how many letters two names have in common from here on.
+/// Returns the number of leading letters that two names share.
 fn common<'a>(a: impl Iterator<Item = &'a char>, b: impl Iterator<Item = &'a char>) -> usize {
     a.zip(b).take_while(|(a, b)| a == b).count()
 }

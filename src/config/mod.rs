@@ -19,22 +19,22 @@ use crate::config::listen::ListenAddr;
 use crate::config::smart_home::SmartHomeConfig;
 use crate::text::quoted;
 
-/// Everything the relay is told.
+/// The relay's configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen (`LISTEN_ADDR`).
+    /// The address to listen on (`LISTEN_ADDR`).
     pub listen: ListenAddr,
-    /// Who is let in (`API_KEY`, `WEBHOOK_SECRET`, `ALICE_SKILL_ID`, `ALICE_USER_IDS`).
+    /// The credentials (`API_KEY`, `WEBHOOK_SECRET`, `ALICE_SKILL_ID`, `ALICE_USER_IDS` and others).
     pub credentials: Credentials,
     /// Yandex Smart Home (`SMART_HOME_SECRET`, `SMART_HOME_DEVICES`).
     pub smart_home: SmartHomeConfig,
     /// How long a turn waits for the agent's answer (`REPLY_TIMEOUT_MS`).
     pub reply_timeout: Duration,
-    /// Whether Alice leaves the skill after a phrase that opened it (`AFTER_ONE_PHRASE`).
+    /// Whether the session ends after a phrase that opened it (`AFTER_ONE_PHRASE`).
     pub leaves_after_one_phrase: bool,
     /// How often the agent is pinged (`HEARTBEAT_SECS`).
     pub heartbeat: Duration,
-    /// What is logged (`LOG_LEVEL`).
+    /// The log's level (`LOG_LEVEL`).
     pub log_level: log::LevelFilter,
 }
 
@@ -42,19 +42,18 @@ impl Config {
     /// Reads the configuration from this process's environment.
     ///
     /// # Errors
-    /// The first value that can't be used.
+    /// The first invalid variable.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(std::env::var_os)
     }
 
-    /// Returns a warning for each variable of this process's environment that is nearly one of the relay's, and
-    /// without its value.
+    /// Returns a warning, without the value, for each variable of this process that is nearly one of the relay's.
     pub fn misspelt() -> Vec<String> {
         misspelt::warnings(std::env::vars_os())
     }
 
-    /// Returns that the webhook stands open though others than this machine's own programs reach it, with the line
-    /// that closes it.
+    /// Returns a warning, with its cure, if the webhook is open and others than this machine's own programs can reach
+    /// it.
     pub fn open_door(&self) -> Option<String> {
         let is_home = self.listen.host.is_some_and(|host| host.is_loopback());
         let is_open = self.credentials.webhook.is_none() && !is_home;
@@ -66,14 +65,14 @@ impl Config {
         })
     }
 
-    /// Reads the configuration from whatever `lookup` knows by name.
+    /// Reads the configuration; `lookup` returns a variable.
     ///
     /// # Errors
-    /// The first value that can't be used.
+    /// The first invalid variable.
     pub fn read(lookup: impl Fn(&'static str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let text = |name| match lookup(name).map(OsString::into_string) {
             None => Ok(None),
-            // Some editors put a byte order mark in front of what they write.
+            // Some editors begin a file with a byte order mark.
             Some(Ok(value)) => Ok(Some(value.trim_start_matches('\u{feff}').to_owned())),
             Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8", "write it in plain text")),
         };
@@ -108,7 +107,7 @@ impl Config {
     }
 }
 
-/// Returns the value of a setting that lets nobody in, for which empty means unset.
+/// Reads an optional setting; empty counts as unset.
 fn given(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
@@ -116,7 +115,7 @@ fn given(
     Ok(text(variable)?.filter(|value| !value.is_empty()))
 }
 
-/// Returns whether a setting holds the first of its two words, which is also its default.
+/// Reads a setting of two words; true is the first word, and the default.
 fn either(
     text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
     variable: &'static str,
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_readme() {
+    fn defaults_are_those_of_the_document() {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.reply_timeout, Duration::from_secs(4));

@@ -1,35 +1,35 @@
-//! What the PCs are called, and in which forms each name is heard. Plain data.
+//! The PCs' names, and the forms in which each is recognised. Plain data.
 
 use std::sync::Arc;
 
 use crate::declension;
 
-/// Letters of a PC's name: Yandex hides a device with a longer one (docs/facts/smart_home.md, 4.5).
+/// Longest name of a PC, in letters: Yandex hides a device with a longer one (docs/facts/smart_home.md, 4.5).
 pub const MAX_AGENT_NAME: usize = 25;
 
-/// What the PC of `API_KEY` is called unless `AGENT_NAME` says otherwise.
+/// The default of `AGENT_NAME`, the name of the PC of `API_KEY`.
 pub const DEFAULT_NAME: &str = "компьютер";
 
-/// Forms of a name that may be written out; the six cases, twice over.
+/// Most forms of a name that may be configured: the six cases, twice over.
 pub const MAX_FORMS: usize = 12;
 
-/// Which PC, or its agent: its place among those that are configured.
+/// Identifies a PC and its agent: its index in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AgentId(pub u8);
 
 impl AgentId {
-    /// The one that is meant when none is named.
+    /// The PC of a command that names none.
     pub const DEFAULT: Self = Self(0);
 }
 
-/// What one PC is called.
+/// A PC's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     /// The nominative, in lower case.
     word: String,
-    /// What it is heard by: by rule, and as written out. Each as [`declension::plain`] writes it.
+    /// The forms that it is recognised by, derived and configured, each as [`declension::plain`] writes it.
     forms: Vec<String>,
-    /// Whether it may have forms that are neither written out nor made by the rule.
+    /// Whether it may have forms that are neither configured nor derived.
     is_doubtful: bool,
 }
 
@@ -41,10 +41,10 @@ impl Default for Name {
 }
 
 impl Name {
-    /// Reads a name, behind which further forms may stand: `узел|узла|узле`.
+    /// Parses a name, which further forms may follow: `узел|узла|узле`.
     ///
     /// # Errors
-    /// What is wrong with it; nothing of it is told.
+    /// The name is invalid. The message does not quote it.
     pub fn read(value: &str) -> Result<Self, String> {
         let mut words = value.split('|').map(|word| word.trim().to_lowercase());
         let word = words.next().unwrap_or_default();
@@ -80,13 +80,13 @@ impl Name {
         &self.word
     }
 
-    /// Whether a form of it is one of `other`, too.
+    /// Whether the two share a form.
     pub fn clashes_with(&self, other: &Self) -> bool {
         self.forms.iter().any(|form| other.forms.contains(form))
     }
 }
 
-/// What the PCs are called, by [`AgentId`]. Cheap to clone.
+/// The names of all PCs, by [`AgentId`]. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names(Arc<[Name]>);
 
@@ -97,7 +97,7 @@ impl Default for Names {
 }
 
 impl Names {
-    /// Those of `names`, of which the first is [`AgentId::DEFAULT`]'s.
+    /// Creates the names; the first is [`AgentId::DEFAULT`]'s.
     pub fn new(names: Vec<Name>) -> Self {
         Self(names.into())
     }
@@ -107,12 +107,12 @@ impl Names {
         &self.0[usize::from(agent.0)].word
     }
 
-    /// Returns the name of a PC, if there are others that it must be told from.
+    /// Returns a PC's name, if there are several PCs.
     pub fn among_several(&self, agent: AgentId) -> Option<&str> {
         (self.0.len() > 1).then(|| self.of(agent))
     }
 
-    /// Returns the PC that is called so, in any form of its name and in whatever case its letters are.
+    /// Finds a PC by any form of its name, in any case of letters.
     pub fn find(&self, name: &str) -> Option<AgentId> {
         let name = declension::plain(name);
         (0..)
@@ -122,17 +122,17 @@ impl Names {
             .map(|(agent, _)| agent)
     }
 
-    /// Returns every PC and its name.
+    /// Returns every PC with its name.
     pub fn all(&self) -> impl Iterator<Item = (AgentId, &str)> {
         (0..).map(AgentId).zip(self.0.iter().map(|name| name.word.as_str()))
     }
 
-    /// Returns all names, if there are several that must be told from each other; none otherwise.
+    /// Returns all names if there are several, else none.
     fn several(&self) -> &[Name] {
         if self.0.len() > 1 { &self.0 } else { &[] }
     }
 
-    /// Returns a warning for each name whose cases the relay is not sure of, with the forms that it hears.
+    /// Returns a warning for each name whose cases are uncertain, with the forms that are recognised.
     pub fn doubts(&self) -> Vec<String> {
         let doubtful = self.several().iter().filter(|name| name.is_doubtful);
         let warning = |Name { word, forms, .. }: &Name| {
@@ -146,7 +146,7 @@ impl Names {
     }
 }
 
-/// Words that ask the relay itself for something, or stand before a name.
+/// Words that can't be names: they belong to the relay's own commands, or stand before a name.
 const RESERVED: [&str; 9] = ["готово", "готова", "ответ", "помощь", "что", "ну", "на", "да", "нет"];
 
 #[cfg(test)]

@@ -1,30 +1,30 @@
-//! Yandex Smart Home, as it is configured. Off without a secret.
+//! The configuration of Yandex Smart Home, which is off without a secret.
 
 use crate::config::credentials::{Credentials, secret, webhook_secret};
 use crate::config::error::ConfigError;
 use crate::secret::Secret;
 
-/// The value of `SMART_HOME_SECRET` that switches Smart Home off, as absence does.
+/// The value of `SMART_HOME_SECRET` that switches Smart Home off, as if unset.
 pub const OFF: &str = "off";
 
-/// The value of `SMART_HOME_DEVICES` that means the built-in device, as absence does.
+/// The value of `SMART_HOME_DEVICES` for the built-in device, as if unset.
 pub const BUILT_IN: &str = "built-in";
 
-/// What the relay is told of Smart Home.
+/// The settings of Smart Home.
 #[derive(Debug, Clone)]
 pub struct SmartHomeConfig {
-    /// What every key of it is derived from (`SMART_HOME_SECRET`, `SMART_HOME_SECRET_FILE`); off without.
+    /// The secret that all its keys are derived from (`SMART_HOME_SECRET`, `SMART_HOME_SECRET_FILE`); off if `None`.
     pub secret: Option<Secret>,
-    /// The devices file; the built-in device without (`SMART_HOME_DEVICES`).
+    /// The devices file (`SMART_HOME_DEVICES`); `None` for the built-in device.
     pub devices: Option<String>,
 }
 
 impl SmartHomeConfig {
-    /// Reads what `text` knows by name. An empty value is none, since it lets nobody in, and so are the words that
-    /// the compose file has for it.
+    /// Reads the settings; `text` looks up a variable. Empty counts as unset, since it lets nobody in, and so do the
+    /// words that the compose file uses.
     ///
     /// # Errors
-    /// The first value that can't be used; never the value of a secret.
+    /// The first invalid variable. The message never holds a secret.
     pub fn read(
         text: impl Fn(&'static str) -> Result<Option<String>, ConfigError>,
         credentials: &Credentials,

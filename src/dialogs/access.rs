@@ -1,4 +1,4 @@
-//! Who may command the computer: whoever knows the webhook's address and is the owner, or `ask`.
+//! Who may command the computer: a caller who knows the webhook's address and is the owner, or `ask`.
 //!
 //! The address is the lock: it holds `WEBHOOK_SECRET`. Behind it the ids in a turn keep out other people
 //! and other skills; by themselves they are no lock, since Yandex doesn't sign them (docs/facts/alice.md).
@@ -12,12 +12,12 @@ use crate::runtime::log_limit::target::TURNS_REFUSED;
 use crate::secret::same;
 use crate::text::{MAX_QUOTED, quoted};
 
-/// Whose turn it is.
+/// An admitted caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// Somebody at a speaker whom the configuration lets in.
+    /// A speaker that the configuration admits.
     Speaker,
-    /// `ask`, with the relay's own secrets.
+    /// The `ask` command, authenticated by the relay's own secrets.
     Ask,
 }
 
@@ -25,8 +25,8 @@ pub enum Caller {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stranger;
 
-/// Something went to a webhook that isn't there: the owner may have put an old or a mistyped secret
-/// into the skill. Only where it came from is told: what was tried may be nearly the secret.
+/// Logs a request to a wrong webhook address: the owner may have put an old or a mistyped secret into the skill. Logs
+/// only its origin, since the path may be nearly the secret.
 pub fn tell_of_wrong_address(credentials: &Credentials, origin: &str) {
     let secret = if credentials.webhook.is_some() { "/ and the WEBHOOK_SECRET" } else { "" };
     log::warn!(
@@ -35,10 +35,10 @@ pub fn tell_of_wrong_address(credentials: &Credentials, origin: &str) {
     );
 }
 
-/// Checks whose turn this is. `shown` is what came in [`crate::config::credentials::ASK_FIELD`].
+/// Checks who sent this turn. `shown` is the header field [`crate::config::credentials::ASK_FIELD`].
 ///
 /// # Errors
-/// It is a stranger's, and the log has been told.
+/// The caller is a stranger; this has been logged.
 pub fn admit(
     credentials: &Credentials,
     turn: &Turn<'_>,
@@ -56,7 +56,7 @@ pub fn admit(
     let is_user = user_ids.is_empty()
         || turn.user_id.as_ref().is_some_and(|id| {
             user_ids.iter().fold(false, |found, own| {
-                // No short cut: how long it takes would tell which of the ids it is.
+                // Compares all, so that the time does not tell which id matches.
                 found | same(own.as_bytes(), id.as_bytes())
             })
         });
@@ -69,7 +69,7 @@ pub fn admit(
 
 fn why_not(credentials: &Credentials, turn: &Turn<'_>, is_skill: bool, is_user: bool) -> String {
     if credentials.webhook.is_none() {
-        // Whoever forges a turn must not get to put an id before the owner's eyes to be copied.
+        // A forged turn must not show the owner an id to copy.
         return "A turn was refused: its ids are not among ALICE_SKILL_ID and ALICE_USER_IDS. They \
                 are told here once WEBHOOK_SECRET is set"
             .into();
@@ -109,7 +109,7 @@ pub fn tell_ids_once(credentials: &Credentials, seen: &OnceLock<SeenIds>, turn: 
     }
 }
 
-/// Whether `id` can be copied from a line as it is: one word of ASCII, and no list.
+/// Whether `id` can be copied from a log line as it is: one word of ASCII, and no list.
 fn is_plain(id: &str) -> bool {
     (1..=MAX_QUOTED).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

@@ -1,4 +1,4 @@
-//! Yandex Dialogs: turns in, replies out, and who is let in.
+//! Yandex Dialogs: parses turns, decides who is let in, and replies.
 
 pub mod access;
 pub mod names;

@@ -1,10 +1,10 @@
-//! Which PC a command is for: it may be named at the beginning or the end. Plain data.
+//! Finds the PC's name at the beginning or the end of a command. Plain data.
 
 use crate::config::names::{AgentId, Names};
 
-/// Returns the PC that a normalised command names, and the rest of the command: «ноутбук громче», «на ноутбуке
-/// громче», «громче на ноутбуке». Anywhere else a word is the command's own, and so is a name behind the one at
-/// the beginning. Where there is one PC alone, no word is looked at.
+/// Returns the PC that a normalised command names, and the rest of the command: «ноутбук громче», «на ноутбуке громче»,
+/// «громче на ноутбуке». A name elsewhere, or behind one at the beginning, belongs to the command. Returns `None` if
+/// there is only one PC.
 pub fn split<'a>(names: &Names, command: &'a str) -> Option<(AgentId, &'a str)> {
     names.among_several(AgentId::DEFAULT)?;
     let named = command.strip_prefix("на ").unwrap_or(command);

@@ -1,4 +1,4 @@
-//! What is kept for a person, put into words: as much of it as fits into one reply.
+//! Puts late answers and losses into words, as many as fit into one reply.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use crate::dialogs::phrases;
 use crate::speech::{MAX_TEXT, Speech};
 use crate::tts;
 
-/// Puts as many items as fit whole into one reply, with a word about those that must wait. One item at
-/// least is told. Of several PCs each says its name, as `names` has it. Returns how many, and what to say.
+/// Puts as many whole items as fit into one reply, at least one, and says whether more are kept. With several PCs each
+/// item begins with its PC's name. Returns their number and the speech.
 pub fn tell(items: &[Item<'_, Speech>], names: &Names) -> (usize, Speech) {
     let mut parts = parts(items, names);
     if how_many_fit(&parts, None) == parts.len() {
@@ -18,13 +18,13 @@ pub fn tell(items: &[Item<'_, Speech>], names: &Names) -> (usize, Speech) {
     let rest = Speech::new(phrases::MORE_KEPT);
     let count = how_many_fit(&parts, Some(&rest));
     parts.truncate(count.max(1));
-    // One that fills the reply leaves no room for the word about the others.
+    // An item that fills the reply leaves no room for that.
     parts.extend((count > 0).then_some(Cow::Owned(rest)));
     (count.max(1), join(&parts))
 }
 
-/// Puts as many items as fit whole before `agent`'s answer to another command. Returns how many, which may be
-/// none, and what to say.
+/// Puts as many whole items as fit before `agent`'s answer to another command. Returns their number, which may be 0,
+/// and the speech.
 pub fn tell_before(
     items: &[Item<'_, Speech>],
     (agent, own): (AgentId, &Speech),
@@ -57,7 +57,7 @@ fn parts<'a>(items: &[Item<'a, Speech>], names: &Names) -> Vec<Cow<'a, Speech>> 
     items.iter().map(words).collect()
 }
 
-/// Returns an answer with the name of the PC that it came from.
+/// Puts the PC's name before an answer, if there are several PCs.
 fn named<'a>(agent: AgentId, speech: &'a Speech, names: &Names) -> Cow<'a, Speech> {
     match names.among_several(agent) {
         None => Cow::Borrowed(speech),
@@ -65,9 +65,9 @@ fn named<'a>(agent: AgentId, speech: &'a Speech, names: &Names) -> Cow<'a, Speec
     }
 }
 
-/// Returns how many of these fit whole into one reply, with `last` behind them if there is one.
+/// Returns how many parts fit whole into one reply, with `last` behind them if there is one.
 fn how_many_fit(parts: &[Cow<'_, Speech>], last: Option<&Speech>) -> usize {
-    // Each with a break behind it, of which the last one has none.
+    // Each part is followed by a break; the last one's is not needed.
     let lengths = |part: &Speech| [part.text().chars().count() + 1, tts::length(part.spoken()) + 1];
     let mut all = last.map_or([0; 2], lengths);
     let fits = |part: &&Cow<'_, Speech>| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::speech::Speech;
 
-/// A sentence about a PC: where there is one alone, and behind the name of one of several.
+/// A sentence about a PC: without its name if there is only one, and to follow the name otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Phrase {
     alone: &'static str,
@@ -12,7 +12,7 @@ pub struct Phrase {
 }
 
 impl Phrase {
-    /// Returns the sentence about the PC with this name; none where there is one alone.
+    /// Returns the sentence about a PC; `name` is `None` if there is only one.
     pub fn about(&self, name: Option<&str>) -> Speech {
         match name {
             None => self.alone.into(),
@@ -36,7 +36,7 @@ pub const NO_COMMAND: &str = "Я не услышала команды. Скаж�
 /// The platform's availability probe.
 pub const PONG: &str = "pong";
 
-/// Somebody else than the owner spoke.
+/// A stranger spoke.
 pub const STRANGER: &str = "Этот навык выполняет команды только своего владельца.";
 
 /// No agent is connected.
@@ -45,7 +45,7 @@ pub const NO_AGENT: Phrase = Phrase {
     named: "не на связи.",
 };
 
-/// No agent is connected, and somebody knocks without a right key: it may be that PC, or a stranger.
+/// No agent is connected, and somebody tried a wrong key: that PC, or a stranger.
 pub const NO_AGENT_BUT_A_KNOCK: Phrase = Phrase {
     alone: "Компьютер не на связи. К серверу кто-то стучится без верного ключа: если это ваш компьютер, \
             проверьте ключ в его настройках.",
@@ -53,17 +53,17 @@ pub const NO_AGENT_BUT_A_KNOCK: Phrase = Phrase {
             в его настройках.",
 };
 
-/// A PC is to be switched on, and no agent is connected that can do it.
+/// A PC is to be woken, but no connected agent can do it.
 pub const NOBODY_WAKES: Phrase = Phrase {
     alone: "Разбудить некому. Нужен второй компьютер на связи, агент которого умеет будить.",
     named: "разбудить некому. Нужен другой компьютер на связи, агент которого умеет будить.",
 };
 
-/// Such an agent is connected, but where to send is not known. It never is where there is one PC alone.
+/// Such an agent is connected, but the PC's address is unknown. Not used with only one PC.
 const ADDRESS_UNKNOWN: &str =
     "разбудить некому, адрес сетевой карты пока неизвестен. Включите компьютер один раз вручную.";
 
-/// The link broke while the command was under way: nobody knows whether it was carried out.
+/// The link broke while the command was in flight: it may have been carried out.
 pub const LINK_LOST: Phrase = Phrase {
     alone: "Связь с компьютером прервалась. Возможно, команда выполнилась.",
     named: "связь прервалась. Возможно, команда выполнилась.",
@@ -75,58 +75,58 @@ pub const UNSENT: Phrase = Phrase {
     named: "связь прервалась, команда не отправлена.",
 };
 
-/// Nothing came from the computer, so the command was not sent.
+/// The computer gave no sign of life, so the command was not sent.
 pub const UNSENT_SILENT: Phrase = Phrase {
     alone: "Компьютер не отвечает, команда не отправлена. Возможно, компьютер спит.",
     named: "не отвечает, команда не отправлена. Возможно, компьютер спит.",
 };
 
-/// The same, but another command may be at work.
+/// As [`UNSENT_SILENT`], but another command may be running.
 pub const UNSENT_BUSY: Phrase = Phrase {
     alone: "Компьютер не отвечает, команда не отправлена. Возможно, он занят или спит.",
     named: "не отвечает, команда не отправлена. Возможно, компьютер занят или спит.",
 };
 
-/// The deadline passed, but the computer is still at work.
+/// The deadline passed, and the answer will be kept.
 pub const AT_WORK: Phrase = Phrase {
     alone: "Компьютер ещё выполняет команду. Спросите: «готово?»",
     named: "команда ещё выполняется. Спросите: «готово?»",
 };
 
-/// The deadline passed, and the answer will not be kept: none is, or the turn doesn't say for whom.
+/// The deadline passed, and the answer will not be kept, since the turn names no person.
 pub const TOO_LATE: Phrase = Phrase {
     alone: "Компьютер не успел ответить. Возможно, команда ещё выполнится.",
     named: "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",
 };
 
-/// The button under [`AT_WORK`]; without a payload, it says its own title.
+/// The button under [`AT_WORK`]; without a payload, pressing it says its title.
 pub const NEWS_BUTTON: &str = "Готово?";
 
-/// Asked for late answers, and there is none and nothing at work.
+/// Asked for late answers, but none is kept or pending.
 pub const NO_NEWS: &str = "Новых ответов нет.";
 
-/// Behind kept answers: not all of them fitted.
+/// Follows kept answers when more are left.
 pub const MORE_KEPT: &str = "Есть ещё ответы. Спросите: «что там?»";
 
-/// Told in place of the answer to a command that was at work for too long, or had to make room.
+/// Replaces the answer to a command that was pending for too long, or had to make room.
 pub const GIVEN_UP: Phrase = Phrase {
     alone: "На одну из команд компьютер так и не ответил.",
     named: "на одну из команд ответ так и не пришёл.",
 };
 
-/// Told in place of the answer to a command that was at work when the link broke.
+/// Replaces the answer to a command that was pending when the link broke.
 pub const LOST_AT_WORK: Phrase = Phrase {
     alone: "Связь с компьютером прервалась, пока он выполнял команду.",
     named: "связь прервалась, пока выполнялась команда.",
 };
 
-/// Told in place of late answers that had to make room for newer ones.
+/// Replaces late answers that had to make room for newer ones.
 pub const ANSWERS_LOST: Phrase = Phrase {
     alone: "Часть ответов пропала: их накопилось слишком много.",
     named: "часть ответов пропала: их накопилось слишком много.",
 };
 
-/// Too many commands are under way.
+/// Too many commands are in flight.
 pub const BUSY: Phrase = Phrase {
     alone: "Компьютер занят другими командами. Повторите чуть позже.",
     named: "команда не отправлена, других команд слишком много. Повторите чуть позже.",
@@ -135,8 +135,7 @@ pub const BUSY: Phrase = Phrase {
 /// The relay is being stopped.
 pub const STOPPING: &str = "Сервер перезапускается. Повторите через минуту.";
 
-/// Returns the sentence that says for how long a command has been at work, on the PC with this name; none where
-/// there is one alone.
+/// Says for how long a command has been pending on a PC; `name` is `None` if there is only one.
 pub fn still_at_work(duration: Duration, name: Option<&str>) -> Speech {
     let time = time(duration);
     match name {
@@ -145,23 +144,23 @@ pub fn still_at_work(duration: Duration, name: Option<&str>) -> Speech {
     }
 }
 
-/// Returns the sentence that says for how long the PC with this name has been connected.
+/// Says for how long a PC has been connected.
 pub fn connected(duration: Duration, name: &str) -> Speech {
     Speech::new(&format!("на связи уже {}.", time(duration))).by(name)
 }
 
-/// Returns the sentence that says of the PC with this name that nobody knows its address.
+/// Says that a PC's address is unknown.
 pub fn address_unknown(name: &str) -> Speech {
     Speech::new(ADDRESS_UNKNOWN).by(name)
 }
 
-/// Returns what help says besides, where there are several PCs: what they are called.
+/// Lists the PCs' names, for the help where there are several.
 pub fn names_of_pcs<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names = names.collect::<Vec<_>>().join(", ");
     format!("Компьютеры: {names}. Назовите нужный в начале или в конце команды.")
 }
 
-/// Returns a time in words, in the accusative.
+/// Puts a duration into words, in the accusative.
 pub fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (count, words) = match seconds {

@@ -6,19 +6,18 @@ use crate::commands::outcome::Outcome;
 use crate::http::response::Response;
 use crate::speech::{Button, Speech};
 
-/// The header field that tells how the turn ended: [`Outcome::name`].
+/// The header field with the turn's outcome: [`Outcome::name`].
 pub const OUTCOME_FIELD: &str = "Relay-Outcome";
 
-/// The header field that tells the id of the turn's command; in a turn of `ask`, which command it asks
-/// about.
+/// The header field with the id of the turn's command; in a request of `ask`, the command that it asks about.
 pub const COMMAND_FIELD: &str = "Relay-Command";
 
-/// Returns the HTTP answer to a turn of this protocol `version`.
+/// Returns the response to a turn; `version` is the turn's protocol version.
 pub fn reply(speech: &Speech, version: &str, outcome: Outcome) -> Response {
     Response::json(json(speech, version)).with(OUTCOME_FIELD, outcome.name())
 }
 
-/// Returns the body of a reply in this protocol `version`.
+/// Encodes the reply's body; `version` is the turn's protocol version.
 pub fn json(speech: &Speech, version: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Reply<'a> {

@@ -1,4 +1,4 @@
-//! Yandex Dialogs, protocol "1.0": the turn that comes in (docs/facts/alice.md). Plain data.
+//! Parses turns of Yandex Dialogs, protocol "1.0" (docs/facts/alice.md). Plain data.
 
 use std::borrow::Cow;
 
@@ -7,36 +7,35 @@ use serde_json::value::RawValue;
 
 use crate::json::{Object, Text, without_bom};
 
-/// What Yandex echoes when a turn names no version.
+/// The version to echo when a turn names none.
 const DEFAULT_VERSION: &str = "1.0";
 
-/// One user turn, as far as the relay needs it.
+/// A user's turn, as far as the relay needs it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Turn<'a> {
-    /// To be echoed in the reply.
+    /// Echoed in the reply.
     pub version: Cow<'a, str>,
     /// Whether this is the session's first turn.
     pub new_session: bool,
-    /// Which session this is.
+    /// The session's id.
     pub session_id: Option<Cow<'a, str>>,
-    /// Which skill this is.
+    /// The skill's id.
     pub skill_id: Option<Cow<'a, str>>,
-    /// The Yandex account; none when the user is not logged in.
+    /// The Yandex account; `None` if the user is not logged in.
     pub user_id: Option<Cow<'a, str>>,
-    /// The device or the app.
+    /// The id of the device or app.
     pub device_id: Option<Cow<'a, str>>,
-    /// The phrase, normalised by Yandex, or the words of the button that was pressed; empty when the turn carries
-    /// none.
+    /// The phrase, normalised by Yandex, or the words of the pressed button; may be empty.
     pub command: Cow<'a, str>,
     /// Whether this is the platform's availability probe.
     pub is_ping: bool,
-    /// What Yandex makes of the words, as JSON.
+    /// Yandex' analysis of the words, as JSON.
     pub nlu: Option<&'a str>,
-    /// Whether a button was pressed, rather than something said.
+    /// Whether a button was pressed.
     pub is_press: bool,
-    /// The payload of the button that was pressed, as JSON.
+    /// The pressed button's payload, as JSON.
     pub payload: Option<&'a str>,
-    /// What is known of the device, as JSON.
+    /// The device's properties, as JSON.
     pub meta: Option<&'a str>,
 }
 
@@ -89,7 +88,7 @@ struct RawSession<'a> {
     user: Option<Object<RawUser<'a>>>,
     #[serde(borrow)]
     application: Option<Object<RawApplication<'a>>>,
-    /// The device under its older name.
+    /// The device's id under its older name.
     #[serde(borrow)]
     user_id: Option<Text<'a>>,
 }
@@ -112,7 +111,7 @@ struct RawRequest<'a> {
     command: Option<Text<'a>>,
     #[serde(borrow)]
     original_utterance: Option<Text<'a>>,
-    /// Read on its own where a button was pressed: whatever else it holds is none of the relay's business.
+    /// Parsed only if a button was pressed, so that nothing else in it can break the turn.
     #[serde(borrow)]
     nlu: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
@@ -132,7 +131,7 @@ impl<'a> RawRequest<'a> {
         self.kind.is_some_and(|kind| kind.get() == "\"ButtonPressed\"")
     }
 
-    /// Returns the words of the button that was pressed: such a turn has no command.
+    /// Returns the words of the pressed button; such a turn has no command.
     fn words_pressed(&self) -> Option<String> {
         let Object(nlu) = serde_json::from_str::<Object<RawNlu<'a>>>(self.nlu?.get()).ok()?;
         let words: Vec<_> = nlu.tokens.iter().map(|token| token.0.trim()).collect();
@@ -141,8 +140,7 @@ impl<'a> RawRequest<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// Reads a turn from a request body. Unknown fields are passed over, and so are missing ones that
-    /// the relay can do without.
+    /// Parses a request body. Ignores unknown fields, and missing ones that the relay can do without.
     ///
     /// # Errors
     /// The body is not JSON, or not a turn.
@@ -188,7 +186,7 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Whether whoever speaks has a screen before them.
+    /// Whether the user's device has a screen.
     pub fn has_screen(&self) -> bool {
         #[derive(Deserialize)]
         struct Meta<'a> {

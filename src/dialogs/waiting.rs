@@ -1,4 +1,4 @@
-//! A turn that waits for the agent: it knows how to tell Alice how its command ended.
+//! A turn that waits for the agent, and replies to Alice when its command ends.
 
 use std::time::Instant;
 
@@ -12,21 +12,21 @@ use crate::speech::{Button, Speech};
 
 /// A turn that waits for its command.
 pub struct WaitingTurn {
-    /// The request that it came with.
+    /// The turn's request.
     pub exchange: Exchange,
-    /// The protocol's version, to be echoed.
+    /// The protocol version, echoed in the reply.
     pub version: String,
-    /// What the PCs are called.
+    /// The PCs' names.
     pub names: Names,
-    /// Which one it is said to.
+    /// The PC that the command is for.
     pub agent: AgentId,
-    /// Whether it is the only phrase of its session.
+    /// Whether the session ends after this phrase (`AFTER_ONE_PHRASE`).
     pub is_one_phrase: bool,
 }
 
 impl Responder for WaitingTurn {
-    /// An answer goes out from the agent's own thread. All else is told by threads that others wait for,
-    /// so a worker does it for them. `ask` waits for its own answer alone, and is told which command's.
+    /// Sends an answer on the agent's own thread. All other outcomes come on threads that others wait for, so a worker
+    /// sends them. `ask` receives its own answer alone, with the command's id.
     fn complete(
         self: Box<Self>,
         ended: Completion,
@@ -37,7 +37,7 @@ impl Responder for WaitingTurn {
         let outcome = ended.outcome();
         let person = of.and_then(|of| of.person);
         let asked = of.filter(|_| person == Some(&Person::Ask));
-        // There is nothing to ask about what will not be kept.
+        // An answer that will not be kept can't be asked about.
         let is_over = matches!(ended, Completion::TooLate { will_be_kept: false });
         let reply = |speech: Speech| {
             let speech = if self.is_one_phrase { leave(speech, person, commands) } else { speech };
@@ -74,14 +74,14 @@ impl Responder for WaitingTurn {
     }
 }
 
-/// Leaves the skill after the only phrase of a session, so that the speaker is its owner's again: unless what is said
-/// asks for something, or the person has more to hear.
+/// Ends the session after its only phrase, so that the speaker listens for its owner again; unless the speech asks for
+/// something, or more is kept for the person.
 pub fn leave(speech: Speech, person: Option<&Person>, commands: &Commands) -> Speech {
     let leaves = speech.asks_for_nothing() && !person.is_some_and(|person| commands.has_unread(person));
     if leaves { speech.with_end_session(true) } else { speech }
 }
 
-/// What Alice says at the deadline of a command whose answer will be kept.
+/// The reply at the deadline of a command whose answer will be kept.
 fn ask_later(name: Option<&str>) -> Speech {
     let button = Button { title: phrases::NEWS_BUTTON.into(), hide: true, url: None, payload: None };
     phrases::AT_WORK.about(name).with_buttons(vec![button])

@@ -1,24 +1,24 @@
-//! «Включи ноутбук»: which phrases ask for a PC to be switched on. Plain data.
+//! Recognises the phrases that switch a PC on, such as «Включи ноутбук». Plain data.
 
 use crate::config::names::{AgentId, DEFAULT_NAME, Names};
 
-/// Ask for the PC that is named behind them, as Yandex normalises them (docs/facts/alice.md).
+/// Verbs before a PC's name, as Yandex normalises them (docs/facts/alice.md).
 const ON: [&str; 2] = ["включи", "разбуди"];
 
-/// Say it to the PC itself, which is named before or behind them, or has been already.
+/// Verbs addressed to the PC itself, whose name stands before or behind them.
 const ON_BY_ITSELF: [&str; 2] = ["включись", "проснись"];
 
-/// What is said to the agent that is to wake a PC, where nobody has said anything.
+/// The command for the agent that wakes a PC, where nobody has said a phrase.
 pub const SWITCH_ON: &str = "включи компьютер";
 
-/// Any PC, where it is named already, and the default one, where it is not.
+/// Words for any PC: the named one, or the default one if none is named.
 const ANY: [&str; 3] = [DEFAULT_NAME, "комп", "пк"];
 
-/// May stand anywhere.
+/// Ignored wherever it stands.
 const PLEASE: &str = "пожалуйста";
 
-/// Returns which PC is to be switched on, if a command asks for that and for nothing else. It is the whole of a phrase, or
-/// what is left of one behind the address of the PC that is `named`.
+/// Returns the PC to switch on, if `command` asks for that and nothing else. `named` is the PC that was already split
+/// off the phrase.
 pub fn asked_for(names: &Names, named: Option<AgentId>, command: &str) -> Option<AgentId> {
     let mut words = command.split(' ').filter(|word| *word != PLEASE);
     let (first, v2, None) = (words.next()?, words.next(), words.next()) else { return None };
@@ -31,7 +31,7 @@ pub fn asked_for(names: &Names, named: Option<AgentId>, command: &str) -> Option
     }
 }
 
-/// Returns the PC that a word means, which is the `named` one or none.
+/// Returns the PC that a word means; `None` if another one is `named`.
 fn meant(names: &Names, named: Option<AgentId>, word: &str) -> Option<AgentId> {
     let any = ANY.contains(&word).then_some(AgentId::DEFAULT);
     match (named, names.find(word).or(any)) {

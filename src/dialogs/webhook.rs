@@ -1,4 +1,4 @@
-//! One turn: answered at once, or a command for the agent.
+//! The webhook: replies to a turn at once, or forwards its command to the agent.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,34 +28,34 @@ use crate::http::response::Response;
 use crate::speech::Speech;
 use crate::text::cut;
 
-/// Characters of what is said to be wrong with a body.
+/// Longest description of what is wrong with a body, in characters.
 const MAX_PROBLEM: usize = 300;
 
-/// What somebody who was let in has said.
+/// A phrase of an admitted caller.
 pub struct Utterance<'a> {
-    /// The protocol's version, to be echoed.
+    /// The protocol version, echoed in the reply.
     pub version: &'a str,
     /// The phrase, as Yandex normalises it.
     pub command: &'a str,
-    /// Whether it is the first of a session.
+    /// Whether it is the session's first.
     pub is_first: bool,
-    /// Who it was.
+    /// Who said it.
     pub person: Option<Person>,
-    /// The turn that it came in, if it was one.
+    /// The turn that carried it, if any.
     pub turn: Option<&'a Turn<'a>>,
 }
 
-/// Where a command goes.
+/// The destination of a command.
 struct Route {
-    /// Which PC it is about.
+    /// The PC that it is about.
     agent: AgentId,
-    /// The link of that PC, or of the one that is to wake it.
+    /// The link of that PC, or of the one that wakes it.
     link: Arc<Link>,
-    /// The addresses of the cards of the PC that is to be woken, if it is; none of them where they are not known.
+    /// The network cards of the PC to wake, if it is to be woken; empty if they are unknown.
     wake: Option<Vec<String>>,
 }
 
-/// Answers one request, which came in `now`, or leaves it waiting for the agent.
+/// Responds to a request that arrived `now`, or leaves it waiting for the agent.
 pub fn serve(engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
     engine.reachability.request(|| exchange.is_forwarded());
     let turn = match Turn::parse(body) {
@@ -90,7 +90,7 @@ pub fn serve(engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
     hear(engine, exchange, Utterance { version, command, is_first, person, turn }, now);
 }
 
-/// Answers what somebody who was let in has said, with the body of a reply, or leaves it waiting for the agent.
+/// Responds to an admitted phrase with the body of a reply, or leaves it waiting for the agent.
 pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, now: Instant) {
     let Utterance { version, command, is_first, person, turn } = utterance;
     let say = |exchange: Exchange, speech, outcome| {
@@ -106,7 +106,7 @@ pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, n
         Some((agent, rest)) => (Some(agent), rest),
         None => (None, command),
     };
-    // A button whose title has no words: its payload is all that it says, and some agents are told of it.
+    // A button whose title has no words: only its payload says anything, and only [`Protocol::V2`] carries it.
     let is_wordless_press = command.is_empty()
         && turn.is_some_and(|turn| turn.is_press && turn.payload.is_some())
         && engine.registry.current(AgentId::DEFAULT).is_none_or(|link| link.protocol == Protocol::V2);
@@ -144,12 +144,12 @@ pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, n
     }
 }
 
-/// Returns where a command for `agent` goes. The PC that is `asked_for` is to be switched on by it: when that is away,
-/// the command goes to whoever can wake it. When nobody can, another PC gets the words as ever, since its owner may
-/// have a command of his own for them.
+/// Finds the destination of a command for `agent`. `asked_for` is the PC that the command switches on: if it is away,
+/// the command goes to a PC that can wake it. If none can, `agent` gets the words as usual, since its owner may have a
+/// command of their own for them.
 ///
 /// # Errors
-/// Nobody can carry it out: which PC that is about, and the words.
+/// Nobody can carry it out: the PC that it is about, and the speech.
 fn route(
     engine: &Engine,
     agent: AgentId,
@@ -164,7 +164,7 @@ fn route(
         None => None,
     };
     match (link, unwakeable) {
-        // It knows its owner's own command for that PC, or says that it can't be woken.
+        // That agent may know the owner's own command for the PC, or says that it can't be woken.
         (Some(link), Some((pc, Unwakeable::AddressUnknown))) if link.can_wake() => {
             Ok(Route { agent: pc, link, wake: Some(Vec::new()) })
         }
@@ -179,7 +179,7 @@ fn route(
     }
 }
 
-/// Returns whether a PC is connected, and for how long.
+/// Says whether a PC is connected, and for how long.
 fn state(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
     match engine.registry.current(agent) {
         Some(link) => {
@@ -190,7 +190,7 @@ fn state(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
     }
 }
 
-/// Returns that a PC is not connected, and what may be the reason.
+/// Says that a PC is not connected, with the likely reason.
 fn no_agent(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
     let phrase = match engine.reachability.is_knocked(now) {
         true => phrases::NO_AGENT_BUT_A_KNOCK,
@@ -208,8 +208,8 @@ fn help(engine: &Engine) -> Speech {
     Speech::new(&format!("{help} {}", phrases::names_of_pcs(names)))
 }
 
-/// Returns what has become of the person's commands that missed their turn, or of the one command
-/// `only`. When there is no answer yet, whoever is to be greeted is greeted.
+/// Says what became of the person's late commands, or of the one command `only`. If no answer is kept and `greets`,
+/// returns the greeting.
 fn news(
     engine: &Engine,
     person: Option<&Person>,
@@ -275,7 +275,7 @@ fn forward(
     engine.dispatch(link, new, command, &context, PROBE_TIMEOUT);
 }
 
-/// Returns JSON as it came.
+/// Returns raw JSON for embedding.
 fn raw(json: Option<&str>) -> Option<&RawValue> {
     serde_json::from_str(json?).ok()
 }

@@ -1,6 +1,6 @@
-//! The commands that the relay keeps for itself, as Yandex normalises them (docs/facts/alice.md).
+//! The commands that the relay answers itself, as Yandex normalises them (docs/facts/alice.md).
 //!
-//! People are told of them by `phrases.rs`; `owner/ask.rs` and `owner_page/page.js` say the first of them by themselves.
+//! `phrases.rs` tells people of them; `owner/ask.rs` and `owner_page/page.js` send the first of them by themselves.
 
 /// Ask for late answers.
 const NEWS: [&str; 8] =
@@ -30,8 +30,8 @@ pub fn news() -> &'static str {
     NEWS[0]
 }
 
-/// Returns a phrase as Yandex hands it over: in lower case, without punctuation, its words one space
-/// apart. What stands between two digits belongs to the number.
+/// Normalises a phrase as Yandex does: lower case, no punctuation, words separated by one space. A separator between
+/// two digits belongs to the number.
 pub fn normalised(phrase: &str) -> String {
     let lower = phrase.to_lowercase();
     let mut command = String::with_capacity(lower.len());

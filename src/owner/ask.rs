@@ -1,4 +1,4 @@
-//! What would Alice say? Asked as `ask`, with the relay's own secrets.
+//! `ask`: sends a turn like Alice's, authenticated by the relay's own secrets.
 
 use std::time::{Duration, Instant};
 
@@ -18,20 +18,20 @@ use crate::secret::{hide, random_bytes};
 /// How long `ask` waits for a reply: 2 s more than the largest `REPLY_TIMEOUT_MS`.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(32);
 
-/// How often `ask --wait` asks again.
+/// How often `ask --wait` polls.
 pub const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How long `ask --wait` may wait: for as long as an answer is kept.
+/// The most that `ask --wait` may wait: as long as an answer is kept.
 pub const MAX_WAIT: Duration = REMEMBERED_FOR;
 
-/// What Alice would say, and how the relay came to it.
+/// A reply, and how the relay came to it.
 #[derive(Debug)]
 pub struct Said {
-    /// The text.
+    /// What Alice would say.
     pub text: String,
-    /// The relay's word for how the turn ended; none from a relay of another version.
+    /// The name of the turn's outcome; `None` from a relay of another version.
     pub outcome: Option<String>,
-    /// The id of the command, if it became one and can be asked about.
+    /// The id of the command, if there is one to ask about.
     pub command: Option<String>,
 }
 
@@ -42,26 +42,26 @@ impl Said {
         self.outcome.as_deref().is_some_and(|outcome| by_agent.contains(&outcome))
     }
 
-    /// Whether it was too late for this turn.
+    /// Whether the answer missed this turn.
     pub fn is_late(&self) -> bool {
         self.outcome.as_deref() == Some(Outcome::TooLate.name())
     }
 
-    /// Whether the agent's answer will be kept when it comes.
+    /// Whether the relay will keep the late answer.
     pub fn will_be_kept(&self) -> bool {
         self.is_late() && self.command.is_some()
     }
 }
 
-/// Sends a turn like Alice's, in nobody's name: `credentials`, the relay's own, let it in.
+/// Sends a turn like Alice's, in nobody's name; `credentials` are the relay's own.
 ///
 /// # Errors
-/// The relay can't be reached, or doesn't answer as one.
+/// The relay is unreachable, or gives no valid response.
 pub fn ask(target: RelayAddress, credentials: &Credentials, phrase: &str) -> Result<Said, AskError> {
     turn(target, credentials, phrase, None)
 }
 
-/// Sends a turn, which is about `command` if it asks for late answers. Returns what Alice would say.
+/// Sends a turn. One that asks for late answers is about `command`.
 fn turn(
     target: RelayAddress,
     credentials: &Credentials,
@@ -88,15 +88,15 @@ fn turn(
         }
         _ if response.status == 404 => Err(AskError::WrongAddress(target)),
         _ => {
-            // Whatever answers there may repeat the path.
+            // The response may repeat the path, and so the secret.
             let body = hide(String::from_utf8_lossy(&response.body).into(), &credentials.secrets());
             Err(AskError::Unexpected(target, response.status, body))
         }
     }
 }
 
-/// Waits for the late answer to the command that `late` tells of: asks again and again, until it is there,
-/// there is none to come, or `patience` is over. Returns the last that Alice would say.
+/// Polls for the late answer to the command of `late`, until it is there, none will come, or `patience` is over.
+/// Returns the last reply.
 ///
 /// # Errors
 /// As [`ask`].
@@ -113,7 +113,7 @@ pub fn wait(
         if !at_work || Instant::now() + ASK_AGAIN > end {
             return Ok(said);
         }
-        // The relay can't call back; that is the very reason for late answers.
+        // Polls, since the relay can't call back.
         std::thread::sleep(ASK_AGAIN);
     }
 }

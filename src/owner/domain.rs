@@ -1,16 +1,16 @@
-//! The name by which the Internet finds the relay. Plain data.
+//! Parses the relay's domain. Plain data.
 
 use std::fmt;
 
-/// Why a text is no name to be put into consoles, proxy and agent.
+/// Why a text is no domain to put into consoles, proxy and agent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BadDomain {
-    /// It has not the form of a name.
+    /// It does not have the form of a domain.
     Form,
-    /// A label would be longer than DNS lets it be (RFC 1035, 2.3.4).
+    /// A label would be longer than DNS allows (RFC 1035, 2.3.4).
     Long,
-    /// It holds this character. How it is written in a name is not known here: letters of other scripts may be
-    /// mapped to others before (RFC 5895), which takes tables.
+    /// It holds this character, whose encoding is unknown here: letters of other scripts may be mapped to others first
+    /// (RFC 5895), which takes tables.
     Character(char),
 }
 
@@ -31,12 +31,11 @@ impl fmt::Display for BadDomain {
     }
 }
 
-/// Returns the domain as DNS knows it, if it is one by its form, as `home.example.org`, without `https://` and a path.
-/// A part in Cyrillic is turned into its A-label (RFC 5890, 2.3.2.1), as `xn--e1afmkfd`: not every agent and proxy
-/// does that by itself.
+/// Returns a domain in DNS' form, such as `home.example.org`, without `https://` and a path. Encodes labels in Cyrillic
+/// as A-labels (RFC 5890, 2.3.2.1), such as `xn--e1afmkfd`, since not every agent and proxy does.
 ///
 /// # Errors
-/// It is none.
+/// The text is no domain.
 pub fn domain(text: &str) -> Result<String, BadDomain> {
     let is_known = |c: char| c.is_ascii() || is_cyrillic(c);
     if let Some(c) = text.chars().find(|c| !is_known(*c) && !c.is_whitespace() && !c.is_control()) {
@@ -58,12 +57,12 @@ pub fn domain(text: &str) -> Result<String, BadDomain> {
     if domain.contains('.') && domain.len() <= 253 { Ok(domain) } else { Err(BadDomain::Form) }
 }
 
-/// Whether it is a Cyrillic letter, of which lower case is all that must be known (no combining mark is among them).
+/// Whether `c` is a Cyrillic letter, whose only mapping is to lower case (no combining mark is among them).
 fn is_cyrillic(c: char) -> bool {
     matches!(c, '\u{400}'..='\u{481}' | '\u{48a}'..='\u{4ff}')
 }
 
-/// RFC 3492, 5: the numbers of Punycode.
+/// The parameters of Punycode (RFC 3492, 5).
 mod of {
     pub const BASE: u32 = 36;
     pub const T_MIN: u32 = 1;
@@ -74,8 +73,8 @@ mod of {
     pub const INITIAL_N: u32 = 128;
 }
 
-/// Returns a label's code (RFC 3492, 6.3): its ASCII characters, and behind them the places of the others. A label
-/// that fits into DNS overflows nothing.
+/// Encodes a label (RFC 3492, 6.3): its ASCII characters, followed by the positions of the others. Can't overflow for a
+/// label that fits into DNS.
 fn punycode(label: &str) -> String {
     let mut code: String = label.chars().filter(char::is_ascii).collect();
     let points: Vec<u32> = label.chars().map(u32::from).collect();
@@ -103,10 +102,10 @@ fn punycode(label: &str) -> String {
     code
 }
 
-/// Writes a number with digits whose values depend on their place (RFC 3492, 3.3).
+/// Writes a variable-length integer (RFC 3492, 3.3).
 fn push_number(code: &mut String, mut number: u32, bias: u32) {
     let digit = |value: u32| char::from_digit(value, of::BASE).unwrap_or('-');
-    // Letters come first there, 0 to 9 behind them.
+    // In Punycode the letters come before the digits.
     let written = |value: u32| digit(if value < 26 { value + 10 } else { value - 26 });
     let mut k = of::BASE;
     loop {
@@ -120,7 +119,7 @@ fn push_number(code: &mut String, mut number: u32, bias: u32) {
     }
 }
 
-/// RFC 3492, 6.1.
+/// Adapts the bias (RFC 3492, 6.1).
 fn adapted(delta: u32, handled: u32, is_first: bool) -> u32 {
     let mut delta = delta / if is_first { of::DAMP } else { 2 };
     delta += delta / handled;

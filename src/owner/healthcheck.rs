@@ -1,17 +1,17 @@
-//! Is the running relay healthy?
+//! `healthcheck`: checks the running relay.
 
 use std::time::Duration;
 
 use crate::http::client::Client;
 use crate::owner::target::{AskError, RelayAddress};
 
-/// How long `healthcheck` may take in all.
+/// Timeout of the whole `healthcheck`.
 pub const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Asks whether the relay is healthy.
+/// Checks that the relay is healthy.
 ///
 /// # Errors
-/// It is not, or can't be reached within 2 s.
+/// The relay is unhealthy, or unreachable within 2 s.
 pub fn healthcheck(target: RelayAddress) -> Result<(), AskError> {
     let response =
         Client::connect(target.0, HEALTHCHECK_TIMEOUT).and_then(|client| client.get("/health"));

@@ -1,4 +1,4 @@
-//! The line that joins a PC's agent, with a code from the running relay.
+//! `invite`: creates the line that joins a PC's agent, with a code from the running relay.
 
 use crate::config::agents::AgentId;
 use crate::config::credentials::{Credentials, LOCK};
@@ -8,25 +8,24 @@ use crate::text::quoted;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
 
-/// What to do when something was not set.
+/// The fix for a missing setting.
 const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
 
-/// What lets one PC's agent join.
+/// An invitation for one PC's agent.
 #[derive(Debug)]
 pub struct Invitation {
-    /// The command for that PC, in one line. It holds the code.
+    /// The command to run on that PC, in one line. It holds the code.
     pub line: String,
-    /// What the PC is called.
+    /// The PC's name.
     pub pc: String,
 }
 
-/// Asks the running relay, which has these `credentials`, for an invitation of the PC that is called `pc`, in any form of
-/// its name; without one, of that of `API_KEY`. The agent is to find the relay at `domain`, or without one where this
-/// machine does.
+/// Requests an invitation for `pc`, given by any form of its name, or else for the PC of `API_KEY`. `credentials` are
+/// the relay's own. The agent will reach the relay at `domain`, or without one at `target`.
 ///
 /// # Errors
-/// There is no such PC, its key or the webhook's secret is not set, the key is no visible ASCII, or without a `domain` the relay is not reached by this
-/// machine's own address. The relay can't be reached, has another key, or doesn't answer as one.
+/// There is no such PC, its key or the webhook's secret is not set, the key is not visible ASCII, or `domain` is
+/// missing and `target` is no loopback address. The relay is unreachable, has another key, or gives no valid response.
 pub fn invite(
     target: RelayAddress,
     credentials: &Credentials,

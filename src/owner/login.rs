@@ -1,4 +1,4 @@
-//! A code for the owner's page, or a monitor's token, from the running relay.
+//! `login`: requests a code for the owner's page, or a monitor's token, from the running relay.
 
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, RelayAddress};
@@ -6,22 +6,22 @@ use crate::secret::Secret;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
 
-/// What `login` asks for.
+/// The kinds of pass to the owner's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// A code to be typed into the page.
+    /// A code to type into the page.
     Code,
     /// A token that lets a monitor read the state.
     Monitor,
 }
 
-/// Asks the running relay for a pass to the owner's page. `secret` is its [`owner_secret`]. Returns the code, in
-/// three groups, or the token.
+/// Requests a pass from the running relay; `secret` is its [`owner_secret`]. Returns the code, in three groups, or the
+/// token.
 ///
 /// [`owner_secret`]: crate::Credentials::owner_secret
 ///
 /// # Errors
-/// The relay can't be reached, has other secrets or ids, or doesn't answer as one.
+/// The relay is unreachable, has other secrets or ids, or gives no valid response.
 pub fn login(target: RelayAddress, secret: &Secret, pass: Pass) -> Result<String, AskError> {
     let path = match pass {
         Pass::Code => "/owner/code",

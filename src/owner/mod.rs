@@ -1,4 +1,4 @@
-//! What the owner asks the running relay from its own machine.
+//! The owner's commands to the running relay on the same machine.
 
 pub mod ask;
 pub mod domain;

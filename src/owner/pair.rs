@@ -1,4 +1,4 @@
-//! A pairing code for linking Smart Home, from the running relay.
+//! `pair`: requests a pairing code for Smart Home from the running relay.
 
 use crate::owner::proof::Proof;
 use crate::owner::target::{AskError, RelayAddress};
@@ -6,11 +6,11 @@ use crate::secret::Secret;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
 
-/// Asks the running relay for a pairing code. `secret` is its `SMART_HOME_SECRET`. Returns the code, in three
+/// Requests a pairing code from the running relay; `secret` is its `SMART_HOME_SECRET`. Returns the code, in three
 /// groups.
 ///
 /// # Errors
-/// The relay can't be reached, has Smart Home off or another secret, or doesn't answer as one.
+/// The relay is unreachable, has Smart Home off or another secret, or gives no valid response.
 pub fn pair(target: RelayAddress, secret: &Secret) -> Result<String, AskError> {
     let proof = Proof { secret, kind: Kind::Pairing, field: field::PAIR, path: "/smart-home/pair" };
     proof.show(target, AskError::NotLinkable)

@@ -1,4 +1,4 @@
-//! What the running relay gives to whoever proves to have its secrets: codes and tokens.
+//! Requests codes and tokens from the running relay, with a proof that the caller has its secrets.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use crate::secret::Secret;
 use crate::tokens::signed::{Kind, TokenSigner};
 use crate::tokens::unix_time;
 
-/// How long it may take in all.
+/// Timeout of the whole request.
 pub const PROOF_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Seconds that a proof is good for: the way to the relay on the same machine.
+/// Lifetime of a proof, in seconds: enough to reach the relay on the same machine.
 pub const PROOF_LIFE: u64 = 60;
 
-/// A proof, and where it is shown.
+/// A proof, and the request that carries it.
 pub struct Proof<'a> {
-    /// What it is made from.
+    /// The secret that it is derived from.
     pub secret: &'a Secret,
-    /// What it is for.
+    /// Its purpose.
     pub kind: Kind,
     /// The header field that carries it.
     pub field: &'static str,
-    /// Whom it is shown to.
+    /// The path of the request.
     pub path: &'static str,
 }
 
 impl Proof<'_> {
-    /// Shows it to the relay. Returns the code or token that comes back; `refused` says what it means when it is not
-    /// good there.
+    /// Sends the proof. Returns the code or token of the response; `refused` is the error for a proof that the relay
+    /// refuses.
     ///
     /// # Errors
-    /// The relay can't be reached, refuses, or doesn't answer as one.
+    /// The relay is unreachable, refuses the proof, or gives no valid response.
     pub fn show(
         &self,
         target: RelayAddress,
@@ -47,7 +47,7 @@ impl Proof<'_> {
         match fields.and_then(|fields| fields.text("code").or_else(|| fields.text("given"))) {
             Some(given) if response.status == 200 => Ok(given.into_owned()),
             _ if matches!(response.status, 401 | 404) => Err(refused(target)),
-            // What stands there may be anybody's, and may repeat the proof.
+            // The body may come from anything, and may repeat the proof.
             _ => Err(AskError::Unexpected(target, response.status, String::new())),
         }
     }

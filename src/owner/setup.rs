@@ -1,4 +1,4 @@
-//! What goes where: the values that the owner copies into the consoles, the proxy and the agent.
+//! `setup`: lists the values that the owner copies into the consoles, the proxy and the agent.
 
 use crate::config::Config;
 use crate::config::agents::ExtraAgent;
@@ -6,8 +6,8 @@ use crate::config::credentials::LOCK;
 use crate::config::keys::AgentKeys;
 use crate::tokens::signed::client_secret;
 
-/// Returns what to put where, for a relay with this `config` at `domain`. It holds every secret but
-/// `SMART_HOME_SECRET`, which is typed nowhere.
+/// Returns the values for each place, for a relay at `domain`. They hold every secret but `SMART_HOME_SECRET`, which is
+/// typed nowhere.
 pub fn setup(config: &Config, domain: &str) -> String {
     let (api_key, key_cure) = match &config.credentials.keys {
         AgentKeys::Configured(keys) => (keys[0].reveal(), ""),
@@ -32,7 +32,7 @@ pub fn setup(config: &Config, domain: &str) -> String {
         ("{key_cure}", key_cure),
         ("{webhook}", &config.credentials.webhook_path()),
         ("{extra}", &*extra),
-        // Last, since a key may hold anything.
+        // Last, since a key may hold any text, such as a placeholder.
         ("{api_key}", api_key),
     ]
     .into_iter()
@@ -96,7 +96,7 @@ const NO_SMART_HOME: &str = "  \
   and run this again
 ";
 
-/// Returns the key of one of several PCs, under the name that it is called by.
+/// Returns the line with the key of one of several PCs.
 fn extra(extra: &ExtraAgent) -> String {
     let label = format!("api_key of «{}»:", extra.name());
     format!("  {label:<35}{}\n", extra.keys.all()[0].reveal())
@@ -110,7 +110,7 @@ fn invitation(extra: &ExtraAgent) -> String {
     )
 }
 
-/// Returns where the proxy finds the relay.
+/// Returns the host at which the proxy reaches the relay.
 pub fn forward(config: &Config) -> String {
     match config.listen.host {
         Some(host) => host.to_string(),

@@ -1,4 +1,4 @@
-//! Where the running relay is, and why there is nothing to tell of it.
+//! The running relay's address, and the errors of asking it.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,28 +9,28 @@ use crate::http::client::ClientError;
 use crate::net::listener::reachable;
 use crate::text::quoted;
 
-/// Where the running relay is.
+/// The running relay's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayAddress(pub(super) SocketAddr);
 
-/// Why there is nothing to tell.
+/// Why a command to the running relay fails.
 #[derive(Debug)]
 pub enum AskError {
-    /// The address is of no use; the problem and the cure.
+    /// The address is unusable: the problem and the cure.
     Address(String),
-    /// The relay can't be reached, or broke off.
+    /// The relay is unreachable, or closed the connection.
     Client(RelayAddress, ClientError),
-    /// It answers, but there is no webhook where these credentials have it.
+    /// There is no webhook at the path of these credentials.
     WrongAddress(RelayAddress),
-    /// It answers, but gives no pairing code for this secret.
+    /// The relay refuses a pairing code for this secret.
     NotLinkable(RelayAddress),
-    /// It answers, but lets nobody log in with these credentials.
+    /// The relay refuses a login with these credentials.
     NotTheOwner(RelayAddress),
-    /// It answers, but makes no invitation for this key.
+    /// The relay refuses an invitation for this key.
     NotItsKey(RelayAddress),
-    /// It answers, but lets no agent join: it has no `WEBHOOK_SECRET`.
+    /// The relay lets no agent join, since it has no `WEBHOOK_SECRET`.
     DoorOpen(RelayAddress),
-    /// It answers, but not as a relay does.
+    /// The response is not a relay's.
     Unexpected(RelayAddress, u16, String),
     /// The system gives no random bytes.
     System(std::io::Error),
@@ -92,10 +92,10 @@ impl From<ConfigError> for AskError {
 }
 
 impl RelayAddress {
-    /// The relay that listens on `listen`, seen from its own machine.
+    /// Returns the address of a relay that listens on `listen`, as seen from its own machine.
     ///
     /// # Errors
-    /// The port is 0: nobody knows which one was picked.
+    /// The port is 0, so the actual one is unknown.
     pub fn of_listener(listen: &ListenAddr) -> Result<Self, AskError> {
         if listen.port == 0 {
             let problem = "LISTEN_ADDR has port 0, which the relay replaced by a free one: \
@@ -106,10 +106,10 @@ impl RelayAddress {
         Ok(Self(reachable(address)))
     }
 
-    /// The relay at `url`, `http://host:port`.
+    /// Parses `http://host:port`.
     ///
     /// # Errors
-    /// The URL is not of this form.
+    /// The URL has another form.
     pub fn of_url(url: &str) -> Result<Self, AskError> {
         let bad = || {
             let url = quoted(url);

@@ -1,10 +1,10 @@
-//! What a browser is shown where people try the relay's address first.
+//! The pages that a browser is shown at the relay's public addresses.
 
 use crate::http::exchange::Exchange;
 use crate::http::page::page;
 use crate::http::response::Response;
 
-/// Whether a person asks: programs don't ask for HTML.
+/// Whether a browser asks: programs don't ask for HTML.
 pub fn is_browser(exchange: &Exchange) -> bool {
     exchange.field("Accept").is_some_and(|accept| accept.to_ascii_lowercase().contains("text/html"))
 }
@@ -19,7 +19,7 @@ pub fn root() -> Response {
     )
 }
 
-/// Returns the page at the webhook's address. It shows nothing else, since an address leaks.
+/// Returns the page at the webhook's address. It tells nothing more, since the address may leak.
 pub fn webhook() -> Response {
     page(
         200,

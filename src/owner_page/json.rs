@@ -1,11 +1,11 @@
-//! The state as JSON: for the page's script, and less of it for a monitor.
+//! The relay's state as JSON: all of it for the page's script, less for a monitor.
 
 use serde::{Serialize, Serializer};
 
 use crate::json;
 use crate::owner_page::state::{CommandRow, Limit, Open, PageState, Part, PersonState, word};
 
-/// What a monitor is told, and behind it what the page alone is.
+/// The fields of a monitor's JSON, then those of the page alone.
 #[derive(Serialize)]
 struct StateJson<'a> {
     version: &'static str,
@@ -55,12 +55,12 @@ struct CommandJson<'a> {
     y: u64,
 }
 
-/// Returns what a monitor is told: states, counters and times. No secret, id, answer, name or token is in it.
+/// Encodes the state for a monitor: states, counters and times, but no secret, id, answer, name or token.
 pub fn for_monitor(state: &PageState) -> String {
     json::of(&of(state, None))
 }
 
-/// Returns what the page is told.
+/// Encodes the state for the page.
 pub fn for_page(state: &PageState, person: &PersonState) -> String {
     json::of(&of(state, Some(person)))
 }

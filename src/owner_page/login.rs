@@ -1,19 +1,19 @@
-//! The pages around logging in.
+//! The pages for logging in.
 
 use crate::config::credentials::LOCK;
 use crate::http::page::{escaped, form, page};
 use crate::http::response::Response;
 
-/// The code did not count.
+/// The code is invalid.
 pub const WRONG: &str = "Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте \
                          его или получите новый командой <code>home-alice-relay login</code>.";
 
-/// The code did count, but the cookie is not there.
+/// The code was valid, but the browser sent no cookie.
 pub const NOT_KEPT: &str = "Код был верный, но браузер не сохранил вход. Откройте страницу по <code>https://</code>, \
                             или на самом сервере по адресу <code>127.0.0.1</code>, разрешите cookie и введите \
                             новый код.";
 
-/// Returns the page that asks for the code, under this word about the last one.
+/// Returns the page that asks for the code; `wrong` is the error of the last one, or empty.
 pub fn ask(wrong: &str) -> Response {
     let wrong = match wrong {
         "" => String::new(),
@@ -36,7 +36,7 @@ pub fn ask(wrong: &str) -> Response {
     form(&content)
 }
 
-/// Returns the page for a relay that nobody can log in to.
+/// Returns the page of a relay without `WEBHOOK_SECRET`, where nobody can log in.
 pub fn no_secret() -> Response {
     page(
         200,

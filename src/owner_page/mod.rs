@@ -1,5 +1,5 @@
-//! The owner's page, `/owner`: what is going on, in a browser. Who may see it proves that by a code that `login`
-//! prints, and from then on by a cookie (SECURITY.md, The owner's page).
+//! The owner's page, `/owner`: the relay's state in a browser. The owner logs in with a code that `login` prints, and
+//! stays logged in by a cookie (docs/threats.md).
 
 pub mod greeting;
 pub mod json;
@@ -30,25 +30,25 @@ use crate::tokens::code::OneTimeCode;
 use crate::tokens::signed::{Kind, TokenSigner};
 use crate::tokens::{field, unix_time};
 
-/// Where everything of it is.
+/// The path below which the owner's page is served.
 pub const PATH: &str = "/owner";
 
-/// Seconds that a monitor's token is good for: 400 days.
+/// Lifetime of a monitor's token, in seconds: 400 days.
 pub const MONITOR_LIFE: u64 = 34_560_000;
 
-/// Characters that may be said at once on the page.
+/// Longest phrase that the page may submit, in characters.
 pub const MAX_SAID: usize = 1024;
 
-/// What serves the owner's page.
+/// Serves the owner's page.
 pub struct OwnerPage {
     limits: Limits,
     /// When the relay was started, in milliseconds of Unix time.
     started: u64,
-    /// None without `WEBHOOK_SECRET`.
+    /// `None` without `WEBHOOK_SECRET`.
     auth: Option<Auth>,
 }
 
-/// What lets the owner in.
+/// Authenticates browsers and monitors.
 struct Auth {
     signer: TokenSigner,
     code: Mutex<OneTimeCode>,
@@ -61,7 +61,7 @@ impl Auth {
 }
 
 impl OwnerPage {
-    /// Shows what is going on in a relay with these `limits` to whom these `credentials` let in. Called when the relay starts.
+    /// Creates the page when the relay starts. It shows these `limits`; `credentials` decide who may log in.
     pub fn new(credentials: &Credentials, limits: Limits) -> Self {
         let auth = credentials.owner_secret().as_ref().map(Auth::new);
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -69,8 +69,7 @@ impl OwnerPage {
         Self { limits, started, auth }
     }
 
-    /// Answers a request for `path`, which came in `now` with this body. Returns it when there is nothing at
-    /// its path.
+    /// Serves a request that arrived `now`. Returns the exchange if nothing is at `path`.
     pub fn serve(
         &self,
         engine: &Engine,
@@ -129,7 +128,7 @@ impl OwnerPage {
         exchange.respond(page);
     }
 
-    /// Tells what is going on: the page all, a monitor less of it.
+    /// Responds with the state: all of it for the page, less for a monitor.
     fn tell_state(&self, engine: &Engine, auth: &Auth, exchange: Exchange, now: Instant) {
         let is_monitor = |token| auth.signer.verify(Kind::Monitor, token, unix_time()).is_some();
         if exchange.bearer().is_some_and(is_monitor) {
@@ -150,16 +149,16 @@ impl OwnerPage {
     }
 }
 
-/// Gives a cookie to whoever typed in the code.
+/// Sets the cookie if the form holds a valid code.
 fn enter(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Instant) {
     let form = Form(std::str::from_utf8(body).unwrap_or_default());
     let typed = form.value("code").ok().flatten().unwrap_or_default();
     let kind = session::kind(&exchange);
-    // Made first: a code that was typed is not used up by a system that fails.
+    // Signed first, so that a failure does not use up the code.
     let Ok(signed) = auth.signer.sign(kind, unix_time() + COOKIE_LIFE) else {
         return exchange.respond(Response::error(500, "cannot get random bytes"));
     };
-    // An equal press has an equal cookie, which is of this kind.
+    // A repeated submission gets the same cookie, so it is told apart by the cookie's kind, too.
     let submission = Submission::of(&format!("{PATH}/enter {kind:?}"), body);
     let signed = engine.submissions.once(submission, now, || {
         lock(&auth.code).take(&typed, now).then(|| {
@@ -174,7 +173,7 @@ fn enter(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Ins
     exchange.respond(go_to("/owner?entered").with("Set-Cookie", session::cookie(kind, &signed)));
 }
 
-/// Takes the cookie back from whoever asks for it on the page.
+/// Removes the cookie, if the form holds the page's CSRF token.
 fn leave(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8]) {
     let form = Form(std::str::from_utf8(body).unwrap_or_default());
     let token = form.value("token").ok().flatten().unwrap_or_default();
@@ -182,13 +181,13 @@ fn leave(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8]) {
     if !session.is_some_and(|session| session.is_of_page(&auth.signer, &token)) {
         return exchange.respond(go_to(PATH));
     }
-    // Nor shall an equal press log it in again.
+    // Or a repeated submission of the code would log in again.
     engine.submissions.forget();
     let kind = session::kind(&exchange);
     exchange.respond(go_to(PATH).with("Set-Cookie", session::no_cookie(kind)));
 }
 
-/// Says something as the person that this browser is. The answer is that of a turn.
+/// Submits a phrase on behalf of this browser; responds like the webhook.
 fn say(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Instant) {
     let Some(session) = BrowserSession::of(&exchange, &auth.signer, unix_time()) else {
         return exchange.respond(Response::error(401, "log in at /owner"));
@@ -209,7 +208,7 @@ fn say(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Insta
     webhook::hear(engine, exchange, utterance, now);
 }
 
-/// Gives a code or a monitor's token to whoever has all that the page's secret is made of.
+/// Issues a login code or monitor token to a caller with a valid proof.
 fn give(auth: &Auth, exchange: Exchange, what: &str, now: Instant) {
     let shown = exchange.field(field::LOGIN).unwrap_or_default();
     if auth.signer.verify(Kind::Login, shown, unix_time()).is_none() {

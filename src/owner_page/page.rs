@@ -1,4 +1,4 @@
-//! The page itself. The state is written into it, so that it shows without a script what the script then follows.
+//! The page's HTML. It holds the state, so that it also works without a script; the script keeps it up to date.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,11 +11,11 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What the page may use: nothing that stands in it, and nothing from elsewhere.
+/// The sources of the page's Content-Security-Policy: nothing inline, and nothing from elsewhere.
 const SOURCES: &str = "style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
                        require-trusted-types-for 'script'";
 
-/// Returns the page with this state and these values, for a relay at `domain`. It carries `token`.
+/// Returns the page of a relay at `domain`. `token` is its CSRF token.
 pub fn page(state: &PageState, values: &[Group], domain: &str, token: &str) -> Response {
     let all = |each: &mut dyn Iterator<Item = String>| each.collect::<String>();
     let summary = state.summary();
@@ -64,7 +64,7 @@ fn hidden(is_hidden: bool) -> String {
     if is_hidden { " hidden".into() } else { String::new() }
 }
 
-/// Whether it is a PC that is not connected.
+/// Whether the part is a PC that is not connected.
 fn is_away(part: &Part) -> bool {
     part.part == "pc" && part.light == Light::Red
 }
@@ -116,7 +116,7 @@ fn copyable(text: &str) -> String {
     ["<div class=\"copy\"><code>", &escaped(text), button].concat()
 }
 
-/// Returns a time of Unix as RFC 3339 writes it.
+/// Formats a Unix time as RFC 3339.
 fn time(since: Duration) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

@@ -1,4 +1,4 @@
-//! Who looks at the owner's page: a browser with a cookie that the relay has sealed.
+//! A browser's session on the owner's page: a cookie that the relay has signed.
 
 use std::borrow::Cow;
 
@@ -6,18 +6,18 @@ use crate::commands::person::Person;
 use crate::http::exchange::Exchange;
 use crate::tokens::signed::{Kind, TokenSigner};
 
-/// Seconds that a cookie of the owner's page is good for: 90 days.
+/// Lifetime of a cookie of the owner's page, in seconds: 90 days.
 pub const COOKIE_LIFE: u64 = 7_776_000;
 
 /// A browser that is logged in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BrowserSession {
-    /// Which browser; no two have the same.
+    /// Unique id of the browser.
     pub id: String,
 }
 
 impl BrowserSession {
-    /// Returns who has sent a request, if it carries a good cookie.
+    /// Returns the session of a request, if it carries a valid cookie.
     pub fn of(exchange: &Exchange, signer: &TokenSigner, now: u64) -> Option<Self> {
         let kind = kind(exchange);
         let shown = values(exchange.field("Cookie")?, name(kind));
@@ -25,41 +25,41 @@ impl BrowserSession {
         good.next().map(|signed| Self { id: signed.id.to_owned() })
     }
 
-    /// Returns the person that this browser is: its late answers are nobody else's.
+    /// Returns the browser as a person, who has late answers of its own.
     pub fn person(&self) -> Person {
         Person::Browser(self.id.clone())
     }
 
-    /// Returns what this browser's page shows when it does something.
+    /// Returns the CSRF token of this browser's page.
     pub fn page_token(&self, signer: &TokenSigner) -> String {
         signer.csrf_token(Kind::Page, &self.id)
     }
 
-    /// Whether `token` is of this browser's page.
+    /// Whether `token` is this browser's CSRF token.
     pub fn is_of_page(&self, signer: &TokenSigner, token: &str) -> bool {
         signer.is_csrf_token(Kind::Page, &self.id, token)
     }
 }
 
-/// Returns which kind of cookie counts in a request: the one for https, unless it came over plain HTTP on the
-/// relay's own machine.
+/// Returns the kind of cookie that a request needs: the one for https, unless it came over plain HTTP on the relay's
+/// own machine.
 pub fn kind(exchange: &Exchange) -> Kind {
     if exchange.is_at_home() { Kind::HomeCookie } else { Kind::Cookie }
 }
 
-/// Returns the field that gives a browser its cookie.
+/// Returns the `Set-Cookie` value that logs a browser in.
 pub fn cookie(kind: Kind, signed: &str) -> Cow<'static, str> {
     line(kind, signed, COOKIE_LIFE)
 }
 
-/// Returns the field that takes it back.
+/// Returns the `Set-Cookie` value that logs it out.
 pub fn no_cookie(kind: Kind) -> Cow<'static, str> {
     line(kind, "", 0)
 }
 
-/// RFC 6265, 4.1. Browsers keep a cookie whose name begins with `__Host-` only if it came over https from
-/// this very host, for all of its paths. `Lax`: whoever comes by a link from elsewhere is known, too; what does
-/// anything takes the page's token.
+/// RFC 6265, 4.1. Browsers keep a cookie whose name begins with `__Host-` only if it came over https from this very
+/// host, for all of its paths. `Lax` keeps the session of a browser that follows a link from elsewhere; whatever
+/// changes anything needs the CSRF token, too.
 fn line(kind: Kind, value: &str, seconds: u64) -> Cow<'static, str> {
     let secure = if kind == Kind::Cookie { "; Secure" } else { "" };
     let name = name(kind);

@@ -1,4 +1,4 @@
-//! What is going on, as the owner's page and a monitor are told it. Gathered when somebody asks, and never kept.
+//! The relay's state for the owner's page and for monitors. Gathered for each request, and never stored.
 
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,20 @@ use crate::runtime::watchdog::{self, Limits};
 use crate::secret::Secret;
 use crate::speech::title;
 
-/// The size of the plot, in its own units.
+/// Width and height of the plot, in its own units.
 pub const PLOT: (u64, u64) = (600, 160);
 
-/// The room around it, for its labels.
+/// Margin of the plot, for its labels.
 const MARGIN: u64 = 12;
 
-/// How much of a limit may be used before somebody should look.
+/// Percentage of a limit at which the relay's light turns yellow.
 const MUCH: usize = 80;
 
-/// Why a PC may be away: its key, if it was its.
+/// Shown for a PC that is away while somebody tries a wrong key.
 const KNOCKED: &str = "Не на связи. Кто-то стучится без верного ключа. Если это ваш компьютер, его api_key должен быть \
                        таким же, как API_KEY сервера (у других компьютеров — ключ из AGENTS).";
 
-/// How something is.
+/// Status colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Light {
     Green,
@@ -38,7 +38,7 @@ pub enum Light {
 }
 
 impl Light {
-    /// Returns its name.
+    /// Returns the colour's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Green => "green",
@@ -47,7 +47,7 @@ impl Light {
         }
     }
 
-    /// Returns what it means, for whoever does not see it.
+    /// Returns its meaning, for people who do not see the colour.
     pub fn word(self) -> &'static str {
         match self {
             Self::Green => "в порядке",
@@ -57,91 +57,91 @@ impl Light {
     }
 }
 
-/// A part of the way from Alice to a PC.
+/// A part of the path from Alice to a PC.
 #[derive(Debug)]
 pub struct Part {
-    /// Which: `alice`, `proxy`, `relay` or `pc`.
+    /// The part's key: `alice`, `proxy`, `relay` or `pc`.
     pub part: &'static str,
-    /// What it is called.
+    /// The part's name on the page.
     pub name: String,
-    /// How it is.
+    /// The part's status.
     pub light: Light,
-    /// Why it is so.
+    /// The reason for the status.
     pub says: String,
-    /// Seconds since Yandex last came, the relay was started or the PC connected.
+    /// Seconds since Yandex' last request, the relay's start or the PC's connection.
     pub seconds: Option<u64>,
-    /// Milliseconds of the PC's last round trip.
+    /// The PC's last round trip in milliseconds.
     pub round_trip: Option<u64>,
 }
 
-/// Something that stands open.
+/// A weakness of the credentials.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub struct Open {
-    /// What that means.
+    /// The consequence, in words for the owner.
     pub says: &'static str,
-    /// What closes it, for `.env`; none until that is known.
+    /// The line of `.env` that closes it; `None` until the relay has seen the id.
     pub line: Option<String>,
 }
 
-/// A limit, and how far it is used.
+/// A limit and its usage.
 #[derive(Debug, Serialize)]
 pub struct Limit {
-    /// Which.
+    /// The limit's key.
     pub limit: &'static str,
-    /// What it is called.
+    /// The limit's name on the page.
     pub name: &'static str,
     pub used: usize,
     pub most: usize,
 }
 
-/// A command, as it is shown.
+/// A command as the page shows it.
 #[derive(Debug)]
 pub struct CommandRow {
-    /// When it came in, in milliseconds of Unix time.
+    /// When it arrived, in milliseconds of Unix time.
     pub at: u64,
     /// The PC's name.
     pub pc: String,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// After how many milliseconds.
+    /// Milliseconds until the outcome.
     pub took: u32,
-    /// After how many milliseconds its answer came, if that was late.
+    /// Milliseconds until its late answer, if there was one.
     pub late: Option<u32>,
-    /// Where it stands in the plot.
+    /// Its position in the plot.
     pub place: (u64, u64),
 }
 
-/// What is going on.
+/// The relay's state.
 #[derive(Debug)]
 pub struct PageState {
     /// When the relay was started, in seconds of Unix time.
     pub started: u64,
-    /// For how long it has been running.
+    /// Time since the start.
     pub up: Duration,
     pub parts: Vec<Part>,
     pub open: Vec<Open>,
     pub limits: Vec<Limit>,
-    /// How many turns ended how.
+    /// Number of turns by outcome.
     pub counts: Vec<(Outcome, u64)>,
-    /// How many answers came late.
+    /// Number of late answers.
     pub late: u64,
-    /// The median and the 95th percentile of the last commands that were answered, in milliseconds.
+    /// Median and 95th percentile of the last answered commands, in milliseconds.
     pub percentiles: Option<(u32, u32)>,
     pub commands: Vec<CommandRow>,
-    /// The slowest of them, in milliseconds.
+    /// The slowest of `commands`, in milliseconds.
     pub slowest: u32,
 }
 
-/// What becomes of a person's late answers.
+/// The late answers of one person.
 #[derive(Debug, Serialize)]
 pub struct PersonState {
-    /// How many things there are to tell.
+    /// Number of items kept for the person.
     pub kept: usize,
-    /// For how many seconds the oldest command has been at work.
+    /// For how many seconds the person's oldest command has been pending.
     pub at_work: Option<u64>,
 }
 
-/// Every way to end that is counted, with its words.
+/// All outcomes, with their words on the page.
 pub const OUTCOMES: [(Outcome, &str); Outcome::COUNT] = [
     (Outcome::Answered, "ответ вовремя"),
     (Outcome::TooLate, "не успел к сроку"),
@@ -157,13 +157,13 @@ pub const OUTCOMES: [(Outcome, &str); Outcome::COUNT] = [
     (Outcome::AtWork, "ещё выполнялась"),
 ];
 
-/// Returns the words for how a command ended.
+/// Returns an outcome's words.
 pub fn word(outcome: Outcome) -> &'static str {
     OUTCOMES.iter().find(|(own, _)| *own == outcome).map_or("", |(_, word)| word)
 }
 
 impl PageState {
-    /// Gathers it `now`. The relay was started at `started`, in milliseconds of Unix time.
+    /// Gathers the state `now`. `started` is the relay's start in milliseconds of Unix time.
     pub fn gather(engine: &Engine, limits: Limits, started: u64, now: Instant) -> Self {
         let up = now.saturating_duration_since(engine.reachability.started());
         let limits = used(engine, limits);
@@ -200,7 +200,7 @@ impl PageState {
         }
     }
 
-    /// Returns the counters as they are shown, each with its words.
+    /// Returns the counters of the page's summary, with their words.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
         let many = |outcomes: &[Outcome]| {
             let counted = self.counts.iter().filter(|(outcome, _)| outcomes.contains(outcome));
@@ -224,7 +224,7 @@ impl PageState {
 }
 
 impl PersonState {
-    /// Returns what becomes of this person's late answers.
+    /// Gathers the state of this person's late answers.
     pub fn gather(engine: &Engine, person: &Person, now: Instant) -> Self {
         let at_work = engine.commands.pending(person, None);
         Self {
@@ -315,7 +315,8 @@ fn pc(
     }
 }
 
-/// Returns what stands open. `told` are the ids that the log has told: they came behind `WEBHOOK_SECRET`.
+/// Returns the weaknesses of the credentials. `told` are the ids that the log has told: they came with
+/// `WEBHOOK_SECRET`.
 fn open(config: &Config, told: Option<&SeenIds>) -> Vec<Open> {
     let credentials = &config.credentials;
     let line = |name: &str, id: Option<&String>| id.map(|id| format!("{name}={id}"));
@@ -352,7 +353,7 @@ fn used(engine: &Engine, most: Limits) -> Vec<Limit> {
         used: engine.commands.in_flight(),
         most: MAX_IN_FLIGHT,
     };
-    // What the system does not tell is not shown.
+    // Omits what the system does not tell.
     let process = watchdog::usage().ok().map(|used| {
         let limit = |limit, name, used, most| Limit { limit, name, used, most };
         [
@@ -364,12 +365,12 @@ fn used(engine: &Engine, most: Limits) -> Vec<Limit> {
     process.into_iter().flatten().chain([commands]).collect()
 }
 
-/// Returns how long a command counts as having taken in the plot: until its answer, if there was one.
+/// Returns how long a command took for the plot: until its answer, if there was one.
 fn shown_took(entry: &RecordEntry) -> u32 {
     entry.late.unwrap_or(entry.took)
 }
 
-/// Returns the median and the 95th percentile of the commands that were answered in time or late.
+/// Returns the median and the 95th percentile of the commands that were answered, be it late.
 fn percentiles(last: &[RecordEntry]) -> Option<(u32, u32)> {
     let is_answered = |entry: &&RecordEntry| entry.outcome == Outcome::Answered || entry.late.is_some();
     let mut took: Vec<_> = last.iter().filter(is_answered).map(shown_took).collect();
@@ -379,7 +380,7 @@ fn percentiles(last: &[RecordEntry]) -> Option<(u32, u32)> {
     at(50).zip(at(95)).map(|(median, high)| (*median, *high))
 }
 
-/// Returns where a command stands in the plot.
+/// Returns a command's position in the plot.
 fn place(at: u64, (first, last): (u64, u64), took: u32, slowest: u32) -> (u64, u64) {
     let (width, height) = (PLOT.0 - 2 * MARGIN, PLOT.1 - 2 * MARGIN);
     let x = at.saturating_sub(first) * width / last.saturating_sub(first).max(1);

@@ -1,25 +1,25 @@
-//! What the owner copies into the consoles, the proxy and the agent, as `setup` prints it, but with the name of a
-//! secret in place of every secret: a stolen cookie yields none.
+//! The values that the owner copies into the consoles, the proxy and the agent. As `setup` prints them, but each secret
+//! is replaced by its name, so a stolen cookie yields none.
 
 use crate::config::Config;
 use crate::owner::{domain, setup};
 
-/// Values that belong to one place.
+/// Values for one place.
 pub struct Group {
-    /// Which place.
+    /// The place.
     pub place: &'static str,
-    /// Each field's name and value.
+    /// Names and values of the fields.
     pub values: Vec<(String, String)>,
 }
 
-/// Returns the domain that a `Host` field names, if it is one by its form; else one that stands for it.
+/// Returns the domain of a `Host` field, or a placeholder if it is not a domain by its form.
 pub fn domain(host: &str) -> String {
     let name = host.split(':').next().unwrap_or_default();
     let is_name = |name: &String| name.bytes().any(|b| b.is_ascii_alphabetic());
     domain::domain(name).ok().filter(is_name).unwrap_or_else(|| "your-domain.com".into())
 }
 
-/// Returns what goes where, for a relay with this `config` at `domain`.
+/// Returns the values for each place, for a relay at `domain`.
 pub fn values(config: &Config, domain: &str) -> Vec<Group> {
     let group = |place, values: &[(&str, &str)]| Group {
         place,

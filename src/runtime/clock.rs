@@ -1,29 +1,29 @@
-//! One thread that keeps time: deadlines, heartbeats. Monotonic time alone.
+//! The timer thread, for deadlines and heartbeats. Monotonic time only.
 
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-/// Wakes the clock before its time. Cheap, never blocks; wakes that come together are one.
+/// Wakes the timer thread early. Never blocks; several wake-ups at once count as one.
 #[derive(Clone)]
 pub struct ClockWaker(Sender<()>);
 
 impl ClockWaker {
-    /// Makes the clock look at everything it watches again, now.
+    /// Makes the timer thread run its timers now.
     pub fn wake(&self) {
-        // A full channel is a wake that is on its way already.
+        // If the channel is full, a wake-up is pending already.
         let _ = self.0.try_send(());
     }
 }
 
-/// Returns an alarm, and what its clock listens to. The clock ends when the last alarm is gone.
+/// Returns a waker, and the receiver for [`run`], which returns once the last waker is dropped.
 pub fn waker() -> (ClockWaker, Receiver<()>) {
     let (wake, woken) = bounded(1);
     (ClockWaker(wake), woken)
 }
 
-/// Keeps time until the last alarm is gone: `run_timers` does what is due at the moment it is given and returns
-/// when it wants to be called again; none means not before the alarm rings.
+/// Runs timers until the last waker is dropped. `run_timers` runs those that have expired, and returns the next
+/// deadline, or `None` to wait for a waker.
 pub fn run(woken: &Receiver<()>, mut run_timers: impl FnMut(Instant) -> Option<Instant>) {
     loop {
         let woken = match run_timers(Instant::now()) {

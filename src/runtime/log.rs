@@ -1,7 +1,7 @@
-//! The log: formatted where it is said, written by a thread of its own.
+//! The log: lines are formatted by the thread that logs, and written by a thread of their own.
 //!
-//! A thread that serves must never wait for whoever reads the log, nor die with it (end of
-//! docs/facts/tiny_http.md), so lines go through a bounded queue; what doesn't fit is dropped and counted.
+//! A serving thread must neither wait for the log's reader nor die with it (end of docs/facts/tiny_http.md), so lines
+//! go through a bounded queue. Lines that do not fit are dropped and counted.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,10 +17,10 @@ use crate::runtime::shutdown::{Shutdown, start_vital, words};
 use crate::secret::{Secret, hide};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// Log lines that may wait to be written; one more is dropped and counted.
+/// Most log lines that wait to be written; further ones are dropped and counted.
 pub const LOG_QUEUE: usize = 256;
 
-/// How long the end of the program waits for the log to be written.
+/// How long [`flush`] waits for room in the queue, and as long again for the writing.
 pub const LOG_FLUSH: Duration = Duration::from_millis(50);
 
 struct Line {
@@ -30,7 +30,7 @@ struct Line {
 }
 
 enum LogEntry {
-    /// Boxed, since the channel makes room for all of [`LOG_QUEUE`] at once.
+    /// Boxed, since the channel allocates all of [`LOG_QUEUE`] at once.
     Line(Box<Line>),
     Flush(Sender<()>),
 }
@@ -40,9 +40,9 @@ struct Logger {
     shared: Arc<Shared>,
 }
 
-/// What the threads that log share with the one that writes.
+/// State shared by the logging threads and the writer.
 struct Shared {
-    /// Lines that found no room in the queue since the last line was written.
+    /// Lines dropped since the last line was written.
     dropped: AtomicU64,
     limit: Mutex<LogRateLimit>,
 }
@@ -53,14 +53,14 @@ impl Shared {
     }
 }
 
-/// Starts the log's thread, without which the program ends, and makes it the process's log. A second call
-/// changes nothing but the level.
+/// Starts the log's thread, without which the program ends, and makes it the process's log. A second call changes only
+/// the level.
 ///
-/// No line is written with one of `secrets` in it. None of ours repeats one, but lines quote what comes
-/// from outside, and a panic in a library says what it likes.
+/// Hides `secrets` in every line. The relay's own lines hold none, but they quote outside text, and a library's panic
+/// message can hold anything.
 ///
 /// # Errors
-/// The system gives no thread.
+/// The system refuses a thread.
 pub fn init(level: LevelFilter, secrets: Vec<Secret>, shutdown: &Shutdown) -> std::io::Result<()> {
     let (queue, lines) = bounded(LOG_QUEUE);
     let limit = Mutex::new(LogRateLimit::new(Instant::now()));
@@ -78,11 +78,10 @@ pub fn init(level: LevelFilter, secrets: Vec<Secret>, shutdown: &Shutdown) -> st
     Ok(())
 }
 
-/// Where lines go, once there is a log.
+/// The queue, once the log is started.
 static QUEUE: OnceLock<Sender<LogEntry>> = OnceLock::new();
 
-/// Waits until all that was said is written, but no longer than 0.1 s. Returns whether it
-/// is.
+/// Waits until all lines so far are written, for at most 0.1 s. Returns whether they are.
 pub fn flush() -> bool {
     let (done, written) = bounded(1);
     QUEUE.get().is_some_and(|queue| {
@@ -93,7 +92,7 @@ pub fn flush() -> bool {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // The libraries' own lines repeat frames, and so commands, in full.
+        // Libraries log whole frames, and so commands.
         metadata.target().starts_with("home_alice_relay")
             || self.shared.limit().limits(metadata.target())
     }
@@ -147,8 +146,8 @@ fn write(lines: &Receiver<LogEntry>, secrets: &[Secret], shared: &Shared) {
     }
 }
 
-/// simple_logger prints `LEVEL [target] text`; the moment stands where a target would. It panics when
-/// stdout is closed, which must not end this thread: the line counts as dropped.
+/// Prints `LEVEL [time] text`: simple_logger's target holds the time. It panics if stdout is closed, which must not end
+/// this thread, so the line counts as dropped.
 fn print(out: &SimpleLogger, line: &Line, shared: &Shared) {
     let at = humantime::format_rfc3339_millis(line.at).to_string();
     let printed = catch_unwind(AssertUnwindSafe(|| {
@@ -165,8 +164,8 @@ fn print(out: &SimpleLogger, line: &Line, shared: &Shared) {
     }
 }
 
-/// A panic in a thread of ours is a bug, and is told at once. Should one of tiny_http's threads, which have no name,
-/// panic by what comes from outside, that could come again and again: theirs are counted.
+/// Logs panics. One in a named thread is a bug of the relay's, and logged at once. Those of tiny_http's unnamed threads
+/// could be provoked repeatedly from outside, so they are counted.
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

@@ -1,4 +1,4 @@
-//! What keeps the relay going: time, the log and its limits, and threads that must not die.
+//! Timers, the log and its limits, the watchdog, shutdown, and the threads that the relay can't run without.
 
 pub mod clock;
 pub mod log;

@@ -1,24 +1,23 @@
-//! What the relay knows of the way to it and from it: who came when, and what a proxy has passed on. Each is one
-//! atomic, so that a turn passes by.
+//! Who reached the relay and when, and what a proxy passed on. All fields are atomic, so that a turn never waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// How long it is told that somebody has knocked at the agents' door without a right key.
+/// For how long a wrong key at the agents' path is mentioned.
 pub const KNOCK_TOLD_FOR: Duration = Duration::from_secs(60);
 
-/// Whether an agent's request for a WebSocket has come through as one.
+/// Whether an agent's request for a WebSocket arrived as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upgrade {
-    /// No agent with a right key has come.
+    /// No agent has presented a valid key yet.
     Never,
-    /// The last one's request came through.
+    /// The last request arrived intact.
     Came,
-    /// The last one's did not: something has taken `Upgrade` from it.
+    /// The last request arrived without `Upgrade`: a proxy removed it.
     Lost,
 }
 
-/// When something last happened: milliseconds after a start and one; 0 is never.
+/// The last time of an event, in milliseconds after the start plus one; 0 if it never happened.
 struct Moment(AtomicU64);
 
 impl Moment {
@@ -37,7 +36,7 @@ impl Moment {
     }
 }
 
-/// What is known of the way.
+/// Reachability status shown on the owner's page.
 pub struct Reachability {
     started: Instant,
     last_turn: Moment,
@@ -47,7 +46,7 @@ pub struct Reachability {
 }
 
 impl Reachability {
-    /// Nobody has come yet; the relay was started at `started`.
+    /// Creates the status of a relay that was started at `started`.
     pub fn new(started: Instant) -> Self {
         let (last_turn, last_knock) = (Moment::never(), Moment::never());
         let (forwarded, upgrade) = (AtomicBool::new(false), AtomicU8::new(Upgrade::Never as u8));
@@ -59,45 +58,45 @@ impl Reachability {
         self.started
     }
 
-    /// A turn of Yandex' came in.
+    /// Records a turn of Yandex'.
     pub fn turn(&self, now: Instant) {
         self.last_turn.set(self.started, now);
     }
 
-    /// Returns when a turn of Yandex' last came in.
+    /// Returns the time of Yandex' last turn.
     pub fn last_turn(&self) -> Option<Instant> {
         self.last_turn.get(self.started)
     }
 
-    /// Somebody has knocked at the agents' door without a right key: a PC whose key is wrong, or a stranger.
+    /// Records an agent's request with a wrong key, or none: a misconfigured PC, or a stranger.
     pub fn knock(&self, now: Instant) {
         self.last_knock.set(self.started, now);
     }
 
-    /// Whether somebody has done so within [`KNOCK_TOLD_FOR`].
+    /// Whether there was such a request within [`KNOCK_TOLD_FOR`].
     pub fn is_knocked(&self, now: Instant) -> bool {
         let last = self.last_knock.get(self.started);
         last.is_some_and(|last| now.saturating_duration_since(last) < KNOCK_TOLD_FOR)
     }
 
-    /// A request came in, which `is_forwarded` by a proxy. It is asked only until one was.
+    /// Records a request. `is_forwarded` tells whether a proxy sent it; not called once any was.
     pub fn request(&self, is_forwarded: impl FnOnce() -> bool) {
         if !self.is_forwarded() && is_forwarded() {
             self.forwarded.store(true, Relaxed);
         }
     }
 
-    /// Whether any request was forwarded by a proxy.
+    /// Whether a proxy has forwarded any request.
     pub fn is_forwarded(&self) -> bool {
         self.forwarded.load(Relaxed)
     }
 
-    /// An agent with a right key has asked for a WebSocket.
+    /// Records how a request for a WebSocket with a valid key arrived.
     pub fn upgrade(&self, upgrade: Upgrade) {
         self.upgrade.store(upgrade as u8, Relaxed);
     }
 
-    /// Returns what became of the last agent's request for a WebSocket.
+    /// Returns how the last of them arrived.
     pub fn last_upgrade(&self) -> Upgrade {
         let all = [Upgrade::Never, Upgrade::Came, Upgrade::Lost];
         all[usize::from(self.upgrade.load(Relaxed)).min(2)]

@@ -1,4 +1,4 @@
-//! What each capability that is asked for says to the agent. Plain data.
+//! Turns each requested capability into a command for the agent. Plain data.
 
 use std::borrow::Cow;
 
@@ -11,43 +11,43 @@ use crate::smart_home::devices::{Capability, Device, DeviceCommand, MAX_CHANNEL,
 use crate::smart_home::discovery::{SOURCES, has_switch};
 use crate::smart_home::number::Number;
 
-/// Yandex' codes for what went wrong (docs/facts/smart_home.md, 2).
+/// Yandex' error codes (docs/facts/smart_home.md, 2).
 pub mod code {
-    /// The PC is not there.
+    /// The PC is not connected.
     pub const DEVICE_UNREACHABLE: &str = "DEVICE_UNREACHABLE";
-    /// Too much is under way.
+    /// Too many commands are in flight.
     pub const DEVICE_BUSY: &str = "DEVICE_BUSY";
-    /// The agent says that it failed.
+    /// The agent reports a failure.
     pub const INTERNAL_ERROR: &str = "INTERNAL_ERROR";
-    /// The device doesn't offer that.
+    /// The device does not offer the action.
     pub const INVALID_ACTION: &str = "INVALID_ACTION";
-    /// It offers that, but not with this value.
+    /// The device offers the action, but not with this value.
     pub const INVALID_VALUE: &str = "INVALID_VALUE";
 }
 
-/// One capability that is asked for.
+/// A requested capability.
 pub struct CapabilityRequest<'a> {
     /// Its type, as it came.
     pub kind: Cow<'a, str>,
-    /// Its instance; what the type suggests when none came.
+    /// Its instance; if none came, the default of its type.
     pub instance: Cow<'a, str>,
     value: Option<&'a RawValue>,
     relative: Option<&'a RawValue>,
 }
 
-/// What is to be done about it.
+/// The relay's reaction to a requested capability.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// This PC is to be on: a command for its agent, or nothing, if it is connected; or else it is to be woken.
+    /// Switch this PC on: send `text`, if any, when it is connected, and wake it when it is not.
     On { agent: AgentId, text: Option<String> },
-    /// A command for an agent; whether it switches the PC off.
+    /// Send a command; `is_off` if it switches the PC off.
     Say { agent: AgentId, text: String, is_off: bool },
-    /// It can't be done, for this code.
+    /// Fail with this code.
     Refuse(&'static str),
 }
 
 impl<'a> CapabilityRequest<'a> {
-    /// Reads a capability of an action request. A state that is `null` or lacks its instance breaks nothing
+    /// Parses a capability of an action request. Tolerates a state that is `null` or lacks its instance
     /// (docs/facts/smart_home.md, 6.3).
     pub fn read(json: &'a RawValue) -> Self {
         let fields = Fields::of(json);
@@ -64,7 +64,7 @@ impl<'a> CapabilityRequest<'a> {
         Self { instance, value: part("value"), relative: part("relative"), kind }
     }
 
-    /// Returns it as an agent is told of it, on the device with this id.
+    /// Returns the action as agents receive it; `device` is the device's id.
     pub fn action(&'a self, device: &'a str) -> Action<'a> {
         Action {
             device,
@@ -75,7 +75,7 @@ impl<'a> CapabilityRequest<'a> {
         }
     }
 
-    /// Returns what is to be done about it on `device`.
+    /// Decides how `device` carries it out.
     pub fn plan(&self, device: &Device) -> Plan {
         match (bare(&self.kind), &*self.instance) {
             ("on_off", "on") => self.switch(device),
@@ -114,8 +114,8 @@ impl<'a> CapabilityRequest<'a> {
         }
     }
 
-    /// Yandex may ask for relative steps whatever was offered (docs/facts/smart_home.md, 4.3), so what one
-    /// command lacks another is taken for.
+    /// Yandex may ask for relative steps whatever was offered (docs/facts/smart_home.md, 4.3), so the commands for one
+    /// step and for several stand in for each other.
     fn volume(&self, device: &Device) -> Plan {
         let steps = [
             Capability::VolumeUp,
@@ -179,7 +179,7 @@ impl<'a> CapabilityRequest<'a> {
         }
     }
 
-    /// Returns the number that is asked for; none when there is no sound one, or a step of nothing.
+    /// Parses the number. Returns `None` if it is missing or invalid, or a step of 0.
     fn number(&self) -> Option<Change> {
         let value = Number::parse(self.value?.get())?;
         match self.relative.map_or(Some(false), truth)? {
@@ -194,7 +194,7 @@ enum Change {
     Step(Number),
 }
 
-/// Returns a capability's type without what they all begin with.
+/// Strips the prefix of capability types; empty if it is missing.
 fn bare(kind: &str) -> &str {
     kind.strip_prefix("devices.capabilities.").unwrap_or("")
 }

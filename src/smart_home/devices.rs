@@ -1,5 +1,5 @@
-//! What is offered to Yandex: the built-in device, or those of the file that `SMART_HOME_DEVICES` names. What
-//! Yandex would drop without a word is refused here, with the cure. Plain data.
+//! The devices offered to Yandex: the built-in one, or those of the file that `SMART_HOME_DEVICES` names. What Yandex
+//! would silently drop is refused, with the cure. Plain data.
 
 use std::fmt;
 
@@ -16,33 +16,32 @@ use crate::object::{Fields, list, text};
 use crate::speech::title;
 use crate::text::quoted;
 
-/// Devices that Yandex takes from one user.
+/// Most devices that Yandex accepts per user.
 pub const MAX_DEVICES: usize = 301;
 
-/// Characters of a name or a room; Yandex hides a device with a longer one.
+/// Longest name or room, in characters; Yandex hides a device with a longer one.
 pub const MAX_NAME: usize = 25;
 
-/// Characters of a device's id.
+/// Longest device id, in characters.
 pub const MAX_DEVICE_ID: usize = 64;
 
-/// Characters of a command for the agent.
+/// Longest command for the agent, in characters.
 pub const MAX_COMMAND: usize = 256;
 
-/// Sources of one device: Yandex knows «один» to «десять».
+/// Most sources of one device: Yandex knows «один» to «десять».
 pub const MAX_SOURCES: usize = 10;
 
 /// The largest channel.
 pub const MAX_CHANNEL: u16 = 999;
 
-/// Bytes of the devices file.
+/// Largest devices file, in bytes.
 pub const MAX_DEVICES_FILE: u64 = 256 * 1024;
 
-/// The variable that names the devices file.
 const VARIABLE: &str = "SMART_HOME_DEVICES";
 
 const BUILT_IN: &str = include_str!("built_in.json");
 
-/// The types that suit something that takes commands, without `devices.types.`
+/// The types that suit a device that takes commands, without `devices.types.`
 const TYPES: &str = "\
     media_device media_device.tv media_device.tv_box media_device.receiver switch socket other \
     light light.strip light.ceiling light.lamp light.garland thermostat thermostat.ac camera \
@@ -50,7 +49,7 @@ const TYPES: &str = "\
     openable.valve humidifier purifier vacuum_cleaner washing_machine dishwasher iron \
     pet_drinking_fountain pet_feeder ventilation ventilation.fan";
 
-/// What a device may be told to do. Each is a key of the devices file.
+/// An action that a device may offer. Each is a key of the devices file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capability {
     On,
@@ -69,13 +68,13 @@ pub enum Capability {
     Previous,
 }
 
-/// Stands in a command for the number that was asked for.
+/// The placeholder for the requested number.
 pub const VALUE: &str = "{value}";
 
-/// Stands in a command for by how much.
+/// The placeholder for the size of a step.
 pub const STEP: &str = "{step}";
 
-/// Each with its key, what must stand in its command, and what may.
+/// Each capability with its key, the placeholder that its command must hold, and the one that it may hold.
 const KEYS: [(Capability, &str, &str, &str); 14] = [
     (Capability::On, "on", "", ""),
     (Capability::Off, "off", "", ""),
@@ -93,27 +92,27 @@ const KEYS: [(Capability, &str, &str, &str); 14] = [
     (Capability::Previous, "previous", "", STEP),
 ];
 
-/// What goes to an agent.
+/// A command for an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCommand {
-    /// The text, with [`VALUE`] or [`STEP`] in it where a number belongs.
+    /// The text, with [`VALUE`] or [`STEP`] in place of a number.
     pub text: String,
-    /// To which agent.
+    /// The agent that receives it.
     pub agent: AgentId,
 }
 
-/// A device as it is offered.
+/// A device offered to Yandex.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Device {
-    /// What rooms and scenarios hang on.
+    /// Stable id; Yandex keys rooms and scenarios by it.
     pub id: String,
-    /// What it is called.
+    /// Its name in Yandex' app.
     pub name: String,
-    /// The room that Yandex puts it into at first.
+    /// The room that Yandex suggests at first.
     pub room: Option<String>,
     /// Its type, without `devices.types.`
     pub kind: &'static str,
-    /// Which agent it is: whether it is on, and who gets its commands unless one says otherwise.
+    /// The agent that tells whether the device is on, and receives the commands that name no other.
     pub agent: AgentId,
     commands: [Option<DeviceCommand>; KEYS.len()],
     /// The owner's own commands, as input sources.
@@ -121,25 +120,25 @@ pub struct Device {
 }
 
 impl Device {
-    /// Returns the command for what it is to do, if it has one.
+    /// Returns the command for a capability, if there is one.
     pub fn command(&self, capability: Capability) -> Option<&DeviceCommand> {
         self.commands[capability as usize].as_ref()
     }
 
-    /// Whether it has a command for any of these.
+    /// Whether any of these capabilities has a command.
     pub fn has_any(&self, of: &[Capability]) -> bool {
         of.iter().any(|capability| self.command(*capability).is_some())
     }
 }
 
-/// Why a device can't be offered, and the cure.
+/// Why a device cannot be offered, and the cure.
 pub type Problem = (String, &'static str);
 
-/// Returns the devices that `config` names, or else one for each agent of `names`, and what is doubtful about them.
-/// When Smart Home is off there are none.
+/// Loads the devices of `config`'s file, or else one for each agent of `names`, and warnings about them. Returns no
+/// device if Smart Home is off.
 ///
 /// # Errors
-/// The file can't be read or used; what is wrong in it, where, and the cure.
+/// The file cannot be read or used: the message tells what is wrong, where, and the cure.
 pub fn load(
     config: &SmartHomeConfig,
     names: &Names,
@@ -177,8 +176,8 @@ pub fn load(
     Ok((devices, doubts))
 }
 
-/// Returns what is offered without a file: each agent as a device, under its name. The first keeps its id whatever
-/// it is called, since rooms and scenarios hang on that; the others have one that follows from the name alone.
+/// Returns the devices for a relay without a file: one for each agent, under its name. The first keeps its id when it
+/// is renamed, since Yandex keys rooms and scenarios by it; the others' ids derive from their names.
 pub fn built_in(names: &Names) -> Vec<Device> {
     let one = |(agent, name): (AgentId, &str)| {
         let mut device =
@@ -197,7 +196,7 @@ pub fn built_in(names: &Names) -> Vec<Device> {
     names.all().map(one).collect()
 }
 
-/// Which device of the file is meant.
+/// Names a device of the file in messages: its position and its id.
 struct Which<'a>(usize, Option<&'a str>);
 
 impl fmt::Display for Which<'_> {
@@ -210,7 +209,7 @@ impl fmt::Display for Which<'_> {
     }
 }
 
-/// Reads a devices file, for agents that are called `names`.
+/// Parses a devices file. `names` are the agents'.
 pub fn parse(content: &[u8], names: &Names) -> Result<Vec<Device>, Problem> {
     let content = std::str::from_utf8(without_bom(content))
         .map_err(|_| ("which is not UTF-8".to_owned(), "write it in plain text"))?;
@@ -280,7 +279,7 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
             device.sources = read.sources(json)?;
         } else if !["id", "name", "room", "type", "agent"].contains(&&**key) {
             let problem = format!("has the unknown key {}", quoted(key));
-            return Err((problem, "README.md names those that there are; check the spelling"));
+            return Err((problem, "docs/smart-home.md lists them; check the spelling"));
         }
     }
     if device.commands.iter().all(Option::is_none) && device.sources.is_empty() {
@@ -289,8 +288,8 @@ fn device(fields: &Fields<'_>, names: &Names) -> Result<Device, Problem> {
     Ok(device)
 }
 
-/// Checks that an object, which stands in this `place` of a device, has each key once: of two the last would count, in
-/// silence.
+/// Checks that an object has each key once: of two, one would be ignored silently. `place` says where in the device it
+/// is.
 fn no_key_twice(fields: &Fields<'_>, place: &str) -> Result<(), Problem> {
     match fields.repeated() {
         None => Ok(()),
@@ -298,7 +297,7 @@ fn no_key_twice(fields: &Fields<'_>, place: &str) -> Result<(), Problem> {
     }
 }
 
-/// Returns the agent that an object names, if it does.
+/// Returns the agent that an object names, if any.
 fn agent(fields: &Fields<'_>, names: &Names) -> Result<Option<AgentId>, Problem> {
     if fields.get("agent").is_none() {
         return Ok(None);
@@ -313,16 +312,16 @@ fn agent(fields: &Fields<'_>, names: &Names) -> Result<Option<AgentId>, Problem>
     })
 }
 
-/// What the commands of one device are read with.
+/// Reads the commands of one device.
 struct DeviceReader<'a> {
     names: &'a Names,
-    /// Who gets them unless one says otherwise.
+    /// The agent of commands that name none.
     agent: AgentId,
 }
 
 impl DeviceReader<'_> {
-    /// Returns a command of the file, which must hold one placeholder and may hold another. It is a text, or an
-    /// object that says also which agent gets it.
+    /// Reads a command, which is a text, or an object that also names an agent. `must` is the placeholder that it has
+    /// to hold, `may` the one that it can hold.
     fn command(
         &self,
         key: &str,
@@ -374,7 +373,7 @@ impl DeviceReader<'_> {
     }
 }
 
-/// Checks a name or a room: what Yandex would replace, or hide.
+/// Checks a name or a room for what Yandex would replace or hide.
 fn spoken(what: &str, name: &str) -> Result<(), Problem> {
     let is_russian = |c: char| matches!(c, 'а'..='я' | 'А'..='Я' | 'ё' | 'Ё');
     let is_latin = |c: char| c.is_ascii_alphabetic();

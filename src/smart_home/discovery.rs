@@ -1,4 +1,4 @@
-//! What Yandex is told of the devices (docs/facts/smart_home.md, 1.1 and 1.2). Plain data.
+//! The list of devices and their states for Yandex (docs/facts/smart_home.md, 1.1 and 1.2). Plain data.
 
 use serde::Serialize;
 
@@ -6,13 +6,13 @@ use crate::config::agents::AgentId;
 use crate::json;
 use crate::smart_home::devices::{Capability, Device, MAX_CHANNEL};
 
-/// The values of the sources, in order: Yandex knows no others (docs/facts/smart_home.md, 4.2).
+/// The sources' values in order; Yandex knows no others (docs/facts/smart_home.md, 4.2).
 pub const SOURCES: [&str; 10] =
     ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
 #[derive(Serialize)]
 struct Devices<'a> {
-    /// Whose they are: the owner's, whoever that is.
+    /// The same for everybody: the devices are the owner's.
     user_id: &'static str,
     devices: Vec<Description<'a>>,
 }
@@ -61,7 +61,7 @@ struct Mode {
     value: &'static str,
 }
 
-/// Returns the payload of a list of devices.
+/// Encodes the payload of a list of devices.
 pub fn describe(devices: &[Device]) -> String {
     let devices = devices.iter().map(|device| Description {
         id: &device.id,
@@ -73,7 +73,7 @@ pub fn describe(devices: &[Device]) -> String {
     json::of(&Devices { user_id: "owner", devices: devices.collect() })
 }
 
-/// Whether the device can be switched.
+/// Whether the device can be switched on or off.
 pub fn has_switch(device: &Device) -> bool {
     device.has_any(&[Capability::On, Capability::Off])
 }
@@ -81,7 +81,7 @@ pub fn has_switch(device: &Device) -> bool {
 fn capabilities(device: &Device) -> Vec<Offer> {
     let mut all = Vec::new();
     if has_switch(device) {
-        // No `split`, which Yandex takes only where nothing can be retrieved.
+        // Without `split`, which Yandex accepts only if nothing can be retrieved.
         all.push(Offer { kind: ON_OFF, retrievable: true, reportable: false, parameters: None });
     }
     let mut add = |kind, parameters| {
@@ -152,8 +152,7 @@ struct OnOff {
     value: bool,
 }
 
-/// Returns the payload about the devices with these ids: whether the agents of those that can be switched are
-/// connected.
+/// Encodes the states of the devices with these ids: one that can be switched is on if its agent is connected.
 pub fn states(devices: &[Device], ids: &[String], is_connected: &dyn Fn(AgentId) -> bool) -> String {
     fn state<'a>(
         id: &'a str,

@@ -1,5 +1,5 @@
-//! Account linking: OAuth 2.0 with an authorization code (RFC 6749, 4.1; docs/facts/smart_home.md, 3). No code
-//! and no token is stored: they prove themselves. Plain data, but for random bytes.
+//! Account linking: OAuth 2.0 with an authorization code (RFC 6749, 4.1; docs/facts/smart_home.md, 3). Codes and tokens
+//! are signed, not stored. Plain data, but for random bytes.
 
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -9,29 +9,29 @@ use crate::json;
 use crate::secret::{Secret, same};
 use crate::tokens::signed::{Kind, TokenSigner, client_secret};
 
-/// What the console's field «Идентификатор приложения» holds, always.
+/// The client id: the console's field «Идентификатор приложения».
 pub const CLIENT_ID: &str = "home-alice";
 
-/// Where every linking goes back to (docs/facts/smart_home.md, 3).
+/// The redirect URI of every linking (docs/facts/smart_home.md, 3).
 pub const REDIRECT_URI: &str = "https://social.yandex.net/broker/redirect";
 
-/// Bytes of `state`.
+/// Longest `state`, in bytes.
 pub const MAX_STATE: usize = 1024;
 
-/// Seconds that an authorization code is good for.
+/// Lifetime of an authorization code, in seconds.
 pub const CODE_LIFE: u64 = 300;
 
-/// Authorization codes that were used and are not over: there is one for each pairing code at most. One more
-/// is refused.
+/// Used authorization codes that are remembered until they expire; at most one per pairing code. Further ones are
+/// refused.
 pub const MAX_USED: usize = 256;
 
-/// Seconds that an access token is good for: 90 days.
+/// Lifetime of an access token, in seconds: 90 days.
 pub const ACCESS_LIFE: u64 = 7_776_000;
 
-/// Seconds that a refresh token is good for: 400 days.
+/// Lifetime of a refresh token, in seconds: 400 days.
 pub const REFRESH_LIFE: u64 = 34_560_000;
 
-/// What is wrong with a request for linking.
+/// The parameter that makes a linking request invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkError {
     ClientId,
@@ -40,10 +40,10 @@ pub enum LinkError {
     State,
 }
 
-/// Checks a request for linking, in a query or in the page's form. Returns its `state`.
+/// Checks a linking request, from a query or the page's form. Returns its `state`.
 ///
 /// # Errors
-/// The first part that is wrong. Whoever sent it must not be redirected anywhere.
+/// The first invalid parameter. The sender must not be redirected.
 pub fn check(form: Form<'_>) -> Result<String, LinkError> {
     let is = |name, right: &str| form.value(name).ok().flatten().is_some_and(|value| value == right);
     if !is("client_id", CLIENT_ID) {
@@ -60,23 +60,23 @@ pub fn check(form: Form<'_>) -> Result<String, LinkError> {
     state.filter(fits).ok_or(LinkError::State)
 }
 
-/// Why there are no tokens (RFC 6749, 5.2).
+/// Why a token request is refused (RFC 6749, 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// A parameter is missing, or there twice.
+    /// A parameter is missing or repeated.
     Request,
-    /// It is not the client that it should be.
+    /// The client id or secret is wrong.
     Client,
-    /// The code or the refresh token is not good.
+    /// The code or the refresh token is invalid.
     Grant,
-    /// There are no tokens for such a grant.
+    /// The grant type is not supported.
     GrantType,
     /// The system gives no random bytes.
     System,
 }
 
 impl Refused {
-    /// Returns the status and RFC 6749's word.
+    /// Returns the HTTP status and the error code of RFC 6749.
     pub fn code(self) -> (u16, &'static str) {
         match self {
             Self::Request => (400, "invalid_request"),
@@ -94,12 +94,12 @@ impl From<FormError> for Refused {
     }
 }
 
-/// Codes that were used and have not expired.
+/// Authorization codes that were used and have not expired.
 #[derive(Debug, Default)]
 pub struct UsedCodes(Vec<(String, u64)>);
 
 impl UsedCodes {
-    /// Uses a code up. Returns whether it had not been, and can be remembered.
+    /// Uses a code up. Returns false if it was used already, or too many are remembered.
     fn take(&mut self, id: &str, expires: u64, now: u64) -> bool {
         self.0.retain(|(_, expires)| now < *expires);
         if self.0.len() >= MAX_USED || self.0.iter().any(|(used, _)| *used == id) {
@@ -110,23 +110,23 @@ impl UsedCodes {
     }
 }
 
-/// What proves who is who.
+/// Issues and checks the codes and tokens of account linking.
 pub struct Linking {
     pub signer: TokenSigner,
     client_secret: Secret,
 }
 
 impl Linking {
-    /// Derives everything from `SMART_HOME_SECRET`.
+    /// Derives the keys from `SMART_HOME_SECRET`.
     pub fn new(secret: &Secret) -> Self {
         Self { signer: TokenSigner::new(secret), client_secret: client_secret(secret) }
     }
 
-    /// Answers a request for tokens: its form, and its field `Authorization`. `used` codes count no more.
-    /// Returns the JSON of RFC 6749, 5.1.
+    /// Answers a token request with the JSON of RFC 6749, 5.1. `authorization` is its header field; codes in `used` are
+    /// refused, and this one is added.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The request is refused.
     pub fn tokens(
         &self,
         form: Form<'_>,
@@ -140,7 +140,7 @@ impl Linking {
             "authorization_code" => {
                 let code = required("code")?;
                 let code = self.signer.verify(Kind::Code, &code, now).ok_or(Refused::Grant)?;
-                // It was made for this one, since there is no other.
+                // Every code is made for this URI, since there is no other.
                 if required("redirect_uri")? != REDIRECT_URI || !used.take(code.id, code.expires, now) {
                     return Err(Refused::Grant);
                 }
@@ -167,11 +167,11 @@ impl Linking {
         }))
     }
 
-    /// Checks the client, which shows itself in the form, or by HTTP Basic (RFC 6749, 2.3.1), or both.
+    /// Authenticates the client by the form, by HTTP Basic (RFC 6749, 2.3.1), or by both.
     fn authenticate(&self, form: Form<'_>, authorization: Option<&str>) -> Result<(), Refused> {
         let (id, secret) = (form.value("client_id")?, form.value("client_secret")?);
         let is_own = |id: &str, secret: &str| {
-            // Both, whatever the first is.
+            // `&` compares both, so the time does not tell which one is wrong.
             same(id.as_bytes(), CLIENT_ID.as_bytes()) & self.client_secret.matches(secret.as_bytes())
         };
         let in_form = match (&id, &secret) {
@@ -180,7 +180,7 @@ impl Linking {
             (None, Some(_)) => Some(false),
             _ => None,
         };
-        // Neither has a character that a form would write otherwise, so there is one way to show them.
+        // Form encoding changes neither, so there is one way to write them.
         let right = [CLIENT_ID, ":", self.client_secret.reveal()].concat();
         let right = BASE64.encode(right.as_bytes());
         let basic = authorization.map(|field| {
@@ -192,14 +192,14 @@ impl Linking {
         }
     }
 
-    /// Whether `Authorization` holds an access token that is good.
+    /// Whether `Authorization` holds a valid access token.
     pub fn admits(&self, authorization: Option<&str>, now: u64) -> bool {
         let token = authorization.and_then(|field| behind("Bearer", field));
         token.is_some_and(|token| self.signer.verify(Kind::Access, token, now).is_some())
     }
 }
 
-/// Returns what stands behind the scheme (RFC 9110, 11.4).
+/// Returns what follows the scheme (RFC 9110, 11.4).
 fn behind<'a>(scheme: &str, field: &'a str) -> Option<&'a str> {
     let (own, rest) = field.split_once(' ')?;
     own.eq_ignore_ascii_case(scheme).then(|| rest.trim())

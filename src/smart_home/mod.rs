@@ -1,4 +1,4 @@
-//! Yandex Smart Home: the PC as a device (docs/facts/smart_home.md). Everything below `/smart-home`: account
+//! Yandex Smart Home: the PC as a device (docs/facts/smart_home.md). Serves everything below `/smart-home`: account
 //! linking, the devices, and actions, which become commands for the agent.
 
 pub mod actions;
@@ -41,33 +41,33 @@ use crate::tokens::code::OneTimeCode;
 use crate::tokens::signed::{Kind, client_secret};
 use crate::tokens::{field, unix_time};
 
-/// Where everything of Smart Home is.
+/// The path below which Smart Home is served.
 pub const PATH: &str = "/smart-home";
 
-/// Devices and capabilities of one request; 64 KiB of real ones are fewer.
+/// Most devices and capabilities in one request; a real request of 64 KiB has fewer.
 pub const MAX_ASKED: usize = 1024;
 
-/// Returns every secret of `config` and what is derived from them, for whoever must keep them out of something.
+/// Returns the secrets of `config` and those derived from them, to be kept out of logs and pages.
 pub fn secrets(config: &Config) -> Vec<Secret> {
     let secret = config.smart_home.secret.iter();
     let own = secret.flat_map(|secret| [secret.clone(), client_secret(secret)]);
     config.credentials.secrets().into_iter().chain(own).collect()
 }
 
-/// What an action says to an agent.
+/// A command of an action.
 struct AgentCommand {
-    /// Which PC it is about.
+    /// The PC that it is about.
     agent: AgentId,
-    /// The link of that PC, or of the one that is to wake it.
+    /// The link of that PC, or of the one that wakes it.
     link: Arc<Link>,
     text: String,
-    /// The addresses of the cards of the PC that is to be woken, if it is.
+    /// The network cards of the PC to wake; empty if it needs no waking.
     wake: Vec<String>,
     /// Whether it switches the PC off.
     is_off: bool,
 }
 
-/// What answers Yandex Smart Home.
+/// Serves Yandex Smart Home.
 pub struct SmartHome {
     linking: Linking,
     devices: Vec<Device>,
@@ -76,14 +76,14 @@ pub struct SmartHome {
 }
 
 impl SmartHome {
-    /// Offers `devices` to whoever was linked with `secret`.
+    /// Offers `devices` to accounts that were linked with `secret`.
     pub fn new(secret: &Secret, devices: Vec<Device>) -> Self {
         let (pairing, used) = (Mutex::default(), Mutex::default());
         Self { linking: Linking::new(secret), devices, pairing, used }
     }
 
-    /// Answers a request for `path`, which came in `now` with this body, or leaves it waiting for the agent.
-    /// Returns it when there is nothing at its path.
+    /// Serves a request that arrived `now`, or leaves it waiting for the agent. Returns the exchange if nothing is at
+    /// `path`.
     pub fn serve(
         &self,
         engine: &Engine,
@@ -115,7 +115,7 @@ impl SmartHome {
         None
     }
 
-    /// Answers what needs a token.
+    /// Serves the paths that need an access token.
     fn serve_owner(
         &self,
         engine: &Engine,
@@ -181,7 +181,7 @@ impl SmartHome {
             Err(wrong) => return exchange.respond(page::refuse(wrong)),
         };
         let typed = form.value("pairing_code").ok().flatten().unwrap_or_default();
-        // Made first: a code that was typed is not used up by a system that fails.
+        // Signed first, so that a failure does not use up the pairing code.
         let Ok(code) = self.linking.signer.sign(Kind::Code, unix_time() + CODE_LIFE) else {
             return exchange.respond(page::fail());
         };
@@ -218,7 +218,7 @@ impl SmartHome {
         exchange.respond(tokens.with("Pragma", "no-cache"));
     }
 
-    /// Makes a pairing code for whoever has `SMART_HOME_SECRET`.
+    /// Issues a pairing code to a caller with a valid proof of `SMART_HOME_SECRET`.
     fn pair(&self, exchange: Exchange, now: Instant) {
         let shown = exchange.field(field::PAIR).unwrap_or_default();
         if self.linking.signer.verify(Kind::Pairing, shown, unix_time()).is_none() {
@@ -311,8 +311,7 @@ impl SmartHome {
     }
 }
 
-/// Returns the link that leads to a PC; or, if that is away and `may_wake`, the one of whoever is to wake it, and the
-/// addresses of its cards.
+/// Returns the link of a PC; if it is away and `may_wake`, the link of the PC that wakes it, and the cards' addresses.
 fn way_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
     match engine.registry.current(agent) {
         None if may_wake => engine.registry.waker_of(agent).ok(),
@@ -328,8 +327,8 @@ fn tell_of_stranger(exchange: &Exchange, why: &str) {
     );
 }
 
-/// Returns the devices that a body asks to act, each with what is asked of it. What has no id can't be
-/// answered, and is passed over.
+/// Parses the devices of an action request, with the capabilities asked of each. Skips devices without an id, since
+/// they cannot be answered.
 fn asked(body: &[u8]) -> Result<Vec<(String, Vec<CapabilityRequest<'_>>)>, &'static str> {
     let devices = object(body)?.object("payload").and_then(|payload| payload.list("devices"));
     let devices = devices.ok_or("the body has no `payload` with a list of `devices`")?;

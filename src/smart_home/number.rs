@@ -1,5 +1,5 @@
-//! The numbers of Yandex' requests, which may come as 30, 30.0 or 3e1, in thousandths. By themselves, since
-//! formatting floating point would add a tenth to what Smart Home adds to the binary. Plain data.
+//! The numbers of Yandex' requests, in thousandths; they may come as 30, 30.0 or 3e1. No floating point, since
+//! formatting it would add a tenth to what Smart Home adds to the binary. Plain data.
 
 use std::fmt;
 
@@ -8,8 +8,7 @@ use std::fmt;
 pub struct Number(pub i64);
 
 impl Number {
-    /// Reads a number as JSON writes it (RFC 8259, 6), cut to thousandths. Returns none for what is none, or
-    /// too large.
+    /// Parses a JSON number (RFC 8259, 6), cut to thousandths. Returns `None` if it is invalid or too large.
     pub fn parse(json: &str) -> Option<Self> {
         let (mantissa, exponent) = match json.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -23,7 +22,7 @@ impl Number {
         if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return None;
         }
-        // Digits further behind can't be told apart in thousandths of anything that is asked for.
+        // More digits make no difference to any number that is asked for.
         let fraction = &fraction[..fraction.len().min(9)];
         let mut value = 0_i64;
         for digit in whole.bytes().chain(fraction.bytes()) {
@@ -39,7 +38,7 @@ impl Number {
     }
 }
 
-/// Without a fraction when it is whole.
+/// Omits the fraction of a whole number.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 < 0 {

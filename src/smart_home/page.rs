@@ -1,4 +1,4 @@
-//! What a person sees while linking: pages in Russian, without a cookie or an outside file.
+//! The pages of account linking: in Russian, without a cookie or an outside file.
 
 use crate::http::form::encoded;
 use crate::http::page::{self, escaped, page};
@@ -7,7 +7,7 @@ use crate::smart_home::linking::{CLIENT_ID, LinkError, REDIRECT_URI};
 
 const FORM: &str = include_str!("form.html");
 
-/// Returns the page that asks for the pairing code, after a wrong one if `was_wrong`.
+/// Returns the page that asks for the pairing code; `was_wrong` adds that the last one was wrong.
 pub fn ask(state: &str, was_wrong: bool) -> Response {
     let wrong = "<p class=\"wrong\" role=\"alert\">Код неверный, уже использован или устарел: он действует 5 минут и один раз. Проверьте его или получите новый командой <code>home-alice-relay pair</code>.</p>";
     let form = FORM
@@ -18,8 +18,8 @@ pub fn ask(state: &str, was_wrong: bool) -> Response {
     page::form(&form)
 }
 
-/// Returns the page that leads back to Yandex with an authorization code. By itself; where no redirect and no app may
-/// follow that, whoever sits there is asked to press.
+/// Returns the page that leads back to Yandex with an authorization code. It does so by itself, and holds a link for
+/// where no redirect and no app may follow.
 pub fn lead_on(code: &str, state: &str) -> Response {
     let address = [REDIRECT_URI, "?code=", code, "&state=", &encoded(state)].concat();
     let content = [
@@ -32,7 +32,7 @@ pub fn lead_on(code: &str, state: &str) -> Response {
     page::leading_on(&address, &content)
 }
 
-/// Returns the page for a request for linking that can't be served: it names what is to be mended.
+/// Returns the page for an invalid linking request, which tells the cure.
 pub fn refuse(wrong: LinkError) -> Response {
     let (problem, cure) = match wrong {
         LinkError::ClientId => (
@@ -63,7 +63,7 @@ pub fn refuse(wrong: LinkError) -> Response {
     page(400, &content)
 }
 
-/// Returns the page for when the relay itself has failed.
+/// Returns the page for a failure of the relay itself.
 pub fn fail() -> Response {
     page(500, "<h1>Не получилось</h1><p>Сервер не смог создать код. Попробуйте ещё раз.</p>")
 }

@@ -1,4 +1,4 @@
-//! An action of Smart Home: its commands go out together, and it is answered when all of them have ended.
+//! Runs an action of Smart Home: sends its commands together, and answers when all of them have ended.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,17 +15,16 @@ use crate::smart_home::actions::code;
 use crate::smart_home::request_id::loggable;
 use crate::sync::{Mutex, lock};
 
-/// How long an action waits for the agent. Yandex waits for 3 s, the way there and back among them
-/// (docs/facts/smart_home.md, 2).
+/// How long an action waits for the agent. Yandex waits 3 s, both ways included (docs/facts/smart_home.md, 2).
 pub const ACTION_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How long of it the commands wait for a sign on a quiet line.
+/// The part of it during which commands wait for proof that a quiet connection is alive.
 pub const ACTION_PROBE: Duration = Duration::from_secs(1);
 
-/// How one capability ended: well, or for one of Yandex' codes.
+/// The result of one capability, or Yandex' error code.
 pub type Result = std::result::Result<(), &'static str>;
 
-/// What was asked for, and what came of it. Plain data.
+/// The devices and capabilities of an action, with their results. Plain data.
 #[derive(Debug, Default)]
 pub struct Report {
     devices: Vec<Reported>,
@@ -35,19 +34,19 @@ pub struct Report {
 #[derive(Debug)]
 struct Reported {
     id: String,
-    /// The types and instances, as they came.
+    /// Types and instances, as they came.
     asked: Vec<(String, String)>,
-    /// What is said of the device as a whole, when nothing was asked of it.
+    /// Whether the device exists; reported only if no capability was asked of it.
     is_known: bool,
 }
 
 impl Report {
-    /// Adds a device. What is added further is of this one.
+    /// Adds a device, to which the capabilities that follow belong.
     pub fn device(&mut self, id: String, is_known: bool) {
         self.devices.push(Reported { id, asked: Vec::new(), is_known });
     }
 
-    /// Adds a capability, and how it ends if nothing else is heard of it. Returns its number.
+    /// Adds a capability with the result that stands unless its command ends otherwise. Returns its index.
     pub fn capability(&mut self, kind: String, instance: String, result: Result) -> usize {
         let device = self.devices.last_mut().expect("a capability is a device's");
         device.asked.push((kind, instance));
@@ -55,7 +54,7 @@ impl Report {
         self.results.len() - 1
     }
 
-    /// Returns the payload of the answer (docs/facts/smart_home.md, 1.3).
+    /// Encodes the payload of the answer (docs/facts/smart_home.md, 1.3).
     fn json(&self) -> String {
         let status = |result: &Result| match *result {
             Ok(()) => Status { status: "DONE", error_code: None },
@@ -114,23 +113,23 @@ struct Status {
 
 /// An action that waits for its commands.
 pub struct PendingAction {
-    /// What is echoed and logged.
+    /// The request's id, echoed and logged.
     pub request_id: String,
     begun: Instant,
     state: Mutex<State>,
 }
 
 struct State {
-    /// Taken by whatever ends it.
+    /// Taken by the last part to end.
     exchange: Option<Exchange>,
     report: Report,
-    /// What has not ended yet.
+    /// Parts that have not ended: the commands, and their beginning.
     left: usize,
 }
 
 impl PendingAction {
-    /// An action that came in `begun`. It is answered once `commands` have ended, and [`PendingAction::begun`] was
-    /// called.
+    /// Creates an action of so many `commands`, which arrived at `begun`. It is answered once they have ended, and
+    /// [`PendingAction::begun`] was called.
     pub fn new(
         exchange: Exchange,
         request_id: String,
@@ -142,12 +141,12 @@ impl PendingAction {
         Arc::new(Self { request_id, begun, state: Mutex::new(state) })
     }
 
-    /// Every command has been begun.
+    /// Called when every command was begun.
     pub fn begun(&self) {
         self.settle(None, true, self.begun);
     }
 
-    /// One more has ended. The last one's end is the answer, which a worker gives unless this thread `may`.
+    /// Counts one part as ended. The last one responds, on this thread if it `may`, else on a worker's.
     fn settle(&self, ended: Option<(usize, Result)>, may: bool, now: Instant) {
         let mut state = lock(&self.state);
         if let Some((place, result)) = ended {
@@ -172,7 +171,7 @@ impl PendingAction {
     }
 }
 
-/// Returns an answer that echoes the request's id, with a payload, which is JSON, if there is one.
+/// Returns an answer that echoes the request's id, with `payload`, which is JSON.
 pub fn answer(request_id: &str, payload: Option<&str>) -> Response {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -188,14 +187,14 @@ pub fn answer(request_id: &str, payload: Option<&str>) -> Response {
 pub struct ActionPart {
     /// The action.
     pub action: Arc<PendingAction>,
-    /// The capability's number.
+    /// The index of the capability's result.
     pub place: usize,
-    /// Whether it switches the PC off, which may well end the link.
+    /// Whether it switches the PC off, which may break the link.
     pub is_off: bool,
 }
 
 impl Responder for ActionPart {
-    /// Nothing is kept for anybody: a command of Smart Home is nobody's.
+    /// No answer is kept, since a command of Smart Home belongs to no person.
     fn complete(
         self: Box<Self>,
         ended: Completion,
@@ -210,7 +209,7 @@ impl Responder for ActionPart {
             Completion::LinkLost | Completion::Unsent(_) => Err(code::DEVICE_UNREACHABLE),
             Completion::Busy => Err(code::DEVICE_BUSY),
         };
-        // As a turn's: an answer goes out from the agent's own thread, all else from a worker.
+        // As with a turn: answers go out on the agent's own thread, all else on a worker's.
         let may = matches!(ended, Completion::Answered(_));
         self.action.settle(Some((self.place, result)), may, now);
     }

@@ -1,4 +1,4 @@
-//! The heap: dlmalloc's behind a lock that looks again before it sleeps.
+//! The heap: dlmalloc's behind a lock that spins before it sleeps.
 //!
 //! One heap for all threads gives memory back after a load: 2.5 MB are left, where glibc's sixteen hold 7.0,
 //! and musl's is slow when many threads allocate. But tiny_http allocates some twenty times a request, in as
@@ -19,21 +19,21 @@ static HEAP: Heap = Heap(Mutex::new(
     },
 ));
 
-/// Bytes that are taken from the system at a time. What is smaller than dlmalloc's own 64 KiB is sooner
-/// unused as a whole, and then given back.
+/// Bytes requested from the system at a time. Segments below dlmalloc's own 64 KiB become unused, and are returned,
+/// sooner.
 const SEGMENT: usize = 16 * 1024;
 
 struct Heap(Mutex<Dlmalloc>);
 
 impl Heap {
-    /// Spins for a moment while another thread is in there, which is never for long.
+    /// Spins briefly while another thread holds the lock, which never takes long.
     fn lock(&self) -> MutexGuard<'_, Dlmalloc> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Gives back to the system what nothing uses any more. Both heaps do so by themselves only while they are
-/// busy, and then keep for good what a load has left behind: 600 kB of it.
+/// Returns unused memory to the system. Both heaps do so by themselves only while they are busy, and so keep what a
+/// load leaves behind: 600 kB of it.
 pub fn trim() {
     // SAFETY: `trim` asks for the lock alone, and gives back segments that hold nothing but one free chunk.
     // `malloc_trim` may be called at any time.
@@ -44,9 +44,8 @@ pub fn trim() {
     }
 }
 
-/// Gives glibc one arena for what little it allocates by itself, where it would make one for every
-/// thread: 50 kB of memory, and 1 GB of addresses. Other C libraries have none. To be called before any
-/// thread is started.
+/// Limits glibc to one arena for the little that it allocates itself; one per thread would take 50 kB of memory and 1
+/// GB of addresses. Other C libraries have none. Call it before any thread is started.
 pub fn one_arena() {
     #[cfg(target_env = "gnu")]
     // SAFETY: `mallopt` takes two numbers, and sets one of malloc's under its lock. It fails on numbers that

@@ -1,5 +1,4 @@
-//! What the compiler can't check, all of it in this folder: `unsafe` is denied everywhere else. Each block
-//! says why it is sound.
+//! All `unsafe` code; it is denied everywhere else. Each block says why it is sound.
 #![allow(unsafe_code)]
 
 pub mod heap;

@@ -1,6 +1,6 @@
 //! `accept4` and `recv` of the C library, defined here: Rust's standard library calls exactly these for tiny_http's
-//! `accept` and `read`, so what tiny_http gets and reads is decided by a [`SocketHooks`] in safe code. A program may define
-//! functions of the C library itself, as allocators do with `malloc`.
+//! `accept` and `read`, so a [`SocketHooks`] in safe code decides what tiny_http accepts and reads. A program may
+//! define the C library's functions itself, as allocators do with `malloc`.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -11,32 +11,32 @@ use std::{io, slice};
 use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use rustix::io::Errno;
 
-/// Bytes to be written.
+/// A buffer to write to.
 pub type Buffer = [MaybeUninit<u8>];
 
-/// Decides about the connections of one listener.
+/// Controls the connections of one listener.
 pub trait SocketHooks: Send + Sync {
-    /// Whether its connections are this door's.
+    /// Whether the hooks control this listener.
     fn is_listener(&self, listener: BorrowedFd<'_>) -> bool;
 
-    /// A connection was accepted. Returns it when it may go on to tiny_http.
+    /// Called with an accepted connection. Returns it if tiny_http may have it.
     fn accepted(&self, socket: OwnedFd) -> Option<OwnedFd>;
 
-    /// No connection could be accepted. Returns whether to try again.
+    /// Called when accepting fails. Returns whether to try again.
     fn failed(&self, error: &io::Error) -> bool;
 
-    /// Somebody reads from a socket. Returns what they get: bytes written to `buffer` from its start, or an error. None
-    /// when it is no connection of this door's.
+    /// Reads from a socket: writes bytes to the start of `buffer` and returns their number, or an error. `None` if the
+    /// hooks don't control this connection.
     fn read(&self, socket: BorrowedFd<'_>, buffer: &mut [MaybeUninit<u8>])
     -> Option<io::Result<usize>>;
 }
 
 static HOOKS: OnceLock<Box<dyn SocketHooks>> = OnceLock::new();
 
-/// From now on `hooks` decides. Only the first one of a process does.
+/// Installs the hooks. Only the first call of a process has an effect.
 pub fn set(hooks: Box<dyn SocketHooks>) {
     let _ = HOOKS.set(hooks);
-    // Referred to by what runs, so that the linker takes these two and not libc's.
+    // References both, so that the linker takes them instead of libc's.
     std::hint::black_box((accept4 as *const (), recv as *const ()));
 }
 
@@ -58,14 +58,14 @@ unsafe extern "C" fn accept4(
     if listener < 0 || !hooks.is_listener(borrow(listener)) {
         return accept();
     }
-    // SAFETY: the caller promises that it points to a length, unless it is null. The kernel has overwritten it when a
-    // connection was not let in, so it is set anew for the next one.
+    // SAFETY: the caller promises that it points to a length, unless it is null. The kernel overwrites it even for a
+    // refused connection, so it is reset for the next one.
     let room = if length.is_null() { 0 } else { unsafe { *length } };
     let admit = || loop {
         let number = accept();
         let error = io::Error::last_os_error();
         if number >= 0 {
-            // SAFETY: the kernel has just opened it, and nobody else knows of it.
+            // SAFETY: the kernel has just opened it, and nothing else owns it.
             if let Some(socket) = hooks.accepted(unsafe { OwnedFd::from_raw_fd(number) }) {
                 return Ok(socket.into_raw_fd());
             }
@@ -98,14 +98,14 @@ unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, most: size_t, flag
             None => return -1,
         }
     }
-    // SAFETY: as the caller promises. The address is not asked for.
+    // SAFETY: as the caller promises. No address is requested.
     unsafe {
         let none = std::ptr::null_mut::<c_void>();
         libc::syscall(libc::SYS_recvfrom, number, buffer, most, flags, none, none) as ssize_t
     }
 }
 
-/// Returns what `run` does. Its error becomes `errno`, and so does a panic, which must not reach a caller that may be C.
+/// Returns the result of `run`. Sets `errno` on an error, and on a panic, which must not unwind into a caller in C.
 fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
     let result =
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
@@ -117,18 +117,18 @@ fn guarded<T>(run: impl FnOnce() -> io::Result<T>) -> Option<T> {
         .ok()
 }
 
-/// Returns a duplicate of the descriptor that has this number, whoever's it is. Another thread may have closed it, and the
-/// number may be another's by now: the duplicate tells.
+/// Duplicates a descriptor by number. Another thread may have closed it, and the number may be another file's by now;
+/// the duplicate shows which.
 ///
 /// # Errors
-/// There is none, or no descriptor is left.
+/// The number is no open descriptor, or no descriptor is left.
 pub fn duplicate(number: RawFd) -> Result<OwnedFd, Errno> {
     let known = if number < 0 { return Err(Errno::BADF) } else { borrow(number) };
     rustix::io::fcntl_dupfd_cloexec(known, 0)
 }
 
 fn borrow<'a>(number: c_int) -> BorrowedFd<'a> {
-    // SAFETY: it is not negative. The callers of `accept4` and `recv` hold it until these return; to duplicate one that
-    // nobody holds fails with EBADF, or gives another's duplicate, and can't break memory safety.
+    // SAFETY: it is not negative. The callers of `accept4` and `recv` hold it until these return. Duplicating one that
+    // nobody holds fails with EBADF, or duplicates another file, neither of which breaks memory safety.
     unsafe { BorrowedFd::borrow_raw(number) }
 }

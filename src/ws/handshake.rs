@@ -1,4 +1,4 @@
-//! `GET /ws`: the key first, then the WebSocket handshake (RFC 6455, 4.2), then the link.
+//! `GET /ws`: checks the key, then does the WebSocket handshake (RFC 6455, 4.2), and starts the link.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::runtime::log_limit::target::AGENTS_REJECTED;
 use crate::runtime::reachability::Upgrade;
 use crate::text::origin;
 
-/// Answers one request for `/ws`.
+/// Serves a request for `/ws`.
 pub fn serve(engine: &Engine, exchange: Exchange) {
     engine.reachability.request(|| exchange.is_forwarded());
     match check(engine, &exchange) {
         Ok((shown, accept)) => upgrade(engine, exchange, shown, &accept),
         Err((answer, why)) => {
-            // Every connection has another port, so it is not what they are counted by.
+            // Without the port, which differs with each connection, so that repeated lines are counted as one.
             let origin = exchange.origin();
             log::warn!(target: AGENTS_REJECTED, "Agent rejected from {origin}: {why}");
             exchange.respond(answer);
@@ -36,7 +36,7 @@ pub fn serve(engine: &Engine, exchange: Exchange) {
     }
 }
 
-/// An agent has knocked where there is nothing. What it knocked at is not told: it may hold a key.
+/// Logs an agent's request for a wrong path, without the path: it may hold a key.
 pub fn tell_of_wrong_path(exchange: &Exchange) {
     let origin = exchange.origin();
     log::warn!(
@@ -46,7 +46,7 @@ pub fn tell_of_wrong_path(exchange: &Exchange) {
     );
 }
 
-/// Returns the key that was shown, and the value for `Sec-WebSocket-Accept`.
+/// Checks the request. Returns the key's match, and the value of `Sec-WebSocket-Accept`.
 fn check(engine: &Engine, exchange: &Exchange) -> Result<(KeyMatch, String), (Response, &'static str)> {
     let Some(shown) = key_shown(engine, exchange) else {
         engine.reachability.knock(Instant::now());
@@ -97,18 +97,17 @@ fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
     let link = Arc::new(link);
     let mut switching = tiny_http::Response::empty(StatusCode(101)).with_header(accept);
     if format == Protocol::V2 {
-        // Before any command can be put in.
+        // Before any command.
         let _ = link.text(engine.registry.encoder.time());
         let protocol = Header::from_bytes("Sec-WebSocket-Protocol", v2::SUBPROTOCOL);
         switching = protocol.into_iter().fold(switching, tiny_http::Response::with_header);
     }
-    // Before the agent is told, so that no turn misses an agent that believes itself connected.
+    // Before the response, so that no turn misses an agent that considers itself connected.
     let Some(running) = engine.registry.join(link.clone(), shown, Instant::now()) else {
         return exchange.respond(Response::error(503, "the relay is stopping"));
     };
     let Some(stream) = exchange.upgrade(switching, socket) else { return };
-    // Before anything is read: what the agent sends first may be a Close, and its confirmation must
-    // find the link open.
+    // Before anything is read: the agent's first frame may be a Close, and its confirmation needs an open link.
     link.outbox.open();
     let reader = Reader::new(link.clone(), engine.registry.clone());
     if let Err(error) = reader.start(stream, running) {
@@ -118,7 +117,7 @@ fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
     }
 }
 
-/// Returns where an agent comes from: what the proxy claims, or the peer where there is none.
+/// Returns the agent's address: as the proxy claims, or else the peer's.
 fn address(exchange: &Exchange) -> Option<IpAddr> {
     match exchange.claimed() {
         Some(claimed) => claimed.parse().ok(),
@@ -130,15 +129,14 @@ fn upgrade_required(why: &str) -> Response {
     Response::error(426, why).with("Upgrade", "websocket").with("Sec-WebSocket-Version", "13")
 }
 
-/// Returns the value of `key` in a request target's query, percent-decoded.
+/// Returns the percent-decoded `key` of the target's query.
 pub fn key_in_query(target: &str) -> Option<Vec<u8>> {
     let (_, query) = target.split_once('?')?;
     let value = query.split('&').find_map(|pair| pair.strip_prefix("key="))?;
     Some(percent_decode_str(value).collect())
 }
 
-/// Returns what the agent's commands shall look like: it offers protocol v2 as a subprotocol (RFC 6455, 4.1), by its
-/// exact name.
+/// Returns the protocol: V2 if the agent offers its subprotocol (RFC 6455, 4.1) by the exact name.
 fn protocol_of(exchange: &Exchange) -> Protocol {
     match exchange.list("Sec-WebSocket-Protocol").any(|name| name == v2::SUBPROTOCOL) {
         true => Protocol::V2,
@@ -146,13 +144,13 @@ fn protocol_of(exchange: &Exchange) -> Protocol {
     }
 }
 
-/// Returns what proves to the agent that its `Sec-WebSocket-Key` was read (RFC 6455, 4.2.2).
+/// Returns `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455, 4.2.2).
 pub fn accept_of(key: &str) -> String {
     const PROTOCOL: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     BASE64.encode(&Sha1::digest(format!("{key}{PROTOCOL}")))
 }
 
-/// Whether this is 16 bytes in base64 (RFC 6455, 4.1).
+/// Whether `key` is 16 bytes in base64 (RFC 6455, 4.1).
 fn is_nonce(key: &str) -> bool {
     key.len() == 24
         && key.ends_with("==")

@@ -1,5 +1,5 @@
-//! How an agent gets its PC's key without anybody copying it: `invite` has a code made (`POST /ws/invite`), which the agent
-//! changes for the key (`POST /ws/join`).
+//! Gives an agent its PC's key without anybody copying it: `invite` requests a code (`POST /ws/invite`), which the
+//! agent exchanges for the key (`POST /ws/join`).
 
 use std::time::Instant;
 
@@ -17,10 +17,10 @@ use crate::tokens::code::OneTimeCode;
 use crate::tokens::signed::{Kind, TokenSigner};
 use crate::tokens::{field, unix_time};
 
-/// Where `invite` asks for a code.
+/// The path at which `invite` requests a code.
 pub const INVITE_PATH: &str = "/ws/invite";
 
-/// Where an agent changes it for the key.
+/// The path at which an agent exchanges the code for the key.
 pub const JOIN_PATH: &str = "/ws/join";
 
 /// A PC that an agent can join.
@@ -31,11 +31,11 @@ struct JoinablePc {
     code: OneTimeCode,
 }
 
-/// Every PC that an agent can join. Plain data.
+/// All PCs that an agent can join. Plain data.
 struct JoinablePcs(Vec<JoinablePc>);
 
 impl JoinablePcs {
-    /// Those whose key lasts: one that is random would be void with the next run.
+    /// Takes the PCs whose key lasts: a random one would be void with the next run.
     fn new(credentials: &Credentials) -> Self {
         let names = credentials.agents.names();
         let pc = |(agent, name): (_, &str)| {
@@ -46,14 +46,14 @@ impl JoinablePcs {
         Self(names.all().filter_map(pc).collect())
     }
 
-    /// Returns the PC whose key this proof is made from, if it is good at this Unix time. Every key is tried.
+    /// Returns the PC whose key the proof is made from, if it is valid at this Unix time. Tries every key.
     fn proven(&mut self, proof: &str, unix: u64) -> Option<&mut JoinablePc> {
         self.0.iter_mut().fold(None, |found, pc| {
             if pc.signer.verify(Kind::Invitation, proof, unix).is_some() { Some(pc) } else { found }
         })
     }
 
-    /// Returns the PC whose code somebody has typed; then that is used up. Every code is compared, in constant time.
+    /// Returns the PC of the typed code, and uses the code up. Compares every code, in constant time.
     fn take(&mut self, typed: &str, now: Instant) -> Option<&JoinablePc> {
         self.0.iter_mut().fold(
             None,
@@ -64,20 +64,20 @@ impl JoinablePcs {
     }
 }
 
-/// What lets agents join.
+/// Serves invitations.
 pub struct Joining {
-    /// None without `WEBHOOK_SECRET`: what is joined in one line must not hang on an open door.
+    /// `None` without `WEBHOOK_SECRET`: joining in one line must not lead to an open webhook.
     pcs: Option<Mutex<JoinablePcs>>,
 }
 
 impl Joining {
-    /// Gives the newest key of each PC of `credentials`.
+    /// Offers the newest key of each PC.
     pub fn new(credentials: &Credentials) -> Self {
         let pcs = credentials.webhook.is_some().then(|| Mutex::new(JoinablePcs::new(credentials)));
         Self { pcs }
     }
 
-    /// Makes a code, `now`, for whoever has a PC's key, in place of any that there is for that PC.
+    /// Issues a code to a caller with a valid proof of a PC's key. It replaces the PC's last code.
     pub fn invite(&self, exchange: Exchange, now: Instant) {
         let Some(pcs) = &self.pcs else { return refuse_at_open_door(exchange) };
         let Ok(random) = random_bytes() else {
@@ -100,7 +100,7 @@ impl Joining {
         }
     }
 
-    /// Gives a PC's name and key, `now`, for a body with its code.
+    /// Responds with a PC's name and key if the body holds its code.
     pub fn join(&self, engine: &Engine, exchange: Exchange, body: &[u8], now: Instant) {
         let Some(pcs) = &self.pcs else { return refuse_at_open_door(exchange) };
         let Some(typed) = Fields::of_body(body).and_then(|fields| fields.text("code")) else {
@@ -108,7 +108,7 @@ impl Joining {
             return refuse(exchange, "its request to join holds no code", (400, message));
         };
         if !exchange.is_over_https() && !exchange.is_at_home() {
-            // Whoever listens has read it, so it counts no more.
+            // The code was sent in the clear, so it is void.
             lock(pcs).take(&typed, now);
             let cure = "a key is given over https alone, or at 127.0.0.1 on the relay's own machine, without a proxy: use \
                         https://, let the proxy say so (`X-Forwarded-Proto: https`), and run `invite` again, for this code \

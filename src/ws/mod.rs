@@ -1,4 +1,4 @@
-//! How agents come in: the WebSocket handshake, and joining with a code.
+//! How agents connect: the WebSocket handshake, and joining with a code.
 
 pub mod handshake;
 pub mod joining;
