@@ -425,6 +425,7 @@ impl Run {
     }
 
     /// Answers the handshake (RFC 6455, 4.2). Returns the link, and whether it is of [`V2`].
+    #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
     fn greet(&self, stream: TcpStream) -> Result<(WebSocket<TcpStream>, bool), &'static str> {
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT)).map_err(|_| BROKEN)?;
         let mut is_v2 = false;
