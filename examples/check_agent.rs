@@ -402,8 +402,8 @@ impl Run {
         while wait_for(&self.listener, end) {
             let Ok((stream, _)) = self.listener.accept() else { return false };
             match self.greet(stream) {
-                Ok((link, is_second)) => {
-                    (self.link, self.is_v2) = (Some(link), is_second);
+                Ok((link, is_v2)) => {
+                    (self.link, self.is_v2) = (Some(link), is_v2);
                     return true;
                 }
                 Err(problem) => println!("an agent was not let in: {problem}"),

@@ -106,8 +106,8 @@ impl Engine {
     ) {
         let (begun, deadline) = (new.begun, new.deadline);
         if let Some(id) = self.commands.begin(new) {
-            let times = (begun, deadline);
-            let message = self.registry.encoder.command(link.protocol, (&id, text), context, times);
+            let message =
+                self.registry.encoder.command(link.protocol, (&id, text), context, (begun, deadline));
             self.registry.send(link, Unsent { id, message, since: begun, patience, deadline }, begun);
         }
     }

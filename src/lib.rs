@@ -27,7 +27,7 @@
 //! | `object` | JSON objects from outside, parsed one at a time |
 //! | `json` | JSON texts from and for the outside |
 //! | `text` | text from outside, cut or escaped for a place |
-//! | `sync` | the locks that are tested under shuttle |
+//! | `sync` | locks, which shuttle can replace in tests |
 //! | `system` | context for failed system calls |
 //! | `unchecked` | all `unsafe` code: the functions of libc that the gate defines, the heap |
 

@@ -49,12 +49,22 @@ fn main() -> ExitCode {
         return ExitCode::from(UNUSABLE);
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let [command, options @ ..] = arguments.as_slice() else { return serve() };
-    let options = match Options::read(options) {
-        Ok(options) => options,
-        Err(misuse) => return misuse.tell(),
-    };
-    match (*command, options) {
+    match arguments.as_slice() {
+        [] => serve(),
+        ["--version" | "-V"] => print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n")),
+        ["--help" | "-h" | "help"] => print(HELP),
+        [command @ ("healthcheck" | "ask" | "invite" | "login" | "pair" | "setup"), options @ ..] => {
+            match Options::read(options) {
+                Ok(options) => run(command, options),
+                Err(misuse) => misuse.tell(),
+            }
+        }
+        _ => not_understood(),
+    }
+}
+
+fn run(command: &str, options: Options<'_>) -> ExitCode {
+    match (command, options) {
         ("healthcheck", Options { url, phrase: None, wait: None, domain: None, monitor: false }) => {
             healthcheck(url)
         }
@@ -72,10 +82,6 @@ fn main() -> ExitCode {
         ("ask", Options { phrase: Some(phrase), url, wait, domain: None, monitor: false }) => {
             ask(phrase, url, wait)
         }
-        ("--version" | "-V", _) if arguments.len() == 1 => {
-            print(concat!("home-alice-relay ", env!("CARGO_PKG_VERSION"), "\n"))
-        }
-        ("--help" | "-h" | "help", _) if arguments.len() == 1 => print(HELP),
         _ => not_understood(),
     }
 }

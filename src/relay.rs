@@ -91,11 +91,11 @@ impl Relay {
         let max_descriptors = watchdog::allow_descriptors();
         let listener = listener::bind(&config.listen)
             .map_err(|error| StartError::Bind(config.listen.clone(), error))?;
-        let csrf_token = listener
+        let bound = listener
             .local_addr()
             .map_err(|error| cannot("read the listening address (getsockname)", &error))?;
-        let address = ListenAddr { port: csrf_token.port(), ..config.listen.clone() };
-        let reachable = listener::reachable(csrf_token);
+        let address = ListenAddr { port: bound.port(), ..config.listen.clone() };
+        let reachable = listener::reachable(bound);
 
         let (poller, inbox) = poller::channel(poller::MAX_POLLED)?;
         start_vital(shutdown, "poller", move || poller::run(&inbox))?;

@@ -1,5 +1,5 @@
-//! The locks and atomics of the code that is tested under shuttle: links, outboxes and commands. Without that feature
-//! they are the standard library's.
+//! The relay's locks: the standard library's. With the feature `shuttle` they are shuttle's, under which links, outboxes
+//! and commands are tested.
 
 use std::sync::PoisonError;
 

@@ -186,7 +186,7 @@ fn the_lines_for_the_proxy_pass_on_every_field_that_the_relay_reads() {
 fn a_field_is_seen_to_be_read_however_it_is_asked_for() {
     let code = [
         "const NEW_FIELD: &str = \"X-New\";",
-        "request.field(NEW_FIELD); incoming.field(\n    \"X-Broken\");",
+        "request.field(NEW_FIELD); exchange.field(\n    \"X-Broken\");",
         "header.field.equiv(\"X-Equal\"); self.field(name)",
     ];
     let read = fields_read(&code.map(str::to_owned));

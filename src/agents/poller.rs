@@ -61,37 +61,37 @@ impl Poller {
     ///
     /// # Errors
     /// Too many are handed over already: returns it, to be timed out.
-    pub fn wait(&self, poller: Box<dyn PollTask>) -> Result<(), Box<dyn PollTask>> {
-        match self.queue.try_send(poller) {
+    pub fn wait(&self, task: Box<dyn PollTask>) -> Result<(), Box<dyn PollTask>> {
+        match self.queue.try_send(task) {
             Ok(()) => {
                 // It fails only if the counter overflows.
                 let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
                 Ok(())
             }
-            Err(TrySendError::Full(poller) | TrySendError::Disconnected(poller)) => Err(poller),
+            Err(TrySendError::Full(task) | TrySendError::Disconnected(task)) => Err(task),
         }
     }
 }
 
 /// Runs the tasks until the process ends.
-pub fn run(inbox: &PollQueue) -> ! {
+pub fn run(queue: &PollQueue) -> ! {
     // The one that has waited longest comes first.
     let mut waiting: Vec<Box<dyn PollTask>> = Vec::new();
     loop {
-        let ready = wait_for_any(&inbox.wake, &waiting);
+        let ready = wait_for_any(&queue.wake, &waiting);
         let now = Instant::now();
         let mut ready = ready.into_iter();
         waiting = waiting
             .into_iter()
-            .filter_map(|poller| {
+            .filter_map(|task| {
                 let is_ready = ready.next() == Some(true);
-                alone(|| one(poller, is_ready, now)).flatten()
+                alone(|| one(task, is_ready, now)).flatten()
             })
             .collect();
-        waiting.extend(inbox.queue.try_iter());
-        let too_many = waiting.len().saturating_sub(inbox.most);
-        for poller in waiting.drain(..too_many) {
-            alone(|| poller.on_timeout());
+        waiting.extend(queue.queue.try_iter());
+        let too_many = waiting.len().saturating_sub(queue.most);
+        for task in waiting.drain(..too_many) {
+            alone(|| task.on_timeout());
         }
     }
 }
@@ -101,33 +101,30 @@ fn alone<T>(step: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(step)).ok()
 }
 
-fn one(poller: Box<dyn PollTask>, is_ready: bool, now: Instant) -> Option<Box<dyn PollTask>> {
+fn one(task: Box<dyn PollTask>, is_ready: bool, now: Instant) -> Option<Box<dyn PollTask>> {
     if is_ready {
-        return poller.on_ready();
+        return task.on_ready();
     }
-    if poller.until() <= now {
-        poller.on_timeout();
+    if task.until() <= now {
+        task.on_timeout();
         return None;
     }
-    Some(poller)
+    Some(task)
 }
 
 /// Waits until a socket is ready, a deadline passes or a task is handed over. Returns which sockets are ready.
 fn wait_for_any(wake: &OwnedFd, waiting: &[Box<dyn PollTask>]) -> Vec<bool> {
     let mut sockets: Vec<PollFd<'_>> = std::iter::once(PollFd::new(wake, PollFlags::IN))
-        .chain(
-            waiting.iter().map(|poller| PollFd::from_borrowed_fd(poller.socket(), poller.waits_for())),
-        )
+        .chain(waiting.iter().map(|task| PollFd::from_borrowed_fd(task.socket(), task.waits_for())))
         .collect();
     let timeout = waiting
         .iter()
-        .map(|poller| poller.until())
+        .map(|task| task.until())
         .min()
         .and_then(|first| Timespec::try_from(first.saturating_duration_since(Instant::now())).ok());
-    if let Err(error) = poll(&mut sockets, timeout.as_ref())
-        && error != rustix::io::Errno::INTR
-    {
-        log::error!("cannot poll sockets: {error}");
+    match poll(&mut sockets, timeout.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => log::error!("cannot poll sockets: {error}"),
     }
     if !sockets[0].revents().is_empty() {
         let _ = rustix::io::read(wake, &mut [0; 8]);
@@ -188,16 +185,16 @@ mod tests {
 
     impl World {
         fn new(most: usize) -> Self {
-            let (poller, inbox) = channel(most).unwrap();
-            std::thread::spawn(move || run(&inbox));
+            let (poller, queue) = channel(most).unwrap();
+            std::thread::spawn(move || run(&queue));
             Self { poller, ends: bounded(100) }
         }
 
         /// Has one wait; the other end of its socket.
         fn wait(&self, number: usize, until: Instant) -> UnixStream {
             let (socket, other) = UnixStream::pair().unwrap();
-            let poller = Box::new(MadeUp { number, socket, until, ends: self.ends.0.clone() });
-            assert!(self.poller.wait(poller).is_ok());
+            let task = Box::new(MadeUp { number, socket, until, ends: self.ends.0.clone() });
+            assert!(self.poller.wait(task).is_ok());
             other
         }
 
@@ -278,16 +275,16 @@ mod tests {
 
     #[test]
     fn the_thread_is_woken_once_and_sleeps_again() {
-        let (poller, inbox) = channel(1).unwrap();
+        let (poller, queue) = channel(1).unwrap();
         rustix::io::write(&*poller.wake, &1u64.to_ne_bytes()).unwrap();
-        wait_for_any(&inbox.wake, &[]);
-        let mut wake = [PollFd::new(&*inbox.wake, PollFlags::IN)];
+        wait_for_any(&queue.wake, &[]);
+        let mut wake = [PollFd::new(&*queue.wake, PollFlags::IN)];
         assert_eq!(poll(&mut wake, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0));
     }
 
     #[test]
     fn a_queue_that_is_full_hands_back_what_comes() {
-        let (poller, _inbox) = channel(1).unwrap();
+        let (poller, _queue) = channel(1).unwrap();
         let one = |number| {
             let (socket, _) = UnixStream::pair().unwrap();
             let (ends, _) = bounded(1);

@@ -72,7 +72,7 @@ impl Probe {
     /// Something came from the agent. Returns the queued commands, oldest first.
     pub fn hear(&mut self, now: Instant) -> Vec<Unsent> {
         self.heard = now;
-        std::mem::take(&mut self.waiting)
+        take(&mut self.waiting)
     }
 
     /// Returns when something last came.
@@ -98,11 +98,11 @@ impl Probe {
             true => unsent.deadline,
             false => unsent.deadline.min(unsent.since + unsent.patience),
         };
-        let (over, waiting) =
+        let (over, waiting): (Vec<_>, Vec<_>) =
             take(&mut self.waiting).into_iter().partition(|unsent| end(unsent) <= now);
         self.waiting = waiting;
-        let over = Vec::into_iter(over).map(|unsent| unsent.id).collect();
-        // What is at work may be answered, or cease to count, while others wait for it.
+        let over = over.into_iter().map(|unsent| unsent.id).collect();
+        // A pending command may be answered or given up meanwhile.
         let again = self.waiting.iter().map(end).min();
         let soon = is_busy.then(|| now + PROBE_TIMEOUT);
         (over, again.map(|again| soon.map_or(again, |soon| again.min(soon))))

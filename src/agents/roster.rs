@@ -22,7 +22,7 @@ pub struct RosterLimits {
 /// The links of all agents.
 #[derive(Debug)]
 pub struct Roster<L> {
-    bounds: RosterLimits,
+    limits: RosterLimits,
     agents: Vec<Agent<L>>,
     /// Links that were told to close, and their deadlines; the oldest first.
     closing: Vec<(L, Instant)>,
@@ -62,8 +62,8 @@ pub struct Due<L> {
 
 impl<L: Clone + PartialEq> Roster<L> {
     /// Creates a roster without links.
-    pub fn new(bounds: RosterLimits) -> Self {
-        Self { bounds, agents: Vec::new(), closing: Vec::new() }
+    pub fn new(limits: RosterLimits) -> Self {
+        Self { limits, agents: Vec::new(), closing: Vec::new() }
     }
 
     /// Returns the agent's current link.
@@ -83,13 +83,13 @@ impl<L: Clone + PartialEq> Roster<L> {
 
     /// Makes `link` the agent's current one.
     pub fn join(&mut self, id: AgentId, link: L, now: Instant) -> Joined<L> {
-        let (often, window) = self.bounds.often;
+        let (often, window) = self.limits.often;
         let place = self.agents.iter().position(|agent| agent.id == id).unwrap_or_else(|| {
             self.agents.push(Agent { id, current: None, replaced: Vec::new(), often: None });
             self.agents.len() - 1
         });
         let agent = &mut self.agents[place];
-        let old = agent.current.replace((link, now + self.bounds.heartbeat)).map(|(old, _)| old);
+        let old = agent.current.replace((link, now + self.limits.heartbeat)).map(|(old, _)| old);
         let mut is_often = false;
         if old.is_some() {
             agent.replaced.push(now);
@@ -106,7 +106,7 @@ impl<L: Clone + PartialEq> Roster<L> {
     /// Whether two agents fight over this key: its links were replaced too often within the window.
     pub fn is_fought_over(&self, id: AgentId, now: Instant) -> bool {
         let often = self.agents.iter().find(|agent| agent.id == id).and_then(|agent| agent.often);
-        often.is_some_and(|at| now.saturating_duration_since(at) < self.bounds.often.1)
+        often.is_some_and(|at| now.saturating_duration_since(at) < self.limits.often.1)
     }
 
     /// Removes a link. Returns whether it was current.
@@ -124,8 +124,8 @@ impl<L: Clone + PartialEq> Roster<L> {
 
     /// A link was told to close. Returns the oldest closing one if there are too many, to be cut.
     pub fn await_close(&mut self, link: L, now: Instant) -> Option<L> {
-        self.closing.push((link, now + self.bounds.closing));
-        let too_many = self.closing.len() > self.bounds.most_closing;
+        self.closing.push((link, now + self.limits.closing));
+        let too_many = self.closing.len() > self.limits.most_closing;
         too_many.then(|| self.closing.remove(0).0)
     }
 
@@ -139,7 +139,7 @@ impl<L: Clone + PartialEq> Roster<L> {
         let mut due = Due { ping: Vec::new(), silent: Vec::new(), overdue: Vec::new(), next: None };
         let overdue = self.closing.partition_point(|(_, until)| *until <= now);
         due.overdue.extend(self.closing.drain(..overdue).map(|(link, _)| link));
-        let RosterLimits { heartbeat, silence, .. } = self.bounds;
+        let RosterLimits { heartbeat, silence, .. } = self.limits;
         let mut next: Vec<_> = self.closing.first().map(|(_, until)| *until).into_iter().collect();
         for agent in &mut self.agents {
             if let Some((link, _)) = agent.current.take_if(|(link, _)| now >= heard(link) + silence) {

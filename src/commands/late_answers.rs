@@ -93,8 +93,8 @@ impl<A> Taken<A> {
 /// Pending commands, answers and losses, each with the newest last.
 #[derive(Debug)]
 pub struct LateAnswers<A> {
-    bounds: LateLimits,
-    working: Vec<Pending>,
+    limits: LateLimits,
+    pending: Vec<Pending>,
     answers: Vec<Kept<A>>,
     /// At most one of a kind for each owner: five commands that one broken link lost are one thing to tell.
     losses: Vec<Lost>,
@@ -108,17 +108,17 @@ pub struct LateAnswers<A> {
 
 impl<A> LateAnswers<A> {
     /// Creates empty tables.
-    pub fn new(bounds: LateLimits) -> Self {
-        let (working, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
-        Self { bounds, working, answers, losses, numbers: 0, came: 0, told: 0 }
+    pub fn new(limits: LateLimits) -> Self {
+        let (pending, answers, losses) = (Vec::new(), Vec::new(), Vec::new());
+        Self { limits, pending, answers, losses, numbers: 0, came: 0, told: 0 }
     }
 
     /// Parks a command whose turn is over while the agent still works on it. When there is no room, the owner's oldest
     /// command is given up, and its person will be told.
     pub fn park(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
-        let until = now + self.bounds.remembered;
-        self.working.push(Pending { id, link, owner: owner.clone(), begun, until });
-        if let Some(place) = one_too_many(&self.working, |w| w.owner == owner, &self.bounds) {
+        let until = now + self.limits.remembered;
+        self.pending.push(Pending { id, link, owner: owner.clone(), begun, until });
+        if let Some(place) = one_too_many(&self.pending, |w| w.owner == owner, &self.limits) {
             self.give_up(place, Loss::NoAnswer, now);
         }
     }
@@ -134,11 +134,11 @@ impl<A> LateAnswers<A> {
         answer: A,
         now: Instant,
     ) -> Result<(AgentId, Instant), ()> {
-        let is_it = |working: &Pending| working.link == link && working.id == id;
-        let place = self.working.iter().position(is_it).ok_or(())?;
-        let Pending { id, owner, begun, .. } = self.working.remove(place);
+        let is_it = |pending: &Pending| pending.link == link && pending.id == id;
+        let place = self.pending.iter().position(is_it).ok_or(())?;
+        let Pending { id, owner, begun, .. } = self.pending.remove(place);
         self.came += 1;
-        let (number, until, agent) = (self.next_number(), now + self.bounds.remembered, owner.agent);
+        let (number, until, agent) = (self.next_number(), now + self.limits.remembered, owner.agent);
         self.keep(Kept { number, id, owner, until, answer }, now);
         Ok((agent, begun))
     }
@@ -148,7 +148,7 @@ impl<A> LateAnswers<A> {
         let owner = kept.owner.clone();
         let place = self.answers.partition_point(|other| other.number < kept.number);
         self.answers.insert(place, kept);
-        if let Some(place) = one_too_many(&self.answers, |a| a.owner == owner, &self.bounds) {
+        if let Some(place) = one_too_many(&self.answers, |a| a.owner == owner, &self.limits) {
             let oldest = self.answers.remove(place);
             self.lose_for(oldest.owner, Loss::Answer, now);
         }
@@ -156,21 +156,21 @@ impl<A> LateAnswers<A> {
 
     /// Gives up every pending command of a link that has ended.
     pub fn lose(&mut self, link: LinkId, now: Instant) {
-        while let Some(place) = self.working.iter().position(|working| working.link == link) {
+        while let Some(place) = self.pending.iter().position(|pending| pending.link == link) {
             self.give_up(place, Loss::Link, now);
         }
     }
 
     /// Gives up commands that are pending for too long, and drops what nobody came for. Returns the next deadline.
     pub fn run_timers(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(place) = self.working.iter().position(|working| working.until <= now) {
+        while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
             self.give_up(place, Loss::NoAnswer, now);
         }
         self.answers.retain(|kept| kept.until > now);
         self.losses.retain(|lost| lost.until > now);
-        let working = self.working.iter().map(|working| working.until);
+        let pending = self.pending.iter().map(|pending| pending.until);
         let answers = self.answers.iter().map(|kept| kept.until);
-        working.chain(answers).chain(self.losses.iter().map(|lost| lost.until)).min()
+        pending.chain(answers).chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
     /// Takes out what is kept for the person, or only what became of the command `only`, so that no other turn of the
@@ -205,8 +205,8 @@ impl<A> LateAnswers<A> {
     /// Returns when the person's oldest pending command, or the command `only`, arrived, and the PC it is about.
     pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let is_meant = |w: &&Pending| w.owner.person == *person && only.is_none_or(|id| w.id == id);
-        let meant = self.working.iter().filter(is_meant);
-        meant.map(|working| (working.begun, working.owner.agent)).min()
+        let meant = self.pending.iter().filter(is_meant);
+        meant.map(|pending| (pending.begun, pending.owner.agent)).min()
     }
 
     /// Whether anything is kept for the person.
@@ -224,16 +224,16 @@ impl<A> LateAnswers<A> {
 
     /// Whether a command is pending on `link`.
     pub fn has_pending(&self, link: LinkId) -> bool {
-        self.working.iter().any(|working| working.link == link)
+        self.pending.iter().any(|pending| pending.link == link)
     }
 
     fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
-        let command = self.working.remove(place);
+        let command = self.pending.remove(place);
         self.lose_for(command.owner, loss, now);
     }
 
     fn lose_for(&mut self, owner: Owner, loss: Loss, now: Instant) {
-        let (number, until) = (self.next_number(), now + self.bounds.remembered);
+        let (number, until) = (self.next_number(), now + self.limits.remembered);
         self.add_loss(Lost { number, owner, until, loss });
     }
 
@@ -245,7 +245,7 @@ impl<A> LateAnswers<A> {
         }
         let place = self.losses.partition_point(|other| other.number < lost.number);
         self.losses.insert(place, lost);
-        if self.losses.len() > self.bounds.in_all {
+        if self.losses.len() > self.limits.in_all {
             self.losses.remove(0);
         }
     }
@@ -258,7 +258,7 @@ impl<A> LateAnswers<A> {
     /// How many commands are at work, and how many answers and losses are kept.
     #[cfg(test)]
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.working.len(), self.answers.len(), self.losses.len())
+        (self.pending.len(), self.answers.len(), self.losses.len())
     }
 }
 
@@ -267,12 +267,12 @@ impl<A> LateAnswers<A> {
 fn one_too_many<T>(
     entries: &[T],
     is_theirs: impl Fn(&T) -> bool,
-    bounds: &LateLimits,
+    limits: &LateLimits,
 ) -> Option<usize> {
-    if entries.iter().filter(|entry| is_theirs(entry)).count() > bounds.each {
+    if entries.iter().filter(|entry| is_theirs(entry)).count() > limits.each {
         entries.iter().position(is_theirs)
     } else {
-        (entries.len() > bounds.in_all).then_some(0)
+        (entries.len() > limits.in_all).then_some(0)
     }
 }
 

@@ -95,7 +95,7 @@ impl<W, A> Table<W, A> {
             None => match self.late.answer(link, id, answer, now) {
                 Ok((agent, begun)) => AnswerFor::Late(agent, begun),
                 Err(()) => {
-                    self.orphans.retain(|orphans| orphans.link != link || orphans.id != id);
+                    self.orphans.retain(|orphan| orphan.link != link || orphan.id != id);
                     AnswerFor::Nobody
                 }
             },
@@ -105,7 +105,7 @@ impl<W, A> Table<W, A> {
     /// Removes the commands of a link that has ended. Returns those in flight, each with whether it was sent.
     pub fn lose(&mut self, link: LinkId, now: Instant) -> Vec<(Command<W>, bool)> {
         self.late.lose(link, now);
-        self.orphans.retain(|orphans| orphans.link != link);
+        self.orphans.retain(|orphan| orphan.link != link);
         self.in_flight.lose(link)
     }
 
@@ -113,7 +113,7 @@ impl<W, A> Table<W, A> {
     pub fn is_busy(&self, link: LinkId, now: Instant) -> bool {
         self.in_flight.is_any_sent(link)
             || self.late.has_pending(link)
-            || self.orphans.iter().any(|orphans| orphans.link == link && now < orphans.until)
+            || self.orphans.iter().any(|orphan| orphan.link == link && now < orphan.until)
     }
 
     /// Removes the commands whose deadline has passed. One that was sent for a person is pending from now on; one that was
@@ -192,15 +192,15 @@ mod tests {
     fn a_command_that_was_sent_for_somebody_goes_on_past_its_deadline_and_no_other() {
         let (mut table, now) = table();
         let mine = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        let orphans = table.begin(new(now, None)).unwrap().id;
+        let orphan = table.begin(new(now, None)).unwrap().id;
         let unsent = table.begin(new(now, Some(Person::Ask))).unwrap().id;
-        assert!(table.in_flight.send(&mine) && table.in_flight.send(&orphans));
+        assert!(table.in_flight.send(&mine) && table.in_flight.send(&orphan));
         let (expired, _) = table.run_timers(now);
         let fates: Vec<_> = expired.iter().map(|e| (e.command.id.as_str(), e.will_be_kept)).collect();
-        assert_eq!(fates, [(mine.as_str(), true), (orphans.as_str(), false), (unsent.as_str(), false)]);
+        assert_eq!(fates, [(mine.as_str(), true), (orphan.as_str(), false), (unsent.as_str(), false)]);
         assert!(!table.in_flight.send(&unsent), "what was told is lost must not happen later");
         assert!(matches!(table.answer(LINK, &mine, "done", now), AnswerFor::Late(..)));
-        assert!(matches!(table.answer(LINK, &orphans, "done", now), AnswerFor::Nobody));
+        assert!(matches!(table.answer(LINK, &orphan, "done", now), AnswerFor::Nobody));
         assert_eq!((table.late.came, table.late.told), (1, 0));
     }
 

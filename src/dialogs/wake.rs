@@ -21,9 +21,9 @@ const PLEASE: &str = "пожалуйста";
 /// off the phrase.
 pub fn asked_for(names: &Names, named: Option<AgentId>, command: &str) -> Option<AgentId> {
     let mut words = command.split(' ').filter(|word| *word != PLEASE);
-    let (first, v2, None) = (words.next()?, words.next(), words.next()) else { return None };
+    let (first, second, None) = (words.next()?, words.next(), words.next()) else { return None };
     let is_said_to_it = ON_BY_ITSELF.contains(&first);
-    match v2 {
+    match second {
         None => named.filter(|_| is_said_to_it),
         Some(word) if is_said_to_it || ON.contains(&first) => meant(names, named, word),
         Some(word) if ON_BY_ITSELF.contains(&word) => meant(names, named, first),

@@ -139,7 +139,7 @@ impl Deref for Exchange {
     type Target = dyn Request;
 
     fn deref(&self) -> &Self::Target {
-        self.request.as_deref().expect("only what consumes an Incoming takes its request")
+        self.request.as_deref().expect("only what consumes an Exchange takes its request")
     }
 }
 

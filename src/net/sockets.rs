@@ -14,11 +14,8 @@ use rustix::net::{RecvFlags, Shutdown};
 pub fn descriptors() -> io::Result<Vec<RawFd>> {
     let mut numbers = Vec::with_capacity(64);
     for entry in std::fs::read_dir("/proc/self/fd")? {
-        if let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok())
-            && number > 2
-        {
-            numbers.push(number);
-        }
+        let number: Option<RawFd> = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+        numbers.extend(number.filter(|number| *number > 2));
     }
     Ok(numbers)
 }

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_looks_when_it_was_told_to_and_when_the_alarm_rings() {
+    fn the_clock_looks_when_it_was_told_to_and_when_the_clock_is_woken() {
         let (waker, woken) = waker();
         let mut looks = 0;
         let mut waker = Some(waker);

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::runtime::log_limit::{LogRateLimit, target};
+use crate::runtime::log_limit::{LogRateLimit, is_limited, target};
 use crate::runtime::shutdown::{Shutdown, start_vital, words};
 use crate::secret::{Secret, hide};
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -93,8 +93,7 @@ pub fn flush() -> bool {
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Libraries log whole frames, and so commands.
-        metadata.target().starts_with("home_alice_relay")
-            || self.shared.limit().limits(metadata.target())
+        metadata.target().starts_with("home_alice_relay") || is_limited(metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -102,7 +101,8 @@ impl Log for Logger {
             return;
         }
         let text = record.args().to_string();
-        if !self.shared.limit().admit(record.target(), &text, Instant::now()) {
+        let target = record.target();
+        if is_limited(target) && !self.shared.limit().admit(target, &text, Instant::now()) {
             return;
         }
         let line = Line { at: SystemTime::now(), level: record.level(), text };

@@ -41,13 +41,32 @@ pub mod target {
     pub const TINY_HTTP: &str = "failures of tiny_http";
 }
 
-/// The lines that were written lately, for every target of [`target`].
-pub struct LogRateLimit {
-    rates: [Rate; 2],
-    repeats: [Repeats; 8],
+/// The targets of which at most [`COMMAND_LINES`] lines a second are written.
+const RATES: [&str; 2] = [target::COMMANDS, target::SMART_HOME];
+
+/// The targets of which each distinct line is written once in [`REPEATED_EVERY`].
+const REPEATS: [&str; 8] = [
+    target::SMART_HOME_REFUSED,
+    target::TURNS_REFUSED,
+    target::OWNER_REFUSED,
+    target::AGENTS_REJECTED,
+    target::SHARED_KEYS,
+    target::ODD_MESSAGES,
+    target::NO_REQUEST,
+    target::TINY_HTTP,
+];
+
+/// Whether lines of this target are limited.
+pub fn is_limited(target: &str) -> bool {
+    RATES.contains(&target) || REPEATS.contains(&target)
 }
 
-/// At most [`COMMAND_LINES`] lines a second.
+/// The lines that were written lately, for every target of [`target`].
+pub struct LogRateLimit {
+    rates: [Rate; RATES.len()],
+    repeats: [Repeats; REPEATS.len()],
+}
+
 struct Rate {
     target: &'static str,
     ends: Instant,
@@ -55,7 +74,6 @@ struct Rate {
     unsaid: u64,
 }
 
-/// Each distinct line once in [`REPEATED_EVERY`].
 struct Repeats {
     target: &'static str,
     lines: Vec<(String, Count)>,
@@ -73,26 +91,7 @@ impl LogRateLimit {
     pub fn new(now: Instant) -> Self {
         let rate = |target| Rate { target, ends: now, lines: 0, unsaid: 0 };
         let repeats = |target| Repeats { target, lines: Vec::new(), others: None };
-        Self {
-            rates: [target::COMMANDS, target::SMART_HOME].map(rate),
-            repeats: [
-                target::SMART_HOME_REFUSED,
-                target::TURNS_REFUSED,
-                target::OWNER_REFUSED,
-                target::AGENTS_REJECTED,
-                target::SHARED_KEYS,
-                target::ODD_MESSAGES,
-                target::NO_REQUEST,
-                target::TINY_HTTP,
-            ]
-            .map(repeats),
-        }
-    }
-
-    /// Whether lines of this target are limited.
-    pub fn limits(&self, target: &str) -> bool {
-        self.rates.iter().any(|rate| rate.target == target)
-            || self.repeats.iter().any(|repeats| repeats.target == target)
+        Self { rates: RATES.map(rate), repeats: REPEATS.map(repeats) }
     }
 
     /// Counts a line. Returns whether it is to be written now.
@@ -261,7 +260,7 @@ mod tests {
     fn other_lines_are_not_limited() {
         let mut world = World::new();
         assert!((0..1000).all(|_| world.admit("home_alice_relay::relay", "x", Duration::ZERO)));
-        assert!(!world.limit.limits("home_alice_relay::relay"));
-        assert!(world.limit.limits(target::TINY_HTTP));
+        assert!(!is_limited("home_alice_relay::relay"));
+        assert!(is_limited(target::TINY_HTTP));
     }
 }

@@ -3,6 +3,8 @@
 pub mod code;
 pub mod signed;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// The header fields in which the owner's commands show their proofs.
 pub mod field {
     /// The proof of `login`.
@@ -12,8 +14,6 @@ pub mod field {
     /// The proof of `invite`.
     pub const INVITE: &str = "Relay-Invite";
 }
-
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns Unix time in seconds, by which tokens expire.
 pub fn unix_time() -> u64 {

@@ -78,19 +78,19 @@ impl TokenSigner {
     /// The system gives no random bytes.
     pub fn sign(&self, kind: Kind, expires: u64) -> std::io::Result<String> {
         let id = BASE64URL_NOPAD.encode(&random_bytes::<16>()?);
-        let sealed = [&*id, ".", &expires.to_string()].concat();
-        let tag = self.tag(kind, &sealed);
-        Ok([&*sealed, ".", &*tag].concat())
+        let signed = [&*id, ".", &expires.to_string()].concat();
+        let tag = self.tag(kind, &signed);
+        Ok([&*signed, ".", &*tag].concat())
     }
 
     /// Verifies a token. Returns `None` if it is of another kind or secret, changed or expired `now`, in seconds of Unix time.
     /// The MAC is compared in constant time.
     pub fn verify<'a>(&self, kind: Kind, text: &'a str, now: u64) -> Option<SignedToken<'a>> {
-        let (sealed, shown) = text.rsplit_once('.')?;
-        if !same(self.tag(kind, sealed).as_bytes(), shown.as_bytes()) {
+        let (signed, shown) = text.rsplit_once('.')?;
+        if !same(self.tag(kind, signed).as_bytes(), shown.as_bytes()) {
             return None;
         }
-        let (id, expires) = sealed.split_once('.')?;
+        let (id, expires) = signed.split_once('.')?;
         let expires = expires.parse().ok()?;
         (now < expires).then_some(SignedToken { id, expires })
     }
@@ -105,8 +105,8 @@ impl TokenSigner {
         same(self.tag(kind, id).as_bytes(), text.as_bytes())
     }
 
-    fn tag(&self, kind: Kind, sealed: &str) -> String {
-        BASE64URL_NOPAD.encode(&mac(&self.keys[kind as usize], sealed.as_bytes()))
+    fn tag(&self, kind: Kind, signed: &str) -> String {
+        BASE64URL_NOPAD.encode(&mac(&self.keys[kind as usize], signed.as_bytes()))
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
         }
         let (head, last) = text.split_at(text.len() - 1);
         let other = if last == "A" { "B" } else { "A" };
-        let (sealed, tag) = text.rsplit_once('.').unwrap();
+        let (signed, tag) = text.rsplit_once('.').unwrap();
         for odd in [
             "",
             ".",
@@ -191,8 +191,8 @@ mod tests {
             &format!("{text}A"),
             &format!("{text}="),
             &format!("{head}{other}"),
-            &format!("{sealed}0.{tag}"),
-            &format!("{sealed}."),
+            &format!("{signed}0.{tag}"),
+            &format!("{signed}."),
             "ключ",
         ] {
             assert_eq!(signer.verify(Kind::Access, odd, 0), None, "{odd}");

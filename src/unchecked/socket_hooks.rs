@@ -86,9 +86,8 @@ unsafe extern "C" fn accept4(
 /// `buffer` points to `most` bytes that may be written.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn recv(number: c_int, buffer: *mut c_void, most: size_t, flags: c_int) -> ssize_t {
-    if let Some(hooks) = HOOKS.get()
-        && (flags, number >= 0, buffer.is_null()) == (0, true, false)
-    {
+    let is_meant = (flags, number >= 0, buffer.is_null()) == (0, true, false);
+    if let Some(hooks) = HOOKS.get().filter(|_| is_meant) {
         // SAFETY: as the caller promises; bytes that may be uninitialised are all that is claimed.
         let into = unsafe { slice::from_raw_parts_mut(buffer.cast(), most.min(isize::MAX as usize)) };
         match guarded(|| hooks.read(borrow(number), into).transpose()) {

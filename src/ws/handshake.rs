@@ -91,16 +91,16 @@ fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
     let Some(socket) = exchange.socket().map(Arc::new) else { return exchange.cut() };
     let wire = Box::new(SocketWire::new(socket.clone(), engine.poller.clone()));
     let id = engine.registry.new_link(shown.agent);
-    let format = protocol_of(&exchange);
-    let mut link = Link::new(id, peer, wire, format, Instant::now());
+    let protocol = protocol_of(&exchange);
+    let mut link = Link::new(id, peer, wire, protocol, Instant::now());
     link.from = address(&exchange);
     let link = Arc::new(link);
     let mut switching = tiny_http::Response::empty(StatusCode(101)).with_header(accept);
-    if format == Protocol::V2 {
+    if protocol == Protocol::V2 {
         // Before any command.
         let _ = link.text(engine.registry.encoder.time());
-        let protocol = Header::from_bytes("Sec-WebSocket-Protocol", v2::SUBPROTOCOL);
-        switching = protocol.into_iter().fold(switching, tiny_http::Response::with_header);
+        let field = Header::from_bytes("Sec-WebSocket-Protocol", v2::SUBPROTOCOL);
+        switching = field.into_iter().fold(switching, tiny_http::Response::with_header);
     }
     // Before the response, so that no turn misses an agent that considers itself connected.
     let Some(running) = engine.registry.join(link.clone(), shown, Instant::now()) else {

@@ -71,7 +71,7 @@ enum Operation {
     Send(Which),
     TakeBack(Which),
     Withdraw(Which),
-    Response { which: Which, other_link: Option<u64> },
+    Answer { which: Which, other_link: Option<u64> },
     Lose { link: u64 },
     RunTimers,
     Take { person: usize, only: Option<Which> },
@@ -89,7 +89,7 @@ fn which() -> impl Strategy<Value = Which> {
 /// Bounds so small that each is reached all the time, and what is done within them.
 fn histories() -> impl Strategy<Value = (usize, LateLimits, Vec<Operation>)> {
     use Operation::{
-        Begin, Close, Lose, PutBack, Response, RunTimers, Send, Take, TakeBack, Wait, Withdraw,
+        Answer, Begin, Close, Lose, PutBack, RunTimers, Send, Take, TakeBack, Wait, Withdraw,
     };
     let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
         let remembered = Duration::from_secs(seconds);
@@ -104,7 +104,7 @@ fn histories() -> impl Strategy<Value = (usize, LateLimits, Vec<Operation>)> {
         2 => which().prop_map(TakeBack),
         2 => which().prop_map(Withdraw),
         10 => (which(), prop::option::weighted(0.2, 0..LINKS))
-            .prop_map(|(which, other_link)| Response { which, other_link }),
+            .prop_map(|(which, other_link)| Answer { which, other_link }),
         2 => (0..LINKS).prop_map(|link| Lose { link }),
         10 => Just(RunTimers),
         6 => (1..people().len(), prop::option::weighted(0.2, which()))
@@ -402,7 +402,7 @@ impl<'a> Both<'a> {
                 let not = "not withdrawn, since it was sent or has ended";
                 note(self.seen, if is_unsent { "withdrawn" } else { not });
             }
-            Operation::Response { which, other_link } => {
+            Operation::Answer { which, other_link } => {
                 let Some((number, _)) = self.pick(which) else { return };
                 let link = other_link.map_or(self.model.records[number].link, link_of);
                 self.answer(number, link);

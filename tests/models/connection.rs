@@ -13,9 +13,9 @@ enum Event {
     /// The thread that reads does what is next; a request says whether it is the last.
     Read { is_last: bool },
     /// A worker is about to write the answer.
-    Response,
+    BeginResponse,
     /// One that was written is out.
-    AnswerFor,
+    ResponseSent,
     /// The client ends, or room is needed.
     Cut,
     /// Time passes.
@@ -26,8 +26,8 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => any::<bool>().prop_map(|x| Event::Read { is_last: x }),
         4 => Just(Event::Read { is_last: false }),
-        6 => Just(Event::Response),
-        5 => Just(Event::AnswerFor),
+        6 => Just(Event::BeginResponse),
+        5 => Just(Event::ResponseSent),
         1 => Just(Event::Cut),
         2 => Just(Event::Wait),
     ]
@@ -67,7 +67,7 @@ proptest! {
                     connection.cut();
                     model.is_over = true;
                 }
-                Event::Response if model.in_flight.is_some() && model.unheard.is_empty() => {
+                Event::BeginResponse if model.in_flight.is_some() && model.unheard.is_empty() => {
                     model.in_flight = None;
                     let goes_on = connection.begin_response(now);
                     prop_assert_eq!(goes_on, !(model.is_over || model.is_last));
@@ -79,7 +79,7 @@ proptest! {
                         model.is_over = true;
                     }
                 }
-                Event::AnswerFor if model.writing > 0 => {
+                Event::ResponseSent if model.writing > 0 => {
                     connection.response_sent();
                     model.writing -= 1;
                 }

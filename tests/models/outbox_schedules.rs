@@ -98,7 +98,7 @@ fn sender(outbox: &Arc<Outbox>, name: &'static str) -> thread::JoinHandle<[(Stri
 fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
     let (outbox, socket) = outbox(&[1, 0, 4, 2]);
     let senders = ["a", "b"].map(|name| sender(&outbox, name));
-    let poller = {
+    let slow = {
         let (outbox, socket) = (outbox.clone(), socket.clone());
         thread::spawn(move || {
             outbox.open();
@@ -113,7 +113,7 @@ fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
         thread::spawn(move || end(&outbox))
     });
     let messages = senders.map(|sender| sender.join().unwrap()).concat();
-    [poller].into_iter().chain(end).for_each(|thread| thread.join().unwrap());
+    [slow].into_iter().chain(end).for_each(|thread| thread.join().unwrap());
     // All is quiet, and the socket takes everything.
     for _ in 0..6 {
         on_ready(&outbox, &socket);

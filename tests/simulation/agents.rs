@@ -127,10 +127,10 @@ impl Agent {
 
 /// The first whole frame of a server: its opcode, its payload, and how long all of it is.
 fn frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
-    let [first, v2, ..] = *bytes else { return None };
+    let [first, second, ..] = *bytes else { return None };
     assert!(first & 0x70 == 0 && first & 0x80 != 0, "whole frames, without extensions");
-    let (start, length) = match v2 {
-        0..=125 => (2, usize::from(v2)),
+    let (start, length) = match second {
+        0..=125 => (2, usize::from(second)),
         126 => (4, usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
         _ => panic!("a server's frame is not masked, and none of ours is so long"),
     };

@@ -122,8 +122,8 @@ impl Chance {
         x ^ (x >> 31)
     }
 
-    fn below(&mut self, csrf_token: u64) -> u64 {
-        self.next() % csrf_token
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
     }
 
     fn one_in(&mut self, count: u64) -> bool {
@@ -315,8 +315,8 @@ impl World {
         self.next_link += 1;
         let wire = Box::new(MadeUpWire(socket.clone()));
         // Of several PCs a turn that switches one on is known by its session alone.
-        let format = if self.names.len() > 1 { Protocol::V2 } else { Protocol::V1 };
-        let mut link = Link::new(id, format!("agent {}", id.number), wire, format, now());
+        let protocol = if self.names.len() > 1 { Protocol::V2 } else { Protocol::V1 };
+        let mut link = Link::new(id, format!("agent {}", id.number), wire, protocol, now());
         link.from = Some([192, 0, 2, self.chance.below(2) as u8].into());
         let link = Arc::new(link);
         let before = self.engine.registry.current(id.agent);
