@@ -22,9 +22,8 @@ use crate::routes::{self, Routes, look};
 use crate::runtime::clock;
 use crate::runtime::shutdown::{Shutdown, start_vital};
 use crate::runtime::watchdog;
-use crate::smart_home::SmartHome;
-use crate::smart_home::devices;
 use crate::smart_home::perform::ACTION_TIMEOUT;
+use crate::smart_home::{SmartHome, devices};
 use crate::system::cannot;
 use crate::unchecked::{heap, socket_hooks};
 

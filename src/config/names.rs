@@ -127,14 +127,10 @@ impl Names {
         (0..).map(AgentId).zip(self.0.iter().map(|name| name.word.as_str()))
     }
 
-    /// Returns all names if there are several, else none.
-    fn several(&self) -> &[Name] {
-        if self.0.len() > 1 { &self.0 } else { &[] }
-    }
-
     /// Returns a warning for each name whose cases are uncertain, with the forms that are recognised.
     pub fn doubts(&self) -> Vec<String> {
-        let doubtful = self.several().iter().filter(|name| name.is_doubtful);
+        let are_several = self.0.len() > 1;
+        let doubtful = self.0.iter().filter(|name| are_several && name.is_doubtful);
         let warning = |Name { word, forms, .. }: &Name| {
             format!(
                 "The PC {word} is heard by no other form of its name than {}: if it is spoken otherwise in other cases, \

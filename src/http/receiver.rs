@@ -4,8 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http::exchange::Exchange;
-use crate::http::exchange::{Job, Workers};
+use crate::http::exchange::{Exchange, Job, Workers};
 use crate::http::gate::{Gate, number_in};
 use crate::http::request::Heard;
 use crate::runtime::shutdown::fault;

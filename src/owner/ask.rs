@@ -42,14 +42,9 @@ impl Said {
         self.outcome.as_deref().is_some_and(|outcome| by_agent.contains(&outcome))
     }
 
-    /// Whether the answer missed this turn.
-    pub fn is_late(&self) -> bool {
-        self.outcome.as_deref() == Some(Outcome::TooLate.name())
-    }
-
     /// Whether the relay will keep the late answer.
     pub fn will_be_kept(&self) -> bool {
-        self.is_late() && self.command.is_some()
+        self.outcome.as_deref() == Some(Outcome::TooLate.name()) && self.command.is_some()
     }
 }
 

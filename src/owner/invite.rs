@@ -7,6 +7,7 @@ use crate::owner::target::{AskError, RelayAddress};
 use crate::text::quoted;
 use crate::tokens::field;
 use crate::tokens::signed::Kind;
+use crate::ws::joining::INVITE_PATH;
 
 /// The fix for a missing setting.
 const AGAIN: &str = ". Start the relay again, and run invite with the relay's own environment";
@@ -71,7 +72,7 @@ pub fn invite(
         ]);
     }
     let place = domain.map_or_else(|| ["ws://", &address, "/ws"].concat(), ToOwned::to_owned);
-    let proof = Proof { secret, kind: Kind::Invitation, field: field::INVITE, path: "/ws/invite" };
+    let proof = Proof { secret, kind: Kind::Invitation, field: field::INVITE, path: INVITE_PATH };
     let code = proof.show(target, AskError::NotItsKey).map_err(|error| match error {
         AskError::Unexpected(target, 403, _) => AskError::DoorOpen(target),
         error => error,
