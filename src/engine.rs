@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use crate::agents::encoder::CommandEncoder;
 use crate::agents::link::Link;
 use crate::agents::poller::Poller;
-use crate::agents::probe::Unsent;
+use crate::agents::probe::QueuedCommand;
 use crate::agents::registry::Registry;
 use crate::agents::v2::Context;
 use crate::commands::in_flight::NewCommand;
@@ -26,7 +26,7 @@ use crate::runtime::clock::waker;
 use crate::runtime::reachability::Reachability;
 use crate::secret::random_bytes;
 
-/// The engine's environment: clock, sockets, wake-ups.
+/// The engine's environment.
 pub struct Env {
     /// The time at which the relay starts.
     pub now: Instant,
@@ -92,8 +92,8 @@ impl Engine {
         Ok((engine, woken))
     }
 
-    /// Registers a command and sends it on `link`, with its context to an agent of [`Protocol::V2`]. It is withdrawn when
-    /// the agent gives no sign of life within `patience`.
+    /// Registers a command and sends it on `link`, with its context to an agent of [`Protocol::V2`]. It is withdrawn if
+    /// the agent gives no sign of life within `patience`, or until the deadline while it is busy.
     ///
     /// [`Protocol::V2`]: crate::agents::encoder::Protocol::V2
     pub fn dispatch(
@@ -108,7 +108,11 @@ impl Engine {
         if let Some(id) = self.commands.begin(new) {
             let message =
                 self.registry.encoder.command(link.protocol, (&id, text), context, (begun, deadline));
-            self.registry.send(link, Unsent { id, message, since: begun, patience, deadline }, begun);
+            self.registry.send(
+                link,
+                QueuedCommand { id, message, since: begun, patience, deadline },
+                begun,
+            );
         }
     }
 

@@ -136,11 +136,11 @@ fn an_answer_counts_only_on_the_link_its_command_was_sent_on_and_only_once() {
     let (id, _) = agent.command();
     for wrong in ["", "1", "не тот", &format!("{id}0")] {
         agent.answer(wrong, "подделка");
-        relay.line("no longer pending");
+        relay.line("no command waits for");
     }
     agent.answer(&id, "правда");
     agent.answer(&id, "ещё раз");
-    relay.line("no longer pending");
+    relay.line("no command waits for");
     assert_eq!(said(&http.response().json()), "правда");
 
     http.send_post(&turn("считай дальше").to_string());
@@ -148,7 +148,7 @@ fn an_answer_counts_only_on_the_link_its_command_was_sent_on_and_only_once() {
     let mut newer = relay.agent();
     assert!(said(&http.response().json()).starts_with("Связь"));
     newer.answer(&old_id, "чужой ответ");
-    relay.line("no longer pending");
+    relay.line("no command waits for");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn answer_many_late(relay: &Relay, agent: &mut Agent, count: usize) {
     }
     // What is answered behind them is met behind them.
     agent.answer("nobody's", "");
-    relay.line("no longer pending");
+    relay.line("no command waits for");
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn the_log_tells_how_many_were_late_and_how_many_were_heard() {
     answer_late(&relay, &mut agent, &second, "ответ");
     assert_eq!(say_of(&relay, Some("я"), "speaker", "готово"), "ответ");
     assert_eq!(relay.stop().code(), Some(0));
-    assert!(relay.rest_of_log().contains("2 answers came late, 1 of them were told"));
+    assert!(relay.rest_of_log().contains("2 late answers came, 1 of them were delivered"));
 }
 
 #[test]

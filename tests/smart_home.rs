@@ -258,7 +258,7 @@ fn what_was_sent_and_is_still_at_work_is_done_after_a_second_and_a_half() {
     assert!(begun.elapsed() >= Duration::from_millis(1500));
     // What comes later is nobody's.
     agent.answer(&pause_id, "поздно");
-    relay.line("no longer pending");
+    relay.line("no command waits for");
     assert_eq!(relay.say("готово"), "Новых ответов нет.");
 }
 

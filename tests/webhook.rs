@@ -177,7 +177,7 @@ fn a_command_that_is_not_answered_in_time_gets_a_sentence_and_nobodys_late_answe
     relay.line("too-late after");
     let (late, _) = agent.command();
     agent.answer(&late, "поздно");
-    relay.line("no longer pending");
+    relay.line("no command waits for");
     let mut http = relay.http();
     http.send_post(&turn("ещё").to_string());
     let (id, _) = agent.command();

@@ -25,8 +25,8 @@ struct KnownPc {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwakeable {
     /// No agent is connected that could send the packet.
-    ByNobody,
-    /// No agent of this PC has told its addresses since the relay was started.
+    NoWaker,
+    /// No address of its network cards is known: none was told since the start, or the last list was empty.
     AddressUnknown,
 }
 
@@ -37,14 +37,14 @@ impl Household {
     }
 
     /// An agent of this PC connected from this address. It may be another agent, but the network cards are the same.
-    pub fn come(&mut self, agent: AgentId, from: Option<IpAddr>) {
+    pub fn connected(&mut self, agent: AgentId, from: Option<IpAddr>) {
         let pc = &mut self.0[usize::from(agent.0)];
         pc.version.clear();
         pc.from = from;
     }
 
     /// Stores what the PC's agent introduced itself with.
-    pub fn tell(&mut self, agent: AgentId, hello: Hello) {
+    pub fn introduce(&mut self, agent: AgentId, hello: Hello) {
         let pc = &mut self.0[usize::from(agent.0)];
         let Hello { version, macs } = hello;
         version.into_iter().for_each(|version| pc.version = version);
@@ -61,7 +61,7 @@ impl Household {
     ///
     /// # Errors
     /// None can, or the addresses are unknown.
-    pub fn waker_of(
+    pub fn wake_route(
         &self,
         agent: AgentId,
         can_wake: &dyn Fn(AgentId) -> bool,
@@ -73,7 +73,7 @@ impl Household {
             .filter(|(other, _)| can_wake(*other))
             .min_by_key(|(_, pc)| !is_same_network(pc.from, target.from));
         match (waker, &target.macs[..]) {
-            (None, _) => Err(Unwakeable::ByNobody),
+            (None, _) => Err(Unwakeable::NoWaker),
             (Some(_), []) => Err(Unwakeable::AddressUnknown),
             (Some((waker, _)), macs) => Ok((waker, macs)),
         }
@@ -105,15 +105,15 @@ mod tests {
     fn what_is_not_told_anew_stays_and_another_agent_on_a_pc_has_its_cards() {
         let mut household = Household::new(2);
         assert_eq!(household.version(ONE), "");
-        household.tell(ONE, hello(Some("a 1"), Some(&["m"])));
-        household.tell(ONE, hello(Some("a 2"), None));
+        household.introduce(ONE, hello(Some("a 1"), Some(&["m"])));
+        household.introduce(ONE, hello(Some("a 2"), None));
         assert_eq!(household.version(ONE), "a 2");
-        household.come(ONE, None);
+        household.connected(ONE, None);
         assert_eq!(household.version(ONE), "", "it has not said so itself");
         let found = (TARGET, &["m".to_owned()][..]);
-        assert_eq!(household.waker_of(ONE, &|_| true), Ok(found));
-        household.tell(ONE, hello(None, Some(&[])));
-        assert_eq!(household.waker_of(ONE, &|_| true), Err(Unwakeable::AddressUnknown));
+        assert_eq!(household.wake_route(ONE, &|_| true), Ok(found));
+        household.introduce(ONE, hello(None, Some(&[])));
+        assert_eq!(household.wake_route(ONE, &|_| true), Err(Unwakeable::AddressUnknown));
     }
 
     #[test]
@@ -130,15 +130,15 @@ mod tests {
         ] {
             let mut household = Household::new(3);
             for (agent, from) in [(TARGET, target), (ONE, one), (OTHER, other)] {
-                household.come(agent, from.parse().ok());
+                household.connected(agent, from.parse().ok());
             }
-            assert_eq!(household.waker_of(TARGET, &|_| true), Err(Unwakeable::AddressUnknown));
-            household.tell(TARGET, hello(None, Some(&["m"])));
-            let waker = household.waker_of(TARGET, &|_| true).map(|(waker, _)| waker);
+            assert_eq!(household.wake_route(TARGET, &|_| true), Err(Unwakeable::AddressUnknown));
+            household.introduce(TARGET, hello(None, Some(&["m"])));
+            let waker = household.wake_route(TARGET, &|_| true).map(|(waker, _)| waker);
             assert_eq!(waker, Ok(chosen), "{target} {one} {other}");
-            let waker = household.waker_of(TARGET, &|pc| pc != chosen).map(|(waker, _)| waker);
+            let waker = household.wake_route(TARGET, &|pc| pc != chosen).map(|(waker, _)| waker);
             assert!(waker.is_ok_and(|waker| waker != chosen), "the other one can do it, too");
-            assert_eq!(household.waker_of(TARGET, &|_| false), Err(Unwakeable::ByNobody));
+            assert_eq!(household.wake_route(TARGET, &|_| false), Err(Unwakeable::NoWaker));
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Link {
     /// The protocol of its commands.
     pub protocol: Protocol,
     /// Whether its agent told its network cards, and so can send a magic packet to another PC's.
-    pub knows_cards: AtomicBool,
+    pub told_macs: AtomicBool,
     opened: Instant,
     /// When the unanswered ping was sent, in microseconds after `opened` plus one; 0 if there is none.
     pinged: AtomicU64,
@@ -54,7 +54,7 @@ impl Link {
         let (pinged, round_trip) = (AtomicU64::new(0), AtomicU64::new(0));
         let owes_time = AtomicBool::new(false);
         let opened = now;
-        let (from, knows_cards) = (None, AtomicBool::new(false));
+        let (from, told_macs) = (None, AtomicBool::new(false));
         Self {
             id,
             peer,
@@ -62,7 +62,7 @@ impl Link {
             outbox,
             probe,
             protocol,
-            knows_cards,
+            told_macs,
             opened,
             pinged,
             owes_time,
@@ -72,7 +72,7 @@ impl Link {
 
     /// Whether its agent can be asked to wake another PC.
     pub fn can_wake(&self) -> bool {
-        self.protocol == Protocol::V2 && self.knows_cards.load(Relaxed)
+        self.protocol == Protocol::V2 && self.told_macs.load(Relaxed)
     }
 
     /// Sends one text message.
@@ -100,7 +100,7 @@ impl Link {
 
     /// Whether the agent must be sent the time: it asked for it, and this is the first message since a ping. Its clock may
     /// run fast; and a PC that wakes must not find a heap of old times.
-    pub fn takes_time(&self) -> bool {
+    pub fn take_time_due(&self) -> bool {
         self.owes_time.load(Relaxed) && self.owes_time.swap(false, Relaxed)
     }
 
@@ -159,7 +159,7 @@ mod tests {
             Ok(bytes.len())
         }
 
-        fn shut(&self) {}
+        fn abort(&self) {}
 
         fn await_room(&self, _: &Arc<Outbox>) -> bool {
             true

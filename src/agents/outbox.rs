@@ -24,11 +24,11 @@ pub trait Wire: Send + Sync {
     fn send(&self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Closes the connection both ways at once, and drops what was sent but has not arrived.
-    fn shut(&self);
+    fn abort(&self);
 
     /// Closes the connection both ways; what was sent still arrives.
     fn finish(&self) {
-        self.shut();
+        self.abort();
     }
 
     /// Arranges for [`Outbox::resume`] once the socket takes more, or [`Outbox::cut`] if it does not. Returns false if too
@@ -44,19 +44,19 @@ pub struct Outbox {
 }
 
 struct State {
-    /// The state of the next byte.
+    /// What the next byte waits for.
     next: Next,
     /// Bytes behind those that are being sent.
     unsent: Vec<u8>,
     /// No more frames are accepted.
     closed: bool,
-    /// The connection is closed once these bytes are sent.
+    /// The connection is closed when the running send returns; what the socket did not take is dropped.
     finishes: bool,
     /// Why the relay ended the link, if it did; the first reason counts.
     why: Option<String>,
 }
 
-/// The event that the next byte waits for.
+/// What the next byte waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// The end of the handshake.
@@ -107,7 +107,8 @@ impl Outbox {
     /// reached the agent.
     ///
     /// # Errors
-    /// The link is closed, or too many bytes wait, which ends it. None of these bytes was sent, or ever will be.
+    /// The link is closed, its connection broke, or too many bytes or sockets wait; all but the first end it. None of these
+    /// bytes was sent, or ever will be.
     pub fn send(self: &Arc<Self>, frames: &[u8]) -> Result<(), LinkDown> {
         let mut state = lock(&self.state);
         if state.closed {
@@ -136,7 +137,7 @@ impl Outbox {
         self.break_off(&mut lock(&self.state), why);
     }
 
-    /// Accepts no more frames, and closes the connection behind what was sent.
+    /// Accepts no more frames and closes the connection, after the running send if there is one. Waiting bytes are dropped.
     pub fn finish(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -233,7 +234,7 @@ impl Outbox {
         state.end(why);
         state.next = Next::Never;
         state.unsent = Vec::new();
-        self.wire.shut();
+        self.wire.abort();
     }
 }
 

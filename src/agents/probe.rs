@@ -13,7 +13,7 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A command that has not been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsent {
+pub struct QueuedCommand {
     /// Its id.
     pub id: String,
     /// The message for the agent.
@@ -30,7 +30,7 @@ pub struct Unsent {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Offered {
     /// The link is alive: send it.
-    Send(Unsent),
+    Send(QueuedCommand),
     /// The command is queued, and a ping must be sent.
     Ping,
     /// The command is queued behind others.
@@ -45,7 +45,7 @@ pub struct Probe {
     /// When something last came on the link.
     heard: Instant,
     /// The queued commands, oldest first.
-    waiting: Vec<Unsent>,
+    waiting: Vec<QueuedCommand>,
     /// The link has ended.
     is_over: bool,
 }
@@ -57,7 +57,7 @@ impl Probe {
     }
 
     /// Decides whether a command may be sent now.
-    pub fn offer(&mut self, command: Unsent, now: Instant) -> Offered {
+    pub fn offer(&mut self, command: QueuedCommand, now: Instant) -> Offered {
         if self.is_over {
             return Offered::Over;
         }
@@ -70,7 +70,7 @@ impl Probe {
     }
 
     /// Something came from the agent. Returns the queued commands, oldest first.
-    pub fn hear(&mut self, now: Instant) -> Vec<Unsent> {
+    pub fn hear(&mut self, now: Instant) -> Vec<QueuedCommand> {
         self.heard = now;
         take(&mut self.waiting)
     }
@@ -94,7 +94,7 @@ impl Probe {
     /// Returns the ids of commands that have waited too long, and the next deadline. An agent may carry out commands on the
     /// thread that answers pings: while it `is_busy`, silence proves nothing.
     pub fn run_timers(&mut self, now: Instant, is_busy: bool) -> (Vec<String>, Option<Instant>) {
-        let end = |unsent: &Unsent| match is_busy {
+        let end = |unsent: &QueuedCommand| match is_busy {
             true => unsent.deadline,
             false => unsent.deadline.min(unsent.since + unsent.patience),
         };
@@ -115,9 +115,9 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn unsent(id: &str, since: Instant) -> Unsent {
+    fn unsent(id: &str, since: Instant) -> QueuedCommand {
         let (patience, deadline) = (PROBE_TIMEOUT, since + 4 * SECOND);
-        Unsent { id: id.into(), message: "m".into(), since, patience, deadline }
+        QueuedCommand { id: id.into(), message: "m".into(), since, patience, deadline }
     }
 
     fn probe() -> (Probe, Instant) {
@@ -125,7 +125,7 @@ mod tests {
         (Probe::new(now), now)
     }
 
-    fn ids(commands: &[Unsent]) -> Vec<&str> {
+    fn ids(commands: &[QueuedCommand]) -> Vec<&str> {
         commands.iter().map(|command| command.id.as_str()).collect()
     }
 
@@ -166,7 +166,7 @@ mod tests {
     fn without_a_sign_a_command_is_given_up_after_a_moment_or_at_its_deadline() {
         let (mut probe, opened) = probe();
         let now = opened + ALIVE_FOR;
-        let hasty = Unsent { deadline: now + SECOND, ..unsent("hasty", now) };
+        let hasty = QueuedCommand { deadline: now + SECOND, ..unsent("hasty", now) };
         assert_eq!(probe.offer(hasty, now), Offered::Ping);
         assert_eq!(probe.offer(unsent("2", now), now), Offered::Wait);
         assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
@@ -183,7 +183,7 @@ mod tests {
         let (mut probe, opened) = probe();
         let now = opened + ALIVE_FOR;
         assert_eq!(probe.offer(unsent("turn", now), now), Offered::Ping);
-        let action = Unsent { patience: SECOND, ..unsent("action", now) };
+        let action = QueuedCommand { patience: SECOND, ..unsent("action", now) };
         assert_eq!(probe.offer(action, now), Offered::Wait);
         assert_eq!(probe.run_timers(now, false), (vec![], Some(now + SECOND)));
         assert_eq!(

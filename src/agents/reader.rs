@@ -52,9 +52,9 @@ impl Reader {
             // A panic must end this link alone; the panic hook has logged it.
             if catch_unwind(AssertUnwindSafe(|| self.read(stream))).is_err() {
                 self.link.outbox.cut("the relay failed on it; see above");
-                self.registry.leave(&self.link, "", Instant::now());
+                self.registry.link_ended(&self.link, "", Instant::now());
             }
-            self.registry.gone(&self.link);
+            self.registry.reader_ended(&self.link);
             drop(running);
         };
         start_thread(name, Box::new(read))
@@ -127,7 +127,7 @@ impl Reader {
                     log::warn!(
                         target: ODD_MESSAGES,
                         "agent{} {} answered {id} with something that can't be used: {left_out}",
-                        self.whose(),
+                        self.name_suffix(),
                         self.link.peer
                     );
                 }
@@ -143,14 +143,14 @@ impl Reader {
     /// The link has ended.
     pub fn leave(&mut self, why: &str, now: Instant) {
         if self.garbage > 1 {
-            let (whose, peer, count) = (self.whose(), &self.link.peer, self.garbage);
-            log::debug!("agent{whose} {peer}: {count} messages that were no answers");
+            let (name_suffix, peer, count) = (self.name_suffix(), &self.link.peer, self.garbage);
+            log::debug!("agent{name_suffix} {peer}: {count} messages that were no answers");
         }
-        self.registry.leave(&self.link, why, now);
+        self.registry.link_ended(&self.link, why, now);
     }
 
-    fn whose(&self) -> String {
-        self.registry.whose(self.link.id.agent)
+    fn name_suffix(&self) -> String {
+        self.registry.name_suffix(self.link.id.agent)
     }
 
     /// Logs a message that is no answer.
@@ -159,7 +159,7 @@ impl Reader {
         log::warn!(
             target: ODD_MESSAGES,
             "agent{} {} sent a message that is not {{\"id\",\"text\"}}: {}",
-            self.whose(),
+            self.name_suffix(),
             self.link.peer,
             quoted(problem)
         );
@@ -245,7 +245,7 @@ mod tests {
             Ok(bytes.len())
         }
 
-        fn shut(&self) {
+        fn abort(&self) {
             self.0.lock().unwrap().1.push("shut");
         }
 

@@ -10,7 +10,7 @@ use crate::agents::encoder::CommandEncoder;
 use crate::agents::hello::Hello;
 use crate::agents::household::{Household, Unwakeable};
 use crate::agents::link::Link;
-use crate::agents::probe::{Offered, Unsent};
+use crate::agents::probe::{Offered, QueuedCommand};
 use crate::agents::roster::{Joined, Roster, RosterLimits};
 use crate::commands::in_flight::LinkId;
 use crate::commands::{Commands, UnsentReason};
@@ -27,7 +27,7 @@ pub const HEARTBEAT_GRACE: Duration = Duration::from_secs(1);
 /// How long a closing handshake may take before the socket is closed.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Links that may be closing at once for each agent; one more cuts the oldest.
+/// Closing links at once: this many times the number of agents, of all together. One more cuts the oldest.
 pub const MAX_CLOSING: usize = 4;
 
 /// Replacements within [`REPLACED_WINDOW`] that mean two agents share one key.
@@ -42,7 +42,7 @@ pub const STOP_TIMEOUT: Duration = Duration::from_millis(50);
 /// The close code for a link that a newer one replaces (RFC 6455, 7.4.2: private use).
 const REPLACED: u16 = 4001;
 
-/// The reason of such a close, for the log.
+/// The reason of such a close. [`Registry::link_ended`] compares it.
 const REPLACED_WHY: &str = "a newer connection replaced it";
 
 impl PartialEq for Link {
@@ -116,8 +116,8 @@ impl Registry {
         let agent = link.id.agent;
         let mut state = self.lock();
         if state.roster.current(agent).is_some_and(|current| **current == *link) {
-            link.knows_cards.fetch_or(hello.macs.is_some(), Relaxed);
-            state.household.tell(agent, hello);
+            link.told_macs.fetch_or(hello.macs.is_some(), Relaxed);
+            state.household.introduce(agent, hello);
         }
     }
 
@@ -129,13 +129,13 @@ impl Registry {
     /// Returns the link of the agent that is to wake this PC, and the addresses of the PC's network cards.
     ///
     /// # Errors
-    /// As [`Household::waker_of`].
-    pub fn waker_of(&self, agent: AgentId) -> Result<(Arc<Link>, Vec<String>), Unwakeable> {
+    /// As [`Household::wake_route`].
+    pub fn wake_route(&self, agent: AgentId) -> Result<(Arc<Link>, Vec<String>), Unwakeable> {
         let state = self.lock();
         let link = |other| state.roster.current(other);
         let can_wake = |other| link(other).is_some_and(|link| link.can_wake());
-        let (waker, macs) = state.household.waker_of(agent, &can_wake)?;
-        let link = link(waker).cloned().ok_or(Unwakeable::ByNobody)?;
+        let (waker, macs) = state.household.wake_route(agent, &can_wake)?;
+        let link = link(waker).cloned().ok_or(Unwakeable::NoWaker)?;
         Ok((link, macs.to_vec()))
     }
 
@@ -146,7 +146,7 @@ impl Registry {
 
     /// Sends a command on `link`, or queues it until the agent gives a sign of life. On a link that has ended it is
     /// withdrawn at once.
-    pub fn send(&self, link: &Link, command: Unsent, now: Instant) {
+    pub fn send(&self, link: &Link, command: QueuedCommand, now: Instant) {
         let id = command.id.clone();
         let offered = lock(&link.probe).offer(command, now);
         let is_first = match offered {
@@ -157,7 +157,7 @@ impl Registry {
         };
         log::debug!(
             "Command {id} waits for a sign of life from the agent{}",
-            self.whose(link.id.agent)
+            self.name_suffix(link.id.agent)
         );
         if is_first {
             // If this fails, the reader will remove the link and fail its queued commands.
@@ -168,7 +168,7 @@ impl Registry {
 
     /// The agent gave a sign of life: sends the queued commands.
     pub fn hear(&self, link: &Link, now: Instant) {
-        if link.takes_time() {
+        if link.take_time_due() {
             // If this fails, the reader will remove the link.
             let _ = link.text(self.encoder.time());
         }
@@ -179,8 +179,8 @@ impl Registry {
         }
     }
 
-    fn write(&self, link: &Link, command: Unsent, now: Instant) {
-        let Unsent { id, message, .. } = command;
+    fn write(&self, link: &Link, command: QueuedCommand, now: Instant) {
+        let QueuedCommand { id, message, .. } = command;
         self.commands.send(&id, now, || link.text(message));
     }
 
@@ -190,29 +190,29 @@ impl Registry {
         let mut state = self.lock();
         let running = state.running.clone()?;
         let KeyMatch { agent, position, of } = shown;
-        let whose = self.whose(agent);
+        let name_suffix = self.name_suffix(agent);
         let peer = link.peer.clone();
         let is_fought_over = state.roster.is_fought_over(agent, now);
-        state.household.come(agent, link.from);
+        state.household.connected(agent, link.from);
         let Joined { replaced, often } = state.roster.join(agent, link, now);
         // Under the same lock, or it could have closed before it is awaited.
         let one_too_many = replaced.clone().and_then(|old| state.roster.await_close(old, now));
         drop(state);
         match replaced.is_some() && is_fought_over {
-            false => log::info!("Agent{whose} connected from {peer} with key {position} of {of}"),
+            false => log::info!("Agent{name_suffix} connected from {peer} with key {position} of {of}"),
             true => {
-                log::warn!(target: SHARED_KEYS, "Agent{whose} connected again, while two share its key");
+                log::warn!(target: SHARED_KEYS, "Agent{name_suffix} connected again, while two share its key");
             }
         }
         if let Some(old) = replaced {
             old.close(CloseCode::from(REPLACED), "replaced", REPLACED_WHY);
-            self.lose(&old, now);
+            self.fail_commands(&old, now);
         }
         make_room(one_too_many);
         if often {
             log::warn!(
                 target: SHARED_KEYS,
-                "The agent{whose} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
+                "The agent{name_suffix} was replaced {REPLACED_OFTEN} times within a minute: two agents seem to \
                  share one key. Stop one of them, or give it an entry of its own in AGENTS"
             );
         }
@@ -222,30 +222,31 @@ impl Registry {
 
     /// Ends every command of a link. The probe is closed first: a command that is sent at the same moment was either
     /// registered before and is lost with the others, or finds the probe closed and is withdrawn.
-    fn lose(&self, link: &Link, now: Instant) {
+    fn fail_commands(&self, link: &Link, now: Instant) {
         lock(&link.probe).end();
         self.commands.lose(link.id, now);
     }
 
     /// A link has ended: its commands are lost. `why` is for the log, unless the relay ended it.
-    pub fn leave(&self, link: &Arc<Link>, why: &str, now: Instant) {
-        let was_an_agents = self.lock().roster.leave(link);
+    pub fn link_ended(&self, link: &Arc<Link>, why: &str, now: Instant) {
+        let was_current = self.lock().roster.leave(link);
         link.outbox.end();
-        self.lose(link, now);
+        self.fail_commands(link, now);
         let ended_by_relay = link.outbox.why();
-        let (whose, why) = (self.whose(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
+        let (name_suffix, why) =
+            (self.name_suffix(link.id.agent), ended_by_relay.as_deref().unwrap_or(why));
         match why == REPLACED_WHY && self.lock().roster.is_fought_over(link.id.agent, now) {
-            false => log::info!("Agent{whose} disconnected ({}): {why}", link.peer),
-            true => log::debug!("Agent{whose} disconnected ({}): {why}", link.peer),
+            false => log::info!("Agent{name_suffix} disconnected ({}): {why}", link.peer),
+            true => log::debug!("Agent{name_suffix} disconnected ({}): {why}", link.peer),
         }
-        if was_an_agents && ended_by_relay.is_some() {
+        if was_current && ended_by_relay.is_some() {
             make_room(self.lock().roster.await_close(link.clone(), now));
             self.waker.wake();
         }
     }
 
     /// The reader of a link has ended.
-    pub fn gone(&self, link: &Arc<Link>) {
+    pub fn reader_ended(&self, link: &Arc<Link>) {
         self.lock().roster.closed(link);
     }
 
@@ -257,7 +258,7 @@ impl Registry {
         }
         for link in due.silent {
             link.outbox.cut(&format!("nothing came from it for {} s", self.silence.as_secs()));
-            self.lose(&link, now);
+            self.fail_commands(&link, now);
         }
         for link in due.ping {
             // If this fails, the reader will remove the link.
@@ -291,7 +292,7 @@ impl Registry {
         drop(state);
         for link in links {
             link.close(CloseCode::Away, "going away", "the relay is stopping");
-            self.lose(&link, now);
+            self.fail_commands(&link, now);
         }
         make_room(too_many);
         self.waker.wake();
@@ -304,7 +305,7 @@ impl Registry {
     }
 
     /// Returns an agent's name for the log, with a space before it; empty if there is one agent alone.
-    pub fn whose(&self, agent: AgentId) -> String {
+    pub fn name_suffix(&self, agent: AgentId) -> String {
         self.name(agent).map(|name| format!(" {name}")).unwrap_or_default()
     }
 

@@ -39,12 +39,12 @@ impl Wire for SocketWire {
         }
     }
 
-    fn shut(&self) {
-        sockets::throw_away(&self.socket);
+    fn abort(&self) {
+        sockets::abort(&self.socket);
     }
 
     fn finish(&self) {
-        sockets::shut(&self.socket);
+        sockets::close(&self.socket);
     }
 
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool {

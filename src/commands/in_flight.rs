@@ -39,7 +39,7 @@ pub struct Command<W> {
     /// The person who may ask for the answer if it comes after the deadline.
     pub person: Option<Person>,
     /// The responder.
-    pub waiting: W,
+    pub responder: W,
 }
 
 /// The parts of a command that [`InFlight::begin`] adds an id to.
@@ -50,7 +50,7 @@ pub struct NewCommand<W> {
     pub begun: Instant,
     pub deadline: Instant,
     pub person: Option<Person>,
-    pub waiting: W,
+    pub responder: W,
 }
 
 /// The commands in flight, the newest last. They are few, so a `Vec` is searched.
@@ -89,13 +89,13 @@ impl<W> InFlight<W> {
     /// The table is full: returns the responder.
     pub fn begin(&mut self, new: NewCommand<W>) -> Result<String, W> {
         if self.commands.len() >= self.most {
-            return Err(new.waiting);
+            return Err(new.responder);
         }
         let number = self.next;
         self.next += 1;
         let id = format!("{}-{number}", self.prefix);
-        let NewCommand { agent, link, begun, deadline, person, waiting } = new;
-        let command = Command { id: id.clone(), agent, link, begun, deadline, person, waiting };
+        let NewCommand { agent, link, begun, deadline, person, responder } = new;
+        let command = Command { id: id.clone(), agent, link, begun, deadline, person, responder };
         self.commands.push(InFlightCommand { number, command, state: State::Unsent });
         Ok(id)
     }
@@ -188,7 +188,7 @@ mod tests {
 
     fn new(link: LinkId, deadline: Instant) -> NewCommand<&'static str> {
         let (agent, begun, person) = (link.agent, deadline, None);
-        NewCommand { agent, link, begun, deadline, person, waiting: "waiting" }
+        NewCommand { agent, link, begun, deadline, person, responder: "waiting" }
     }
 
     fn sent(commands: &mut InFlight<&'static str>, link: LinkId, deadline: Instant) -> String {
@@ -202,7 +202,7 @@ mod tests {
         let mut commands = in_flight();
         let id = sent(&mut commands, LINK, Instant::now());
         assert!(commands.complete(LinkId::new(AgentId::DEFAULT, 2), &id).is_none());
-        assert_eq!(commands.complete(LINK, &id).unwrap().waiting, "waiting");
+        assert_eq!(commands.complete(LINK, &id).unwrap().responder, "waiting");
         assert!(commands.complete(LINK, &id).is_none());
         assert!(!commands.send(&id), "it has ended");
     }

@@ -14,22 +14,22 @@ use crate::config::agents::AgentId;
 #[derive(Debug, Clone, Copy)]
 pub struct LateLimits {
     /// Pending commands, answers and losses, each, of all people together.
-    pub in_all: usize,
+    pub total: usize,
     /// Pending commands and answers, each, of one person and one agent.
     pub each: usize,
     /// How long a command may be pending past its turn, and how long its answer is kept.
-    pub remembered: Duration,
+    pub lifetime: Duration,
 }
 
 /// Why an answer can't be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     /// The link broke while the command was pending.
-    Link,
+    LinkLost,
     /// The agent took too long, or newer commands needed the room.
-    NoAnswer,
+    GivenUp,
     /// The answer came, but newer ones needed the room.
-    Answer,
+    Evicted,
 }
 
 /// One thing to tell a person.
@@ -41,9 +41,10 @@ pub enum Item<'a, A> {
     Loss(AgentId, Loss),
 }
 
-/// Owner of an entry. Limits are per owner, so one PC can't evict another's answers.
+/// Whom an entry is for, and which PC it is about. [`LateLimits::each`] counts per key, so that below the total no PC
+/// evicts another's entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct LateKey {
     pub person: Person,
     pub agent: AgentId,
 }
@@ -52,7 +53,7 @@ pub struct Owner {
 struct Pending {
     id: String,
     link: LinkId,
-    owner: Owner,
+    key: LateKey,
     begun: Instant,
     until: Instant,
 }
@@ -61,7 +62,7 @@ struct Pending {
 struct Kept<A> {
     number: u64,
     id: String,
-    owner: Owner,
+    key: LateKey,
     until: Instant,
     answer: A,
 }
@@ -69,7 +70,7 @@ struct Kept<A> {
 #[derive(Debug)]
 struct Lost {
     number: u64,
-    owner: Owner,
+    key: LateKey,
     until: Instant,
     loss: Loss,
 }
@@ -84,8 +85,8 @@ pub struct Taken<A> {
 impl<A> Taken<A> {
     /// Returns the items: the answers, oldest first, then the losses.
     pub fn items(&self) -> Vec<Item<'_, A>> {
-        let answers = self.answers.iter().map(|kept| Item::Answer(kept.owner.agent, &kept.answer));
-        let losses = self.losses.iter().map(|lost| Item::Loss(lost.owner.agent, lost.loss));
+        let answers = self.answers.iter().map(|kept| Item::Answer(kept.key.agent, &kept.answer));
+        let losses = self.losses.iter().map(|lost| Item::Loss(lost.key.agent, lost.loss));
         answers.chain(losses).collect()
     }
 }
@@ -113,13 +114,13 @@ impl<A> LateAnswers<A> {
         Self { limits, pending, answers, losses, numbers: 0, came: 0, told: 0 }
     }
 
-    /// Parks a command whose turn is over while the agent still works on it. When there is no room, the owner's oldest
-    /// command is given up, and its person will be told.
-    pub fn park(&mut self, id: String, link: LinkId, owner: Owner, begun: Instant, now: Instant) {
-        let until = now + self.limits.remembered;
-        self.pending.push(Pending { id, link, owner: owner.clone(), begun, until });
-        if let Some(place) = one_too_many(&self.pending, |w| w.owner == owner, &self.limits) {
-            self.give_up(place, Loss::NoAnswer, now);
+    /// Parks a command whose turn is over while the agent still works on it. If its key has too many, the oldest
+    /// of that key is given up, if all have, the oldest of all; its person will be told.
+    pub fn park(&mut self, id: String, link: LinkId, key: LateKey, begun: Instant, now: Instant) {
+        let until = now + self.limits.lifetime;
+        self.pending.push(Pending { id, link, key: key.clone(), begun, until });
+        if let Some(place) = index_to_evict(&self.pending, |w| w.key == key, &self.limits) {
+            self.give_up(place, Loss::GivenUp, now);
         }
     }
 
@@ -136,35 +137,35 @@ impl<A> LateAnswers<A> {
     ) -> Result<(AgentId, Instant), ()> {
         let is_it = |pending: &Pending| pending.link == link && pending.id == id;
         let place = self.pending.iter().position(is_it).ok_or(())?;
-        let Pending { id, owner, begun, .. } = self.pending.remove(place);
+        let Pending { id, key, begun, .. } = self.pending.remove(place);
         self.came += 1;
-        let (number, until, agent) = (self.next_number(), now + self.limits.remembered, owner.agent);
-        self.keep(Kept { number, id, owner, until, answer }, now);
+        let (number, until, agent) = (self.next_number(), now + self.limits.lifetime, key.agent);
+        self.keep(Kept { number, id, key, until, answer }, now);
         Ok((agent, begun))
     }
 
     /// Inserts an answer at its number's place. When there is no room, the oldest is lost, and its person will be told.
     fn keep(&mut self, kept: Kept<A>, now: Instant) {
-        let owner = kept.owner.clone();
+        let key = kept.key.clone();
         let place = self.answers.partition_point(|other| other.number < kept.number);
         self.answers.insert(place, kept);
-        if let Some(place) = one_too_many(&self.answers, |a| a.owner == owner, &self.limits) {
+        if let Some(place) = index_to_evict(&self.answers, |a| a.key == key, &self.limits) {
             let oldest = self.answers.remove(place);
-            self.lose_for(oldest.owner, Loss::Answer, now);
+            self.lose_for(oldest.key, Loss::Evicted, now);
         }
     }
 
     /// Gives up every pending command of a link that has ended.
     pub fn lose(&mut self, link: LinkId, now: Instant) {
         while let Some(place) = self.pending.iter().position(|pending| pending.link == link) {
-            self.give_up(place, Loss::Link, now);
+            self.give_up(place, Loss::LinkLost, now);
         }
     }
 
     /// Gives up commands that are pending for too long, and drops what nobody came for. Returns the next deadline.
     pub fn run_timers(&mut self, now: Instant) -> Option<Instant> {
         while let Some(place) = self.pending.iter().position(|pending| pending.until <= now) {
-            self.give_up(place, Loss::NoAnswer, now);
+            self.give_up(place, Loss::GivenUp, now);
         }
         self.answers.retain(|kept| kept.until > now);
         self.losses.retain(|lost| lost.until > now);
@@ -181,13 +182,13 @@ impl<A> LateAnswers<A> {
         }
         self.run_timers(now);
         let is_meant =
-            |kept: &Kept<A>| kept.owner.person == *person && only.is_none_or(|id| kept.id == id);
+            |kept: &Kept<A>| kept.key.person == *person && only.is_none_or(|id| kept.id == id);
         let (answers, others) = take(&mut self.answers).into_iter().partition(is_meant);
         self.answers = others;
         // A loss has no id: it is told to a waiter for one command when there is nothing else.
         let takes_losses =
-            only.is_none_or(|id| answers.is_empty() && self.pending(person, Some(id)).is_none());
-        let is_theirs = |lost: &Lost| takes_losses && lost.owner.person == *person;
+            only.is_none_or(|id| answers.is_empty() && self.oldest_pending(person, Some(id)).is_none());
+        let is_theirs = |lost: &Lost| takes_losses && lost.key.person == *person;
         let (losses, others) = take(&mut self.losses).into_iter().partition(is_theirs);
         self.losses = others;
         Taken { answers, losses }
@@ -203,23 +204,23 @@ impl<A> LateAnswers<A> {
     }
 
     /// Returns when the person's oldest pending command, or the command `only`, arrived, and the PC it is about.
-    pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
-        let is_meant = |w: &&Pending| w.owner.person == *person && only.is_none_or(|id| w.id == id);
+    pub fn oldest_pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+        let is_meant = |w: &&Pending| w.key.person == *person && only.is_none_or(|id| w.id == id);
         let meant = self.pending.iter().filter(is_meant);
-        meant.map(|pending| (pending.begun, pending.owner.agent)).min()
+        meant.map(|pending| (pending.begun, pending.key.agent)).min()
     }
 
     /// Whether anything is kept for the person.
     pub fn has_unread(&self, person: &Person) -> bool {
-        self.answers.iter().any(|kept| kept.owner.person == *person)
-            || self.losses.iter().any(|lost| lost.owner.person == *person)
+        self.answers.iter().any(|kept| kept.key.person == *person)
+            || self.losses.iter().any(|lost| lost.key.person == *person)
     }
 
     /// Returns the number of answers and losses kept for the person.
-    pub fn kept(&mut self, person: &Person, now: Instant) -> usize {
+    pub fn count_kept(&mut self, person: &Person, now: Instant) -> usize {
         self.run_timers(now);
-        let answers = self.answers.iter().filter(|kept| kept.owner.person == *person);
-        answers.count() + self.losses.iter().filter(|lost| lost.owner.person == *person).count()
+        let answers = self.answers.iter().filter(|kept| kept.key.person == *person);
+        answers.count() + self.losses.iter().filter(|lost| lost.key.person == *person).count()
     }
 
     /// Whether a command is pending on `link`.
@@ -229,23 +230,23 @@ impl<A> LateAnswers<A> {
 
     fn give_up(&mut self, place: usize, loss: Loss, now: Instant) {
         let command = self.pending.remove(place);
-        self.lose_for(command.owner, loss, now);
+        self.lose_for(command.key, loss, now);
     }
 
-    fn lose_for(&mut self, owner: Owner, loss: Loss, now: Instant) {
-        let (number, until) = (self.next_number(), now + self.limits.remembered);
-        self.add_loss(Lost { number, owner, until, loss });
+    fn lose_for(&mut self, key: LateKey, loss: Loss, now: Instant) {
+        let (number, until) = (self.next_number(), now + self.limits.lifetime);
+        self.add_loss(Lost { number, key, until, loss });
     }
 
     fn add_loss(&mut self, lost: Lost) {
-        let is_known = |known: &&mut Lost| known.owner == lost.owner && known.loss == lost.loss;
+        let is_known = |known: &&mut Lost| known.key == lost.key && known.loss == lost.loss;
         if let Some(known) = self.losses.iter_mut().find(is_known) {
             known.until = known.until.max(lost.until);
             return;
         }
         let place = self.losses.partition_point(|other| other.number < lost.number);
         self.losses.insert(place, lost);
-        if self.losses.len() > self.limits.in_all {
+        if self.losses.len() > self.limits.total {
             self.losses.remove(0);
         }
     }
@@ -264,7 +265,7 @@ impl<A> LateAnswers<A> {
 
 /// Returns the index of the oldest entry to evict after one was added for the owner that `is_theirs` tells, or `None`
 /// while there is room.
-fn one_too_many<T>(
+fn index_to_evict<T>(
     entries: &[T],
     is_theirs: impl Fn(&T) -> bool,
     limits: &LateLimits,
@@ -272,7 +273,7 @@ fn one_too_many<T>(
     if entries.iter().filter(|entry| is_theirs(entry)).count() > limits.each {
         entries.iter().position(is_theirs)
     } else {
-        (entries.len() > limits.in_all).then_some(0)
+        (entries.len() > limits.total).then_some(0)
     }
 }
 
@@ -281,7 +282,7 @@ mod tests {
     use super::*;
 
     const LINK: LinkId = LinkId::new(AgentId::DEFAULT, 1);
-    const BOUNDS: LateLimits = LateLimits { in_all: 8, each: 3, remembered: Duration::from_secs(600) };
+    const BOUNDS: LateLimits = LateLimits { total: 8, each: 3, lifetime: Duration::from_secs(600) };
 
     fn late() -> (LateAnswers<&'static str>, Instant) {
         (LateAnswers::new(BOUNDS), Instant::now())
@@ -296,7 +297,7 @@ mod tests {
     }
 
     fn work(late: &mut LateAnswers<&'static str>, person: Person, id: &str, now: Instant) {
-        late.park(id.into(), LINK, Owner { person, agent: LINK.agent }, now, now);
+        late.park(id.into(), LINK, LateKey { person, agent: LINK.agent }, now, now);
     }
 
     /// A late answer for `person`.
@@ -370,7 +371,7 @@ mod tests {
         late.put_back(taken, 0, later);
         let ids: Vec<_> = late.answers.iter().map(|kept| kept.id.as_str()).collect();
         assert_eq!(ids, ["1", "other", "2"]);
-        assert_eq!(heard(&mut late, &me(), now + BOUNDS.remembered), ["2"]);
+        assert_eq!(heard(&mut late, &me(), now + BOUNDS.lifetime), ["2"]);
     }
 
     #[test]
@@ -402,10 +403,10 @@ mod tests {
         assert_eq!(one(&mut late, "2"), "[]");
         assert_eq!(one(&mut late, "3"), "[]");
         assert_eq!(
-            late.pending(&me(), Some("3")),
+            late.oldest_pending(&me(), Some("3")),
             Some((now + Duration::from_secs(1), AgentId::DEFAULT))
         );
-        assert_eq!(late.pending(&me(), Some("1")), None);
+        assert_eq!(late.oldest_pending(&me(), Some("1")), None);
         late.lose(LINK, now);
         assert_eq!(one(&mut late, "3"), "[Loss(AgentId(0), Link)]");
         assert_eq!(heard(&mut late, &me(), now), ["1"]);
@@ -416,7 +417,7 @@ mod tests {
         let (mut late, now) = late();
         work(&mut late, me(), "lost", now);
         late.lose(LINK, now);
-        let mine = Owner { person: me(), agent: AgentId::DEFAULT };
+        let mine = LateKey { person: me(), agent: AgentId::DEFAULT };
         late.park("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
         assert_eq!(late.take(&me(), Some("at work"), now).items(), []);
         assert_eq!(heard(&mut late, &me(), now), ["Link"]);
@@ -439,9 +440,9 @@ mod tests {
         let (mut late, now) = late();
         work(&mut late, me(), "1", now);
         keep(&mut late, other(1), "2", now);
-        let end = now + BOUNDS.remembered;
+        let end = now + BOUNDS.lifetime;
         assert_eq!(late.run_timers(end - Duration::from_nanos(1)), Some(end));
-        assert_eq!(late.run_timers(end), Some(end + BOUNDS.remembered), "the loss is kept as long");
+        assert_eq!(late.run_timers(end), Some(end + BOUNDS.lifetime), "the loss is kept as long");
         assert!(heard(&mut late, &other(1), end).is_empty());
         assert_eq!(heard(&mut late, &me(), end), ["NoAnswer"]);
         assert_eq!(late.run_timers(end), None);
@@ -461,13 +462,13 @@ mod tests {
         let (mut late, now) = late();
         let slow = LinkId::new(AgentId(1), 2);
         for id in ["a", "b", "c", "d"] {
-            let mine = Owner { person: me(), agent: slow.agent };
+            let mine = LateKey { person: me(), agent: slow.agent };
             late.park(id.into(), slow, mine, now, now);
         }
         for answer in ["1", "2", "3"] {
             keep(&mut late, me(), answer, now);
         }
-        assert_eq!(late.pending(&me(), None), Some((now, AgentId(1))));
+        assert_eq!(late.oldest_pending(&me(), None), Some((now, AgentId(1))));
         late.lose(slow, now);
         let taken = late.take(&me(), None, now);
         let told: Vec<_> = taken.items().iter().map(|item| format!("{item:?}")).collect();

@@ -22,19 +22,19 @@ use crate::speech::Speech;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::quoted;
 
-/// Commands in flight at once; one more is answered as busy. Each has an open request.
+/// Commands in flight at once; one more is answered as busy. Each belongs to an open request.
 pub const MAX_IN_FLIGHT: usize = 256;
 
-/// Pending commands, late answers and losses to tell, each.
+/// Most pending commands; also most late answers, and most losses to tell.
 pub const MAX_LATE: usize = 256;
 
-/// Pending commands and late answers, each, of one person and one agent.
+/// Most pending commands of one person and one agent; also most late answers.
 pub const MAX_LATE_EACH: usize = 16;
 
 /// How long a command may be pending past its turn, and how long its answer is kept.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(600);
 
-/// How a command ended.
+/// A responder is completed with this. The command itself may go on ([`Completion::TooLate`]).
 #[derive(Debug)]
 pub enum Completion {
     /// The agent answered in time.
@@ -56,7 +56,7 @@ pub enum UnsentReason {
     LinkLost,
     /// The agent gave no sign of life, and has nothing else to do.
     Silent,
-    /// The agent gave no sign of life, and may be busy with another command.
+    /// Not sent before the deadline: the agent gave no sign of life, and may be busy with another command.
     Busy,
 }
 
@@ -95,7 +95,7 @@ pub trait Responder: Send {
 
 /// All commands of the relay.
 pub struct Commands {
-    /// How the last of them ended.
+    /// How the last of them ended, and counts of all outcomes.
     pub record: Record,
     table: Mutex<Table<Box<dyn Responder>, Speech>>,
     /// The PCs' names, for the log.
@@ -106,8 +106,8 @@ pub struct Commands {
 impl Commands {
     /// Creates an empty table. `prefix` begins every id; `waker` wakes whoever calls [`Commands::run_timers`].
     pub fn new(prefix: String, names: Names, waker: ClockWaker) -> Self {
-        let bounds = LateLimits { in_all: MAX_LATE, each: MAX_LATE_EACH, remembered: REMEMBERED_FOR };
-        let table = Mutex::new(Table::new(prefix, MAX_IN_FLIGHT, bounds));
+        let limits = LateLimits { total: MAX_LATE, each: MAX_LATE_EACH, lifetime: REMEMBERED_FOR };
+        let table = Mutex::new(Table::new(prefix, MAX_IN_FLIGHT, limits));
         Self { record: Record::default(), table, names, waker }
     }
 
@@ -123,9 +123,9 @@ impl Commands {
                 }
                 Some(begun.id)
             }
-            Err(waiting) => {
+            Err(responder) => {
                 self.record.ended(agent, Outcome::Busy, now, now);
-                waiting.complete(Completion::Busy, None, self, now);
+                responder.complete(Completion::Busy, None, self, now);
                 None
             }
         }
@@ -160,7 +160,7 @@ impl Commands {
                 self.say(id, agent, "answered late", begun, now);
             }
             AnswerFor::Nobody => {
-                log::debug!("an answer for a command that is no longer pending: {}", quoted(id));
+                log::debug!("an answer that no command waits for: {}", quoted(id));
             }
         }
     }
@@ -211,7 +211,7 @@ impl Commands {
         drop(items);
         self.lock().late.put_back(taken, told, now);
         if !is_all_told {
-            // The clock may have looked while they were out.
+            // `run_timers` may have run meanwhile, and not seen when they expire.
             self.waker.wake();
         }
     }
@@ -221,14 +221,14 @@ impl Commands {
         self.lock().late.has_unread(person)
     }
 
-    /// As [`late_answers::LateAnswers::pending`].
-    pub fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
-        self.lock().late.pending(person, only)
+    /// As [`late_answers::LateAnswers::oldest_pending`].
+    pub fn oldest_pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+        self.lock().late.oldest_pending(person, only)
     }
 
-    /// As [`late_answers::LateAnswers::kept`].
-    pub fn kept(&self, person: &Person, now: Instant) -> usize {
-        self.lock().late.kept(person, now)
+    /// As [`late_answers::LateAnswers::count_kept`].
+    pub fn count_kept(&self, person: &Person, now: Instant) -> usize {
+        self.lock().late.count_kept(person, now)
     }
 
     /// Returns the number of commands in flight.
@@ -241,7 +241,7 @@ impl Commands {
         self.lock().is_busy(link, now)
     }
 
-    /// The relay is stopping: from now on no late answer is kept.
+    /// The relay is stopping: a command that times out from now on does not become pending.
     pub fn close(&self) {
         self.lock().close();
     }
@@ -253,15 +253,15 @@ impl Commands {
             (table.late.came, table.late.told)
         };
         if came > 0 {
-            log::info!("{came} answers came late, {told} of them were told");
+            log::info!("{came} late answers came, {told} of them were delivered");
         }
     }
 
     fn complete(&self, command: Command<Box<dyn Responder>>, ended: Completion, now: Instant) {
-        let Command { id, agent, person, begun, waiting, .. } = command;
+        let Command { id, agent, person, begun, responder, .. } = command;
         self.record.ended(agent, ended.outcome(), begun, now);
         self.say(&id, agent, ended.outcome().name(), begun, now);
-        waiting.complete(ended, Some(CommandRef { id: &id, person: person.as_ref() }), self, now);
+        responder.complete(ended, Some(CommandRef { id: &id, person: person.as_ref() }), self, now);
     }
 
     fn say(&self, id: &str, agent: AgentId, how: &str, begun: Instant, now: Instant) {
@@ -338,10 +338,10 @@ mod tests {
         }
 
         fn begin_for(&self, person: Option<Person>) -> Option<String> {
-            let waiting = Box::new(MadeUp(self.ends.0.clone()));
+            let responder = Box::new(MadeUp(self.ends.0.clone()));
             let (begun, deadline) = (self.now, self.now + Duration::from_secs(4));
             let agent = LINK.agent;
-            self.commands.begin(NewCommand { agent, link: LINK, begun, deadline, person, waiting })
+            self.commands.begin(NewCommand { agent, link: LINK, begun, deadline, person, responder })
         }
 
         /// A command that has missed its turn. Returns its id, and when that was.
@@ -423,9 +423,12 @@ mod tests {
     fn what_missed_its_turn_is_busy_and_then_offered() {
         let world = world();
         let (id, later) = world.be_late();
-        assert_eq!(world.commands.pending(&Person::Ask, None), Some((world.now, AgentId::DEFAULT)));
+        assert_eq!(
+            world.commands.oldest_pending(&Person::Ask, None),
+            Some((world.now, AgentId::DEFAULT))
+        );
         world.commands.answer(LINK, &id, "done".into(), later);
-        assert_eq!(world.commands.pending(&Person::Ask, None), None);
+        assert_eq!(world.commands.oldest_pending(&Person::Ask, None), None);
         let mut heard = Vec::new();
         world.commands.offer(&Person::Ask, None, later, &mut |items| {
             heard = items.iter().map(|item| format!("{item:?}")).collect();
@@ -457,7 +460,7 @@ mod tests {
         let world = world();
         world.commands.close();
         world.be_late();
-        assert_eq!(world.commands.pending(&Person::Ask, None), None);
+        assert_eq!(world.commands.oldest_pending(&Person::Ask, None), None);
     }
 
     thread_local! {
@@ -494,6 +497,6 @@ mod tests {
         world.commands.answer(LINK, &id, "done".into(), later + Duration::from_secs(1));
         assert_eq!(said(), ["Command p-0: answered late after 5000 ms"]);
         world.commands.sum_up();
-        assert_eq!(said(), ["1 answers came late, 0 of them were told"]);
+        assert_eq!(said(), ["1 late answers came, 0 of them were delivered"]);
     }
 }

@@ -11,7 +11,7 @@ pub enum Outcome {
     Refused,
     /// No agent is connected.
     NoAgent,
-    /// The link broke while the command was in flight.
+    /// The link broke after the command was sent.
     LinkLost,
     /// The command was not sent: the agent gave no sign of life, or its link broke before.
     Unsent,
@@ -19,7 +19,7 @@ pub enum Outcome {
     TooLate,
     /// Late answers were told.
     News,
-    /// Late answers were asked for; some are lost, and none is there.
+    /// Only losses were told: late answers are gone, and none is kept.
     Lost,
     /// Late answers were asked for; a command is still pending.
     AtWork,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::commands::in_flight::{Command, InFlight, LinkId, NewCommand};
-use crate::commands::late_answers::{LateAnswers, LateLimits, Owner};
+use crate::commands::late_answers::{LateAnswers, LateKey, LateLimits};
 use crate::config::agents::AgentId;
 
 /// Orphans that are remembered; the oldest is dropped first.
@@ -17,10 +17,10 @@ pub struct Table<W, A> {
     pub in_flight: InFlight<W>,
     /// Commands and answers whose turn is over.
     pub late: LateAnswers<A>,
-    /// Commands that timed out with no recipient for their answer.
+    /// Commands that timed out with no recipient for their answer. The agent still counts as busy with them.
     orphans: Vec<Orphan>,
-    remembered: Duration,
-    /// Nobody will come back to hear late answers.
+    lifetime: Duration,
+    /// The relay is stopping: see [`Table::close`].
     closing: bool,
     /// When the clock looks at this table next.
     next_look: Option<Instant>,
@@ -67,11 +67,11 @@ pub struct Expired<W> {
 }
 
 impl<W, A> Table<W, A> {
-    /// Creates an empty table. `prefix` begins every id; at most `most` commands are in flight; `bounds` limits late ones.
-    pub fn new(prefix: String, most: usize, bounds: LateLimits) -> Self {
-        let (in_flight, late) = (InFlight::new(prefix, most), LateAnswers::new(bounds));
-        let (orphans, remembered) = (Vec::new(), bounds.remembered);
-        Self { in_flight, late, orphans, remembered, closing: false, next_look: None }
+    /// Creates an empty table. `prefix` begins every id; at most `most` commands are in flight; `limits` limits late ones.
+    pub fn new(prefix: String, most: usize, limits: LateLimits) -> Self {
+        let (in_flight, late) = (InFlight::new(prefix, most), LateAnswers::new(limits));
+        let (orphans, lifetime) = (Vec::new(), limits.lifetime);
+        Self { in_flight, late, orphans, lifetime, closing: false, next_look: None }
     }
 
     /// Registers a command that has not been sent yet.
@@ -126,14 +126,14 @@ impl<W, A> Table<W, A> {
             let id = command.id.clone();
             match person {
                 Some(person) => {
-                    let owner = Owner { person, agent: command.agent };
-                    self.late.park(id, command.link, owner, command.begun, now);
+                    let key = LateKey { person, agent: command.agent };
+                    self.late.park(id, command.link, key, command.begun, now);
                 }
                 None if was_sent => {
                     if self.orphans.len() >= MAX_ORPHANS {
                         self.orphans.remove(0);
                     }
-                    let (link, until) = (command.link, now + self.remembered);
+                    let (link, until) = (command.link, now + self.lifetime);
                     self.orphans.push(Orphan { id, link, until });
                 }
                 None => {}
@@ -146,7 +146,7 @@ impl<W, A> Table<W, A> {
         (expired, self.next_look)
     }
 
-    /// The relay is stopping: from now on no late answer is kept.
+    /// The relay is stopping: a command that times out from now on does not become pending.
     pub fn close(&mut self) {
         self.closing = true;
     }
@@ -168,13 +168,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn table() -> (Table<&'static str, &'static str>, Instant) {
-        let bounds = LateLimits { in_all: 8, each: 3, remembered: 600 * SECOND };
-        (Table::new("p".into(), 3, bounds), Instant::now())
+        let limits = LateLimits { total: 8, each: 3, lifetime: 600 * SECOND };
+        (Table::new("p".into(), 3, limits), Instant::now())
     }
 
     fn new(deadline: Instant, person: Option<Person>) -> NewCommand<&'static str> {
         let (agent, link, begun) = (LINK.agent, LINK, deadline);
-        NewCommand { agent, link, begun, deadline, person, waiting: "who waits" }
+        NewCommand { agent, link, begun, deadline, person, responder: "who waits" }
     }
 
     #[test]

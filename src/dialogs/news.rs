@@ -47,9 +47,9 @@ fn parts<'a>(items: &[Item<'a, Speech>], names: &Names) -> Vec<Cow<'a, Speech>> 
         Item::Answer(agent, speech) => named(agent, speech, names),
         Item::Loss(agent, loss) => Cow::Owned(
             match loss {
-                Loss::Link => phrases::LOST_AT_WORK,
-                Loss::NoAnswer => phrases::GIVEN_UP,
-                Loss::Answer => phrases::ANSWERS_LOST,
+                Loss::LinkLost => phrases::LOST_AT_WORK,
+                Loss::GivenUp => phrases::GIVEN_UP,
+                Loss::Evicted => phrases::ANSWERS_LOST,
             }
             .about(names.among_several(agent)),
         ),
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn losses_have_words_of_their_own() {
-        let all = [Loss::Link, Loss::NoAnswer, Loss::Answer].map(|loss| Item::Loss(AGENT, loss));
+        let all = [Loss::LinkLost, Loss::GivenUp, Loss::Evicted].map(|loss| Item::Loss(AGENT, loss));
         let (count, said) = tell(&all, &Names::default());
         let words = [phrases::LOST_AT_WORK, phrases::GIVEN_UP, phrases::ANSWERS_LOST];
         let words = words.map(|phrase| phrase.about(None).text().to_owned()).join("\n");
@@ -163,7 +163,7 @@ mod tests {
         let entries = Some(("AGENTS", "ноутбук=0123456789abcdef".to_owned()));
         let names = Agents::read(None, entries, &[]).unwrap().names();
         let (kept, own) = (Speech::new("нашёл"), Speech::new("громче"));
-        let items = [Item::Answer(AgentId(1), &kept), Item::Loss(AGENT, Loss::Link)];
+        let items = [Item::Answer(AgentId(1), &kept), Item::Loss(AGENT, Loss::LinkLost)];
         let lost = "Компьютер: связь прервалась, пока выполнялась команда.";
         assert_eq!(tell(&items, &names).1.text(), format!("Ноутбук: нашёл\n{lost}"));
         let (_, both) = tell_before(&items, (AGENT, &own), &names);

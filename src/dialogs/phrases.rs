@@ -46,7 +46,7 @@ pub const NO_AGENT: Phrase = Phrase {
 };
 
 /// No agent is connected, and somebody tried a wrong key: that PC, or a stranger.
-pub const NO_AGENT_BUT_A_KNOCK: Phrase = Phrase {
+pub const NO_AGENT_WRONG_KEY: Phrase = Phrase {
     alone: "Компьютер не на связи. К серверу кто-то стучится без верного ключа: если это ваш компьютер, \
             проверьте ключ в его настройках.",
     named: "не на связи. К серверу кто-то стучится без верного ключа: если это ваш компьютер, проверьте ключ \
@@ -88,7 +88,7 @@ pub const UNSENT_BUSY: Phrase = Phrase {
 };
 
 /// The deadline passed, and the answer will be kept.
-pub const AT_WORK: Phrase = Phrase {
+pub const ASK_LATER: Phrase = Phrase {
     alone: "Компьютер ещё выполняет команду. Спросите: «готово?»",
     named: "команда ещё выполняется. Спросите: «готово?»",
 };
@@ -99,7 +99,7 @@ pub const TOO_LATE: Phrase = Phrase {
     named: "ответ не пришёл вовремя. Возможно, команда ещё выполнится.",
 };
 
-/// The button under [`AT_WORK`]; without a payload, pressing it says its title.
+/// The button under [`ASK_LATER`]; without a payload, pressing it says its title.
 pub const NEWS_BUTTON: &str = "Готово?";
 
 /// Asked for late answers, but none is kept or pending.

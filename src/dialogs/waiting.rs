@@ -40,7 +40,8 @@ impl Responder for WaitingTurn {
         // An answer that will not be kept can't be asked about.
         let is_over = matches!(ended, Completion::TooLate { will_be_kept: false });
         let reply = |speech: Speech| {
-            let speech = if self.is_one_phrase { leave(speech, person, commands) } else { speech };
+            let speech =
+                if self.is_one_phrase { end_session(speech, person, commands) } else { speech };
             let reply = reply(&speech, &self.version, outcome);
             match asked.filter(|_| !is_over) {
                 Some(CommandRef { id, .. }) => reply.with(COMMAND_FIELD, id.to_owned()),
@@ -76,7 +77,7 @@ impl Responder for WaitingTurn {
 
 /// Ends the session after its only phrase, so that the speaker listens for its owner again; unless the speech asks for
 /// something, or more is kept for the person.
-pub fn leave(speech: Speech, person: Option<&Person>, commands: &Commands) -> Speech {
+pub fn end_session(speech: Speech, person: Option<&Person>, commands: &Commands) -> Speech {
     let leaves = speech.asks_for_nothing() && !person.is_some_and(|person| commands.has_unread(person));
     if leaves { speech.with_end_session(true) } else { speech }
 }
@@ -84,5 +85,5 @@ pub fn leave(speech: Speech, person: Option<&Person>, commands: &Commands) -> Sp
 /// The reply at the deadline of a command whose answer will be kept.
 fn ask_later(name: Option<&str>) -> Speech {
     let button = Button { title: phrases::NEWS_BUTTON.into(), hide: true, url: None, payload: None };
-    phrases::AT_WORK.about(name).with_buttons(vec![button])
+    phrases::ASK_LATER.about(name).with_buttons(vec![button])
 }

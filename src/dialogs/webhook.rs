@@ -20,7 +20,7 @@ use crate::config::credentials::ASK_FIELD;
 use crate::dialogs::access::{Caller, Stranger, admit, tell_ids_once};
 use crate::dialogs::reply::{COMMAND_FIELD, reply};
 use crate::dialogs::turn::Turn;
-use crate::dialogs::waiting::{WaitingTurn, leave};
+use crate::dialogs::waiting::{WaitingTurn, end_session};
 use crate::dialogs::{names, news, phrases, wake, words};
 use crate::engine::Engine;
 use crate::http::exchange::Exchange;
@@ -99,7 +99,7 @@ pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, n
     };
     let is_one_phrase = engine.config.leaves_after_one_phrase && is_first && !command.is_empty();
     let finish = |speech| match is_one_phrase {
-        true => leave(speech, person.as_ref(), &engine.commands),
+        true => end_session(speech, person.as_ref(), &engine.commands),
         false => speech,
     };
     let (named, command) = match names::split(&engine.names, command) {
@@ -139,8 +139,8 @@ pub fn hear(engine: &Engine, mut exchange: Exchange, utterance: Utterance<'_>, n
         };
         let (version, names, agent) = (version.to_owned(), engine.names.clone(), route.agent);
         exchange.hold(guard);
-        let waiting = WaitingTurn { exchange, version, names, agent, is_one_phrase };
-        forward(engine, &route, (command, turn), person, Box::new(waiting), now);
+        let responder = WaitingTurn { exchange, version, names, agent, is_one_phrase };
+        forward(engine, &route, (command, turn), person, Box::new(responder), now);
     }
 }
 
@@ -158,7 +158,7 @@ fn route(
 ) -> Result<Route, (AgentId, Speech)> {
     let link = engine.registry.current(agent);
     let away = asked_for.filter(|pc| engine.registry.current(*pc).is_none());
-    let unwakeable = match away.map(|pc| (pc, engine.registry.waker_of(pc))) {
+    let unwakeable = match away.map(|pc| (pc, engine.registry.wake_route(pc))) {
         Some((pc, Ok((link, wake)))) => return Ok(Route { agent: pc, link, wake: Some(wake) }),
         Some((pc, Err(why))) => Some((pc, why)),
         None => None,
@@ -170,7 +170,7 @@ fn route(
         }
         (Some(link), _) => Ok(Route { agent, link, wake: None }),
         (None, None) => Err((agent, no_agent(engine, agent, now))),
-        (None, Some((pc, Unwakeable::ByNobody))) => {
+        (None, Some((pc, Unwakeable::NoWaker))) => {
             Err((pc, phrases::NOBODY_WAKES.about(engine.names.among_several(pc))))
         }
         (None, Some((pc, Unwakeable::AddressUnknown))) => {
@@ -192,8 +192,8 @@ fn state(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
 
 /// Says that a PC is not connected, with the likely reason.
 fn no_agent(engine: &Engine, agent: AgentId, now: Instant) -> Speech {
-    let phrase = match engine.reachability.is_knocked(now) {
-        true => phrases::NO_AGENT_BUT_A_KNOCK,
+    let phrase = match engine.reachability.had_wrong_key(now) {
+        true => phrases::NO_AGENT_WRONG_KEY,
         false => phrases::NO_AGENT,
     };
     phrase.about(engine.names.among_several(agent))
@@ -233,7 +233,7 @@ fn news(
     if greets {
         return (phrases::GREETING.into(), Outcome::OwnWords);
     }
-    match person.and_then(|person| engine.commands.pending(person, only)) {
+    match person.and_then(|person| engine.commands.oldest_pending(person, only)) {
         Some((begun, agent)) => {
             let time = now.saturating_duration_since(begun);
             (phrases::still_at_work(time, engine.names.among_several(agent)), Outcome::AtWork)
@@ -247,7 +247,7 @@ fn forward(
     Route { agent, link, wake }: &Route,
     (command, turn): (&str, Option<&Turn<'_>>),
     person: Option<Person>,
-    waiting: Box<dyn Responder>,
+    responder: Box<dyn Responder>,
     now: Instant,
 ) {
     let pseudonym = match (link.protocol, &person) {
@@ -271,7 +271,7 @@ fn forward(
         },
     };
     let deadline = now + engine.config.reply_timeout;
-    let new = NewCommand { agent, link: link.id, begun: now, deadline, person, waiting };
+    let new = NewCommand { agent, link: link.id, begun: now, deadline, person, responder };
     engine.dispatch(link, new, command, &context, PROBE_TIMEOUT);
 }
 

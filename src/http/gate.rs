@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, getpeername};
 
 use crate::http::connection::{NextStep, Start};
-use crate::http::guarded::{Guarded, number_of};
+use crate::http::guarded::{SharedConnection, number_of};
 use crate::http::head::NUMBER_FIELD;
 use crate::http::receive::{PIECE, Received, RequestReader};
 use crate::runtime::log_limit::target::NO_REQUEST;
@@ -44,36 +44,36 @@ pub const SMALL_BUFFER: usize = 8 * 1024;
 /// a thread until another connection ends (T2); the watchdog's own does every few seconds.
 pub const THREAD_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How long accepting pauses when the system has no room, unless a connection ends.
+/// How long accepting pauses after an error, unless a connection ends.
 pub const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 thread_local! {
-    static POOLED: RefCell<Pooled> = const { RefCell::new(Pooled::Stranger) };
+    static ROLE: RefCell<ThreadRole> = const { RefCell::new(ThreadRole::Unknown) };
 }
 
 /// Threads of tiny_http's pool that are idle: each reads a new connection next.
 static IDLE: AtomicUsize = AtomicUsize::new(0);
 
-/// The state of a thread.
-enum Pooled {
+/// The gate's knowledge of the current thread.
+enum ThreadRole {
     /// It has not read a connection yet.
-    Stranger,
+    Unknown,
     /// It belongs to tiny_http's pool, whose threads read nothing else.
     Known,
     /// It belongs to the pool and is idle.
     Idle,
     /// It reads a connection, whose descriptor stays open meanwhile.
-    Reads(RawFd, Arc<Guarded>),
+    Reads(RawFd, Arc<SharedConnection>),
 }
 
-impl Pooled {
+impl ThreadRole {
     fn become_idle() {
-        POOLED.set(Self::Idle);
+        ROLE.set(Self::Idle);
         IDLE.fetch_add(1, SeqCst);
     }
 }
 
-impl Drop for Pooled {
+impl Drop for ThreadRole {
     fn drop(&mut self) {
         if matches!(self, Self::Idle) {
             IDLE.fetch_sub(1, SeqCst);
@@ -85,11 +85,11 @@ impl Drop for Pooled {
 pub struct Gate {
     listener: RawFd,
     room: usize,
-    /// Descriptors from this number on are left to others.
+    /// An accepted descriptor from this number on makes the gate cut another connection.
     too_high: RawFd,
-    connections: Mutex<BTreeMap<u64, Arc<Guarded>>>,
+    connections: Mutex<BTreeMap<u64, Arc<SharedConnection>>>,
     /// Connections that tiny_http has accepted and no thread reads yet.
-    unread: AtomicUsize,
+    without_thread: AtomicUsize,
     /// Bytes of the larger buffers.
     held: AtomicUsize,
     acceptor: OnceLock<Thread>,
@@ -106,95 +106,100 @@ impl Gate {
             room,
             too_high: too_high.try_into().unwrap_or(RawFd::MAX),
             connections: Mutex::default(),
-            unread: AtomicUsize::new(0),
+            without_thread: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             acceptor: OnceLock::new(),
         }
     }
 
     /// Returns a connection by its number, and the body of its current request.
-    pub fn take(&self, number: u64) -> Option<(Arc<Guarded>, Vec<u8>)> {
-        let line = self.lock().get(&number).cloned()?;
-        let (body, held) = line.lock().take_body();
-        self.hold(&line, held);
-        Some((line, body))
+    pub fn take_body(&self, number: u64) -> Option<(Arc<SharedConnection>, Vec<u8>)> {
+        let connection = self.lock().get(&number).cloned()?;
+        let (body, held) = connection.lock().take_body();
+        self.hold(&connection, held);
+        Some((connection, body))
     }
 
     /// Closes a connection whose last request was answered.
-    pub fn finish(&self, line: &Guarded) {
-        if line.lock().finish() {
-            self.forget(line);
+    pub fn finish(&self, connection: &SharedConnection) {
+        if connection.lock().finish() {
+            self.forget(connection);
         }
-        line.wake();
+        connection.wake();
     }
 
     /// Closes a connection at once.
-    pub fn cut(&self, line: &Guarded) {
-        line.lock().cut();
-        self.shut(line);
+    pub fn cut(&self, connection: &SharedConnection) {
+        connection.lock().cut();
+        self.shut(connection);
     }
 
-    fn shut(&self, line: &Guarded) {
-        line.wake();
-        match line.socket() {
+    fn shut(&self, connection: &SharedConnection) {
+        connection.wake();
+        match connection.socket() {
             // An error means that the connection is closed already.
             Ok(socket) => _ = socket.shutdown(Shutdown::Both),
-            Err(Errno::BADF) => self.forget(line),
+            Err(Errno::BADF) => self.forget(connection),
             // The thread that reads it notices at the next byte, or when the receive timeout passes.
             Err(_) => {}
         }
     }
 
     /// A connection was upgraded to another protocol. Returns the bytes behind its request.
-    pub fn upgraded(&self, line: &Guarded) -> Vec<u8> {
-        self.forget(line);
-        line.lock().begin_reading().early
+    pub fn upgraded(&self, connection: &SharedConnection) -> Vec<u8> {
+        self.forget(connection);
+        connection.lock().begin_reading().early
     }
 
     /// Removes a connection, which tiny_http never reads again.
-    fn forget(&self, line: &Guarded) {
-        self.lock().remove(&line.number);
-        self.hold(line, 0);
+    fn forget(&self, connection: &SharedConnection) {
+        self.lock().remove(&connection.number);
+        self.hold(connection, 0);
         self.wake_acceptor();
     }
 
     /// Updates the bytes that a connection buffers. The caller must hold no lock, since another connection may be cut.
-    fn hold(&self, line: &Guarded, bytes: usize) {
-        let bytes = if bytes > SMALL_BUFFER && !line.lock().is_over() { bytes } else { 0 };
-        let before = line.held.swap(bytes, SeqCst);
+    fn hold(&self, connection: &SharedConnection, bytes: usize) {
+        let bytes = if bytes > SMALL_BUFFER && !connection.lock().is_over() { bytes } else { 0 };
+        let before = connection.held.swap(bytes, SeqCst);
         self.held.fetch_add(bytes.wrapping_sub(before), SeqCst);
         while bytes > before
             && self.held.load(SeqCst) > MAX_HELD
-            && self.cut_longest_waiting(|line| line.held.load(SeqCst) > 0)
+            && self.cut_longest_waiting(|connection| connection.held.load(SeqCst) > 0)
         {}
     }
 
     /// Of the connections that `is_meant` tells, cuts the one that the relay has waited for longest, unless its request
     /// arrived meanwhile. Returns whether there was one.
-    fn cut_longest_waiting(&self, is_meant: impl Fn(&Guarded) -> bool) -> bool {
-        let since = |line: Arc<Guarded>| line.lock().waits_since().map(|since| (since, line.clone()));
-        let waiting = self.all().into_iter().filter(|line| is_meant(line)).filter_map(since);
-        let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, line)| line);
-        if let Some(line) = longest.as_deref().filter(|line| line.lock().cut_if_waiting()) {
-            self.shut(line);
-            self.hold(line, 0);
+    fn cut_longest_waiting(&self, is_meant: impl Fn(&SharedConnection) -> bool) -> bool {
+        let since = |connection: Arc<SharedConnection>| {
+            connection.lock().waits_since().map(|since| (since, connection.clone()))
+        };
+        let waiting =
+            self.all().into_iter().filter(|connection| is_meant(connection)).filter_map(since);
+        let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, connection)| connection);
+        if let Some(connection) =
+            longest.as_deref().filter(|connection| connection.lock().cut_if_waiting())
+        {
+            self.shut(connection);
+            self.hold(connection, 0);
         }
         longest.is_some()
     }
 
     /// Makes room for a descriptor by cutting a connection, unless one is about to end.
     fn make_room(&self) {
-        if !self.all().iter().any(|line| line.lock().is_leaving()) {
+        if !self.all().iter().any(|connection| connection.lock().is_leaving()) {
             self.cut_longest_waiting(|_| true);
         }
     }
 
-    /// Waits until one more connection can't be left without a thread. tiny_http counts a thread that it has woken as idle
-    /// until that thread runs, and so may give two connections to one (T2). It can't while idle threads outnumber the
-    /// connections that are not read yet.
+    /// Delays accepting until connections without a thread are no more than idle threads: tiny_http counts a thread that it
+    /// has woken as idle until that thread runs, and so may give two connections to one (T2). A single connection always
+    /// passes, since without an idle thread tiny_http starts one.
     fn await_thread(&self) {
         let end = Instant::now() + THREAD_TIMEOUT;
-        while self.unread.load(SeqCst) > IDLE.load(SeqCst).max(1) && Instant::now() < end {
+        while self.without_thread.load(SeqCst) > IDLE.load(SeqCst).max(1) && Instant::now() < end {
             park_timeout(THREAD_TIMEOUT);
         }
     }
@@ -206,29 +211,37 @@ impl Gate {
     }
 
     /// Returns the connection of a socket.
-    fn line_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<Guarded>> {
-        POOLED.with_borrow_mut(|pooled| match pooled {
-            Pooled::Reads(descriptor, line) if *descriptor == socket.as_raw_fd() => Some(line.clone()),
+    fn connection_of(&self, socket: BorrowedFd<'_>) -> Option<Arc<SharedConnection>> {
+        ROLE.with_borrow_mut(|role| match role {
+            ThreadRole::Reads(descriptor, connection) if *descriptor == socket.as_raw_fd() => {
+                Some(connection.clone())
+            }
             _ => self.lock().get(&number_of(socket)?).cloned(),
         })
     }
 
     /// Writes the next bytes for tiny_http to `buffer`. Returns their number, 0 at the end, and whether tiny_http will read
     /// again.
-    fn hear(&self, line: &Guarded, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> (usize, bool) {
-        let (hold, await_responses) = (|bytes| self.hold(line, bytes), || line.await_responses());
+    fn hear(
+        &self,
+        connection: &SharedConnection,
+        socket: BorrowedFd<'_>,
+        buffer: &mut Buffer,
+    ) -> (usize, bool) {
+        let (hold, await_responses) =
+            (|bytes| self.hold(connection, bytes), || connection.await_responses());
         let reader = RequestReader { socket, hold: &hold, await_responses: &await_responses };
         loop {
-            let mut state = line.lock();
+            let mut state = connection.lock();
             match state.next() {
                 NextStep::Give => return (state.give(buffer), state.will_be_read()),
                 NextStep::Wait if state.has_nothing_behind() => {
                     drop(state);
                     let mut early = [MaybeUninit::uninit(); PIECE];
                     match rustix::net::recv(socket, &mut early, RecvFlags::empty()) {
-                        Ok(((early, _), 1..)) => line.lock().keep(early, Instant::now()),
+                        Ok(((early, _), 1..)) => connection.lock().keep(early, Instant::now()),
                         Err(Errno::AGAIN | Errno::INTR) => {}
-                        Ok(_) | Err(_) => line.lock().cut(),
+                        Ok(_) | Err(_) => connection.lock().cut(),
                     }
                 }
                 NextStep::Wait => {
@@ -238,13 +251,13 @@ impl Gate {
                 NextStep::Read => {
                     let start = state.begin_reading();
                     drop(state);
-                    self.receive(line, &reader, start);
+                    self.receive(connection, &reader, start);
                 }
                 NextStep::End => {
                     let is_done = state.tell_end();
                     drop(state);
                     if is_done {
-                        self.forget(line);
+                        self.forget(connection);
                     }
                     return (0, false);
                 }
@@ -253,7 +266,7 @@ impl Gate {
     }
 
     /// Reads a request.
-    fn receive(&self, line: &Guarded, reader: &RequestReader<'_>, start: Start) {
+    fn receive(&self, connection: &SharedConnection, reader: &RequestReader<'_>, start: Start) {
         let has_asked = start.has_asked;
         let received = reader.receive(start);
         let is_foreign = match &received {
@@ -268,14 +281,14 @@ impl Gate {
             // A peer that tiny_http can't be told of is not accepted (T15).
             Received::Request(mut delivery) if has_asked || getpeername(reader.socket).is_ok() => {
                 // Writing to a `Vec` can't fail.
-                let _ = write!(delivery.head, "{NUMBER_FIELD}: {}\r\n\r\n", line.number);
-                self.hold(line, delivery.held());
-                return line.lock().deliver(delivery);
+                let _ = write!(delivery.head, "{NUMBER_FIELD}: {}\r\n\r\n", connection.number);
+                self.hold(connection, delivery.held());
+                return connection.lock().deliver(delivery);
             }
             Received::Refused(refusal) => reader.refuse(refusal),
             Received::Request(_) | Received::Nothing(_) => {}
         }
-        line.lock().cut();
+        connection.lock().cut();
     }
 
     fn tell_of_no_request(&self, socket: BorrowedFd<'_>) {
@@ -288,11 +301,11 @@ impl Gate {
         );
     }
 
-    fn all(&self) -> Vec<Arc<Guarded>> {
+    fn all(&self) -> Vec<Arc<SharedConnection>> {
         self.lock().values().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Guarded>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SharedConnection>>> {
         lock(&self.connections)
     }
 }
@@ -308,13 +321,13 @@ impl SocketHooks for Arc<Gate> {
             self.make_room();
         }
         let number = number_of(socket.as_fd())?;
-        let line = Arc::new(Guarded::new(number, socket.as_raw_fd(), Instant::now()));
-        self.lock().insert(number, line);
+        let connection = Arc::new(SharedConnection::new(number, socket.as_raw_fd(), Instant::now()));
+        self.lock().insert(number, connection);
         if self.lock().len() > self.room {
-            let open = self.all().iter().filter(|line| !line.lock().is_leaving()).count();
+            let open = self.all().iter().filter(|connection| !connection.lock().is_leaving()).count();
             (self.room..open).for_each(|_| _ = self.cut_longest_waiting(|_| true));
         }
-        self.unread.fetch_add(1, SeqCst);
+        self.without_thread.fetch_add(1, SeqCst);
         self.await_thread();
         Some(socket)
     }
@@ -335,22 +348,22 @@ impl SocketHooks for Arc<Gate> {
     }
 
     fn read(&self, socket: BorrowedFd<'_>, buffer: &mut Buffer) -> Option<io::Result<usize>> {
-        let Some(line) = self.line_of(socket) else {
+        let Some(connection) = self.connection_of(socket) else {
             // Bytes that have not passed the gate must not be read.
-            let is_pooled = POOLED.with_borrow(|pooled| !matches!(pooled, Pooled::Stranger));
+            let is_pooled = ROLE.with_borrow(|role| !matches!(role, ThreadRole::Unknown));
             return is_pooled.then_some(Ok(0));
         };
-        if line.reader.set(thread::current()).is_ok() {
-            self.unread.fetch_sub(1, SeqCst);
+        if connection.reader.set(thread::current()).is_ok() {
+            self.without_thread.fetch_sub(1, SeqCst);
             self.wake_acceptor();
         }
         // Holds until the end of this call, whatever becomes of it.
-        POOLED.set(Pooled::Known);
-        let (taken, reads_on) = self.hear(&line, socket, buffer);
+        ROLE.set(ThreadRole::Known);
+        let (taken, reads_on) = self.hear(&connection, socket, buffer);
         if reads_on {
-            POOLED.set(Pooled::Reads(socket.as_raw_fd(), line));
-        } else if !line.lock().request.upgrades {
-            Pooled::become_idle();
+            ROLE.set(ThreadRole::Reads(socket.as_raw_fd(), connection));
+        } else if !connection.lock().request.upgrades {
+            ThreadRole::become_idle();
             self.wake_acceptor();
         }
         Some(Ok(taken))

@@ -14,7 +14,7 @@ use crate::sync::{Mutex, MutexGuard, lock};
 use crate::unchecked::socket_hooks;
 
 /// A connection shared between threads.
-pub struct Guarded {
+pub struct SharedConnection {
     /// Unique in this process.
     pub number: u64,
     /// tiny_http's thread that reads it, once one does.
@@ -26,7 +26,7 @@ pub struct Guarded {
     state: Mutex<Connection>,
 }
 
-impl Guarded {
+impl SharedConnection {
     /// Creates the connection of this `number`, with this `descriptor`, opened `now`.
     pub fn new(number: u64, descriptor: RawFd, now: Instant) -> Self {
         let (state, held) = (Mutex::new(Connection::new(now)), AtomicUsize::new(0));

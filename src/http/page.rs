@@ -34,7 +34,7 @@ pub fn form(content: &str) -> Response {
 ///
 /// A browser may apply `form-action` to a redirect that answers a form, and to every further hop, even to hosts and apps
 /// that others choose. It does not apply it to what a loaded page leads to.
-pub fn leading_on(address: &str, content: &str) -> Response {
+pub fn redirecting(address: &str, content: &str) -> Response {
     let refresh =
         ["<meta http-equiv=\"refresh\" content=\"0; url=", &escaped(address), "\">\n"].concat();
     filled(200, &refresh, content, "form-action 'none'")
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_address_that_a_page_leads_to_can_be_nothing_but_one() {
-        let page = text(leading_on("https://x/?a=\"><script>'&b{content}", "Дальше"));
+        let page = text(redirecting("https://x/?a=\"><script>'&b{content}", "Дальше"));
         let right =
             "content=\"0; url=https://x/?a=&quot;&gt;&lt;script&gt;&#39;&amp;b&#123;content}\">";
         assert!(page.contains(right) && !page.contains("<script"), "{page}");
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_form_alone_may_be_sent_and_its_script_alone_may_run() {
-        for page in [page(200, "x"), page(400, "x"), leading_on("https://x/", "x")].map(text) {
+        for page in [page(200, "x"), page(400, "x"), redirecting("https://x/", "x")].map(text) {
             assert!(page.contains("; form-action 'none';"), "{page}");
             assert!(!page.contains("script"), "{page}");
         }

@@ -72,8 +72,8 @@ impl RequestReceiver {
                 "tiny_http has read past the gate: this build of Rust calls other functions for it",
             )
         })?;
-        let Some((line, body)) = self.gate.take(number) else { return Ok(None) };
-        let heard = Heard { request, gate: self.gate.clone(), line };
+        let Some((connection, body)) = self.gate.take_body(number) else { return Ok(None) };
+        let heard = Heard { request, gate: self.gate.clone(), connection };
         Ok(Some(Job::Request(Exchange::new(Box::new(heard), self.workers.clone()), body)))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tiny_http::ReadWrite;
 
 use crate::http::gate::Gate;
-use crate::http::guarded::Guarded;
+use crate::http::guarded::SharedConnection;
 use crate::http::response::{Ending, Response};
 use crate::net::sockets::receive;
 
@@ -41,7 +41,7 @@ pub struct Heard {
     pub request: tiny_http::Request,
     pub gate: Arc<Gate>,
     /// Its connection.
-    pub line: Arc<Guarded>,
+    pub connection: Arc<SharedConnection>,
 }
 
 impl Request for Heard {
@@ -64,37 +64,37 @@ impl Request for Heard {
     }
 
     fn respond(self: Box<Self>, response: Response, is_last: bool) {
-        let ending = if is_last { Ending::Closes } else { self.line.lock().request.ending };
+        let ending = if is_last { Ending::Closes } else { self.connection.lock().request.ending };
         let bytes = response.into_bytes(ending, self.method() == "HEAD");
-        let Self { request, gate, line } = *self;
-        let goes_on = !is_last && line.begin_response(Instant::now());
+        let Self { request, gate, connection } = *self;
+        let goes_on = !is_last && connection.begin_response(Instant::now());
         let mut writer = request.into_writer();
         if writer.write_all(&bytes).and_then(|()| writer.flush()).is_err() || is_last {
             // Before the writer is dropped, or its buffer would wait for this client again.
-            gate.cut(&line);
+            gate.cut(&connection);
         }
         drop(writer);
         match goes_on {
-            true => line.response_sent(),
-            false => gate.finish(&line),
+            true => connection.response_sent(),
+            false => gate.finish(&connection),
         }
     }
 
     fn cut(self: Box<Self>) {
-        self.gate.cut(&self.line);
+        self.gate.cut(&self.connection);
         // The response that tiny_http sends by itself now finds no connection.
         drop(self.request);
-        self.gate.finish(&self.line);
+        self.gate.finish(&self.connection);
     }
 
     fn socket(&self) -> Option<TcpStream> {
-        self.line.socket().ok()
+        self.connection.socket().ok()
     }
 
     fn upgrade(self: Box<Self>, switching: Switching, socket: Arc<TcpStream>) -> Upgraded {
         // The listener's timeout is for requests. An error means that the connection is closed already.
         let _ = socket.set_read_timeout(None);
-        let early = Cursor::new(self.gate.upgraded(&self.line));
+        let early = Cursor::new(self.gate.upgraded(&self.connection));
         Upgraded { early, socket, _stream: self.request.upgrade("websocket", switching) }
     }
 }

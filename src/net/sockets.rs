@@ -34,7 +34,7 @@ pub fn receive(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 /// Closes a connection both ways and discards what was received, so that its reader ends at once.
-pub fn shut(stream: &TcpStream) {
+pub fn close(stream: &TcpStream) {
     // An error means that the connection is closed already.
     let _ = rustix::net::shutdown(stream, Shutdown::Both);
     while discard(stream).is_ok_and(|taken| taken > 0) {}
@@ -42,9 +42,9 @@ pub fn shut(stream: &TcpStream) {
 
 /// Closes a connection both ways, and discards also what was written and not yet delivered: a plain shutdown would keep
 /// it, and it could arrive minutes later (docs/facts/agent.md).
-pub fn throw_away(stream: &TcpStream) {
+pub fn abort(stream: &TcpStream) {
     // Its reader ends. Linux 6.4 to 6.7 refuse to disconnect while another thread reads.
-    shut(stream);
+    close(stream);
     for _ in 0..DISCONNECT_TRIES {
         match rustix::net::connect_unspec(stream) {
             Err(Errno::BUSY) => std::thread::yield_now(),

@@ -73,7 +73,7 @@ pub fn invite(
     }
     let place = domain.map_or_else(|| ["ws://", &address, "/ws"].concat(), ToOwned::to_owned);
     let proof = Proof { secret, kind: Kind::Invitation, field: field::INVITE, path: INVITE_PATH };
-    let code = proof.show(target, AskError::NotItsKey).map_err(|error| match error {
+    let code = proof.exchange(target, AskError::NotItsKey).map_err(|error| match error {
         AskError::Unexpected(target, 403, _) => AskError::DoorOpen(target),
         error => error,
     })?;

@@ -28,5 +28,5 @@ pub fn login(target: RelayAddress, secret: &Secret, pass: Pass) -> Result<String
         Pass::Monitor => "/owner/monitor",
     };
     let proof = Proof { secret, kind: Kind::Login, field: field::LOGIN, path };
-    proof.show(target, AskError::NotTheOwner)
+    proof.exchange(target, AskError::NotTheOwner)
 }

@@ -13,5 +13,5 @@ use crate::tokens::signed::Kind;
 /// The relay is unreachable, has Smart Home off or another secret, or gives no valid response.
 pub fn pair(target: RelayAddress, secret: &Secret) -> Result<String, AskError> {
     let proof = Proof { secret, kind: Kind::Pairing, field: field::PAIR, path: "/smart-home/pair" };
-    proof.show(target, AskError::NotLinkable)
+    proof.exchange(target, AskError::NotLinkable)
 }

@@ -33,7 +33,7 @@ impl Proof<'_> {
     ///
     /// # Errors
     /// The relay is unreachable, refuses the proof, or gives no valid response.
-    pub fn show(
+    pub fn exchange(
         &self,
         target: RelayAddress,
         refused: fn(RelayAddress) -> AskError,

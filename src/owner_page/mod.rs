@@ -167,7 +167,7 @@ fn enter(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Ins
         })
     });
     let Some(signed) = signed else {
-        tell_of_stranger(&exchange, "its code is wrong, used or too old");
+        log_refusal(&exchange, "its code is wrong, used or too old");
         return exchange.respond(login::ask(login::WRONG));
     };
     exchange.respond(go_to("/owner?entered").with("Set-Cookie", session::cookie(kind, &signed)));
@@ -195,7 +195,7 @@ fn say(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Insta
     let fields = Fields::of_body(body);
     let text = |name| fields.as_ref().and_then(|fields| fields.text(name)).unwrap_or_default();
     if !session.is_of_page(&auth.signer, &text("token")) {
-        tell_of_stranger(&exchange, "its page is not this browser's");
+        log_refusal(&exchange, "its page is not this browser's");
         return exchange.respond(Response::error(403, "load the page again"));
     }
     if text("text").chars().count() > MAX_SAID {
@@ -212,7 +212,7 @@ fn say(engine: &Engine, auth: &Auth, exchange: Exchange, body: &[u8], now: Insta
 fn give(auth: &Auth, exchange: Exchange, what: &str, now: Instant) {
     let shown = exchange.field(field::LOGIN).unwrap_or_default();
     if auth.signer.verify(Kind::Login, shown, unix_time()).is_none() {
-        tell_of_stranger(&exchange, "it asks for a code without this relay's secrets and ids");
+        log_refusal(&exchange, "it asks for a code without this relay's secrets and ids");
         let message = "a good proof is needed: run `login` with the relay's own environment";
         return exchange.respond(Response::error(401, message));
     }
@@ -226,7 +226,7 @@ fn give(auth: &Auth, exchange: Exchange, what: &str, now: Instant) {
     });
 }
 
-fn tell_of_stranger(exchange: &Exchange, why: &str) {
+fn log_refusal(exchange: &Exchange, why: &str) {
     let origin = exchange.origin();
     log::warn!(target: OWNER_REFUSED, "A request for the owner's page from {origin} was refused: {why}");
 }

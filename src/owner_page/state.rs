@@ -226,9 +226,9 @@ impl PageState {
 impl PersonState {
     /// Gathers the state of this person's late answers.
     pub fn gather(engine: &Engine, person: &Person, now: Instant) -> Self {
-        let at_work = engine.commands.pending(person, None);
+        let at_work = engine.commands.oldest_pending(person, None);
         Self {
-            kept: engine.commands.kept(person, now),
+            kept: engine.commands.count_kept(person, now),
             at_work: at_work.map(|(begun, _)| now.saturating_duration_since(begun).as_secs()),
         }
     }
@@ -265,7 +265,7 @@ fn parts(engine: &Engine, limits: &[Limit], now: Instant) -> Vec<Part> {
     let pcs = names.all().map(|(agent, name)| match engine.registry.current(agent) {
         None => {
             let says =
-                if engine.reachability.is_knocked(now) { KNOCKED } else { "Не на связи." };
+                if engine.reachability.had_wrong_key(now) { KNOCKED } else { "Не на связи." };
             plain("pc", &title(name), Light::Red, says.into(), None)
         }
         Some(link) => {

@@ -13,7 +13,7 @@ pub const MAX_REPEATED: usize = 128;
 pub const REPEATED_EVERY: Duration = Duration::from_secs(60);
 
 /// Lines a second of one target that are written one by one; beyond it a summary is.
-pub const COMMAND_LINES: u32 = 10;
+pub const MAX_LINES_PER_SECOND: u32 = 10;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -25,7 +25,7 @@ pub mod target {
     pub const SMART_HOME: &str = "Smart Home requests";
     /// Requests of Smart Home without a good token, code or secret.
     pub const SMART_HOME_REFUSED: &str = "Smart Home requests refused";
-    /// Turns of somebody else's.
+    /// Refused turns, and requests to a wrong webhook address.
     pub const TURNS_REFUSED: &str = "turns turned away";
     /// Requests for the owner's page without a good cookie, code or proof.
     pub const OWNER_REFUSED: &str = "requests for the owner's page refused";
@@ -41,7 +41,7 @@ pub mod target {
     pub const TINY_HTTP: &str = "failures of tiny_http";
 }
 
-/// The targets of which at most [`COMMAND_LINES`] lines a second are written.
+/// The targets of which at most [`MAX_LINES_PER_SECOND`] lines a second are written.
 const RATES: [&str; 2] = [target::COMMANDS, target::SMART_HOME];
 
 /// The targets of which each distinct line is written once in [`REPEATED_EVERY`].
@@ -61,7 +61,7 @@ pub fn is_limited(target: &str) -> bool {
     RATES.contains(&target) || REPEATS.contains(&target)
 }
 
-/// The lines that were written lately, for every target of [`target`].
+/// Counts of lately logged lines, for every limited target.
 pub struct LogRateLimit {
     rates: [Rate; RATES.len()],
     repeats: [Repeats; REPEATS.len()],
@@ -71,7 +71,7 @@ struct Rate {
     target: &'static str,
     ends: Instant,
     lines: u32,
-    unsaid: u64,
+    suppressed: u64,
 }
 
 struct Repeats {
@@ -82,14 +82,14 @@ struct Repeats {
 }
 
 struct Count {
-    unsaid: u64,
+    suppressed: u64,
     ends: Instant,
 }
 
 impl LogRateLimit {
     /// Nothing was written before `now`.
     pub fn new(now: Instant) -> Self {
-        let rate = |target| Rate { target, ends: now, lines: 0, unsaid: 0 };
+        let rate = |target| Rate { target, ends: now, lines: 0, suppressed: 0 };
         let repeats = |target| Repeats { target, lines: Vec::new(), others: None };
         Self { rates: RATES.map(rate), repeats: REPEATS.map(repeats) }
     }
@@ -119,12 +119,12 @@ impl LogRateLimit {
 
 impl Rate {
     fn admit(&mut self, now: Instant) -> bool {
-        if self.unsaid == 0 && now >= self.ends {
+        if self.suppressed == 0 && now >= self.ends {
             (self.lines, self.ends) = (0, now + WINDOW);
         }
         self.lines += 1;
-        let is_within = self.lines <= COMMAND_LINES;
-        self.unsaid += u64::from(!is_within);
+        let is_within = self.lines <= MAX_LINES_PER_SECOND;
+        self.suppressed += u64::from(!is_within);
         is_within
     }
 
@@ -132,9 +132,9 @@ impl Rate {
         if now < self.ends {
             return Some(self.ends);
         }
-        let (unsaid, target) = (std::mem::take(&mut self.unsaid), self.target);
-        if unsaid > 0 {
-            write(Level::Info, format!("{unsaid} more {target} within a second"));
+        let (suppressed, target) = (std::mem::take(&mut self.suppressed), self.target);
+        if suppressed > 0 {
+            write(Level::Info, format!("{suppressed} more {target} within a second"));
         }
         None
     }
@@ -143,15 +143,15 @@ impl Rate {
 impl Repeats {
     fn admit(&mut self, line: &str, now: Instant) -> bool {
         if let Some((_, count)) = self.lines.iter_mut().find(|(known, _)| known == line) {
-            count.unsaid += 1;
+            count.suppressed += 1;
             return false;
         }
         let ends = now + REPEATED_EVERY;
         if self.lines.len() < MAX_REPEATED {
-            self.lines.push((line.to_owned(), Count { unsaid: 0, ends }));
+            self.lines.push((line.to_owned(), Count { suppressed: 0, ends }));
             return true;
         }
-        self.others.get_or_insert(Count { unsaid: 0, ends }).unsaid += 1;
+        self.others.get_or_insert(Count { suppressed: 0, ends }).suppressed += 1;
         false
     }
 
@@ -161,18 +161,18 @@ impl Repeats {
             if count.ends > now {
                 return true;
             }
-            let unsaid = std::mem::take(&mut count.unsaid);
+            let suppressed = std::mem::take(&mut count.suppressed);
             count.ends = now + REPEATED_EVERY;
-            if unsaid > 0 {
-                write(Level::Warn, format!("{line} ({unsaid} more within a minute)"));
+            if suppressed > 0 {
+                write(Level::Warn, format!("{line} ({suppressed} more within a minute)"));
             }
-            unsaid > 0
+            suppressed > 0
         });
-        if let Some(Count { unsaid, .. }) = self.others.take_if(|count| count.ends <= now) {
+        if let Some(Count { suppressed, .. }) = self.others.take_if(|count| count.ends <= now) {
             let target = self.target;
             write(
                 Level::Warn,
-                format!("{unsaid} more {target} within a minute, too different to name each"),
+                format!("{suppressed} more {target} within a minute, too different to name each"),
             );
         }
         self.lines.iter().map(|(_, count)| count.ends).chain(self.others.as_ref().map(|c| c.ends)).min()

@@ -69,12 +69,12 @@ impl Reachability {
     }
 
     /// Records an agent's request with a wrong key, or none: a misconfigured PC, or a stranger.
-    pub fn knock(&self, now: Instant) {
+    pub fn wrong_key(&self, now: Instant) {
         self.last_knock.set(self.started, now);
     }
 
     /// Whether there was such a request within [`KNOCK_TOLD_FOR`].
-    pub fn is_knocked(&self, now: Instant) -> bool {
+    pub fn had_wrong_key(&self, now: Instant) -> bool {
         let last = self.last_knock.get(self.started);
         last.is_some_and(|last| now.saturating_duration_since(last) < KNOCK_TOLD_FOR)
     }
@@ -122,14 +122,15 @@ mod tests {
     fn a_knock_is_told_for_a_minute_after_the_last_one() {
         let start = Instant::now();
         let reachability = Reachability::new(start);
-        assert!(!reachability.is_knocked(start));
+        assert!(!reachability.had_wrong_key(start));
         for after in [0, 50].map(Duration::from_secs) {
-            reachability.knock(start + after);
-            assert!(reachability.is_knocked(start + after));
+            reachability.wrong_key(start + after);
+            assert!(reachability.had_wrong_key(start + after));
         }
         let last = start + Duration::from_secs(50) + KNOCK_TOLD_FOR;
         assert!(
-            reachability.is_knocked(last - Duration::from_millis(1)) && !reachability.is_knocked(last)
+            reachability.had_wrong_key(last - Duration::from_millis(1))
+                && !reachability.had_wrong_key(last)
         );
     }
 

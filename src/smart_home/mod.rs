@@ -95,7 +95,7 @@ impl SmartHome {
         let method = exchange.method().to_owned();
         let is_read = exchange.is_read();
         let below = path.strip_prefix(PATH).unwrap_or_default();
-        let of_owner =
+        let api_path =
             below.strip_prefix("/v1.0").filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match below {
             "/authorize" if is_read => self.show_page(exchange),
@@ -106,8 +106,8 @@ impl SmartHome {
             "/token" | "/pair" => exchange.respond(Response::wrong_method("POST")),
             "/v1.0" | "/v1.0/" if is_read => exchange.respond(Response::json(b"{}".to_vec())),
             _ => {
-                return match of_owner {
-                    Some(path) => self.serve_owner(engine, exchange, path, &method, body, now),
+                return match api_path {
+                    Some(path) => self.serve_api(engine, exchange, path, &method, body, now),
                     None => Some(exchange),
                 };
             }
@@ -116,7 +116,7 @@ impl SmartHome {
     }
 
     /// Serves the paths that need an access token.
-    fn serve_owner(
+    fn serve_api(
         &self,
         engine: &Engine,
         exchange: Exchange,
@@ -126,10 +126,7 @@ impl SmartHome {
         now: Instant,
     ) -> Option<Exchange> {
         if !self.linking.admits(exchange.field("Authorization"), unix_time()) {
-            tell_of_stranger(
-                &exchange,
-                "its token is missing, not of this SMART_HOME_SECRET or too old",
-            );
+            log_refusal(&exchange, "its token is missing, not of this SMART_HOME_SECRET or too old");
             let message = "a good token is needed: link the account again";
             exchange.respond(Response::error(401, message).with("WWW-Authenticate", "Bearer"));
             return None;
@@ -193,10 +190,10 @@ impl SmartHome {
             })
         });
         let Some(code) = code else {
-            tell_of_stranger(&exchange, "its pairing code is wrong, used or too old");
+            log_refusal(&exchange, "its pairing code is wrong, used or too old");
             return exchange.respond(page::ask(&state, true));
         };
-        exchange.respond(page::lead_on(&code, &state));
+        exchange.respond(page::redirect_to_yandex(&code, &state));
     }
 
     fn tokens(&self, exchange: Exchange, body: &[u8]) {
@@ -207,7 +204,7 @@ impl SmartHome {
             Ok(json) => Response::json(json.into_bytes()),
             Err(refused) => {
                 let (status, word) = refused.code();
-                tell_of_stranger(&exchange, word);
+                log_refusal(&exchange, word);
                 let answer = Response::error(status, word);
                 match refused {
                     Refused::Client => answer.with("WWW-Authenticate", "Basic realm=\"home-alice\""),
@@ -222,7 +219,7 @@ impl SmartHome {
     fn pair(&self, exchange: Exchange, now: Instant) {
         let shown = exchange.field(field::PAIR).unwrap_or_default();
         if self.linking.signer.verify(Kind::Pairing, shown, unix_time()).is_none() {
-            tell_of_stranger(&exchange, "it asks for a pairing code without this SMART_HOME_SECRET");
+            log_refusal(&exchange, "it asks for a pairing code without this SMART_HOME_SECRET");
             return exchange.respond(Response::error(
                 401,
                 "a good proof is needed: run `pair` with the relay's own environment",
@@ -278,9 +275,9 @@ impl SmartHome {
                     device.map_or(Plan::Refuse(code::DEVICE_UNREACHABLE), |device| asked.plan(device));
                 let (result, say) = match plan {
                     Plan::Refuse(code) => (Err(code), None),
-                    Plan::On { agent, text } => say(agent, way_to(engine, agent, true), text, false),
+                    Plan::On { agent, text } => say(agent, link_to(engine, agent, true), text, false),
                     Plan::Say { agent, text, is_off } => {
-                        say(agent, way_to(engine, agent, false), Some(text), is_off)
+                        say(agent, link_to(engine, agent, false), Some(text), is_off)
                     }
                 };
                 let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
@@ -292,9 +289,10 @@ impl SmartHome {
         let action = PendingAction::new(exchange, id, report, commands.len(), now);
         let deadline = now + ACTION_TIMEOUT;
         for (place, AgentCommand { agent, link, text, wake, is_off }, (device, asked)) in commands {
-            let waiting: Box<dyn Responder> =
+            let responder: Box<dyn Responder> =
                 Box::new(ActionPart { action: action.clone(), place, is_off });
-            let new = NewCommand { agent, link: link.id, begun: now, deadline, person: None, waiting };
+            let new =
+                NewCommand { agent, link: link.id, begun: now, deadline, person: None, responder };
             let person = match link.protocol {
                 Protocol::V1 => None,
                 Protocol::V2 => engine.registry.encoder.pseudonym_of_smart_home(),
@@ -312,14 +310,14 @@ impl SmartHome {
 }
 
 /// Returns the link of a PC; if it is away and `may_wake`, the link of the PC that wakes it, and the cards' addresses.
-fn way_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
+fn link_to(engine: &Engine, agent: AgentId, may_wake: bool) -> Option<(Arc<Link>, Vec<String>)> {
     match engine.registry.current(agent) {
-        None if may_wake => engine.registry.waker_of(agent).ok(),
+        None if may_wake => engine.registry.wake_route(agent).ok(),
         link => link.map(|link| (link, Vec::new())),
     }
 }
 
-fn tell_of_stranger(exchange: &Exchange, why: &str) {
+fn log_refusal(exchange: &Exchange, why: &str) {
     let origin = exchange.origin();
     log::warn!(
         target: target::SMART_HOME_REFUSED,

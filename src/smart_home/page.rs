@@ -20,7 +20,7 @@ pub fn ask(state: &str, was_wrong: bool) -> Response {
 
 /// Returns the page that leads back to Yandex with an authorization code. It does so by itself, and holds a link for
 /// where no redirect and no app may follow.
-pub fn lead_on(code: &str, state: &str) -> Response {
+pub fn redirect_to_yandex(code: &str, state: &str) -> Response {
     let address = [REDIRECT_URI, "?code=", code, "&state=", &encoded(state)].concat();
     let content = [
         "<h1>Код принят</h1><p>Дальше привязку заканчивает Яндекс. Если страница не сменилась сама, нажмите:</p>\
@@ -29,7 +29,7 @@ pub fn lead_on(code: &str, state: &str) -> Response {
         "\">Вернуться в Яндекс</a>",
     ]
     .concat();
-    page::leading_on(&address, &content)
+    page::redirecting(&address, &content)
 }
 
 /// Returns the page for an invalid linking request, which tells the cure.
@@ -84,15 +84,20 @@ mod tests {
         assert!(!page.contains("<script>alert"), "{page}");
         let right = "value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&amp;&#123;content}\"";
         assert!(page.contains(right), "{page}");
-        let page = text(lead_on("the-code", state));
+        let page = text(redirect_to_yandex("the-code", state));
         let right = "?code=the-code&amp;state=%22%3E%3Cscript%3Ealert%281%29%3C%2Fscript%3E%27%26%7Bcontent%7D\"";
         assert_eq!(page.matches(right).count(), 2, "{page}");
     }
 
     #[test]
     fn nothing_is_left_to_be_filled_in() {
-        let all =
-            [ask("a", false), ask("a", true), refuse(LinkError::State), fail(), lead_on("c", "a")];
+        let all = [
+            ask("a", false),
+            ask("a", true),
+            refuse(LinkError::State),
+            fail(),
+            redirect_to_yandex("c", "a"),
+        ];
         for page in all.map(text) {
             let (_, body) = page.split_once("</style>").unwrap();
             let body = body.split("<script>").next().unwrap();

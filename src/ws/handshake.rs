@@ -49,7 +49,7 @@ pub fn tell_of_wrong_path(exchange: &Exchange) {
 /// Checks the request. Returns the key's match, and the value of `Sec-WebSocket-Accept`.
 fn check(engine: &Engine, exchange: &Exchange) -> Result<(KeyMatch, String), (Response, &'static str)> {
     let Some(shown) = key_shown(engine, exchange) else {
-        engine.reachability.knock(Instant::now());
+        engine.reachability.wrong_key(Instant::now());
         let why = match engine.config.credentials.agents.extra() {
             [] => "wrong or missing key; it must be the relay's API_KEY",
             _ => "wrong or missing key; it must be the relay's API_KEY, or one of its AGENTS",
@@ -113,7 +113,7 @@ fn upgrade(engine: &Engine, exchange: Exchange, shown: KeyMatch, accept: &str) {
     if let Err(error) = reader.start(stream, running) {
         log::error!("{error}; this agent can't be served");
         link.outbox.cut("the relay has no thread for it");
-        engine.registry.leave(&link, "", Instant::now());
+        engine.registry.link_ended(&link, "", Instant::now());
     }
 }
 

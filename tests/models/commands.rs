@@ -91,9 +91,9 @@ fn histories() -> impl Strategy<Value = (usize, LateLimits, Vec<Operation>)> {
     use Operation::{
         Answer, Begin, Close, Lose, PutBack, RunTimers, Send, Take, TakeBack, Wait, Withdraw,
     };
-    let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(in_all, each, seconds)| {
-        let remembered = Duration::from_secs(seconds);
-        LateLimits { in_all, each, remembered }
+    let bounds = (1..7usize, 1..4usize, 1..60u64).prop_map(|(total, each, seconds)| {
+        let lifetime = Duration::from_secs(seconds);
+        LateLimits { total, each, lifetime }
     });
     let person = prop_oneof![1 => Just(0), 7 => 1..people().len()];
     let operation = prop_oneof![
@@ -193,7 +193,7 @@ impl Model {
     }
 
     /// Who asked, and which PC it is about.
-    fn owner(&self, number: usize) -> (Option<&Person>, AgentId) {
+    fn key(&self, number: usize) -> (Option<&Person>, AgentId) {
         let record = &self.records[number];
         (record.person.as_ref(), record.agent)
     }
@@ -201,9 +201,9 @@ impl Model {
     /// One more, this one, is in this state; when there is no room, one gives way.
     fn make_room(&mut self, state: State, number: usize, loss: Loss, now: Instant, seen: &mut Seen) {
         let all = self.all(&[state]);
-        let is_theirs = |other: &&usize| self.owner(**other) == self.owner(number);
+        let is_theirs = |other: &&usize| self.key(**other) == self.key(number);
         let theirs: Vec<_> = all.iter().filter(is_theirs).copied().collect();
-        let gives_way = match (theirs.len() > self.bounds.each, all.len() > self.bounds.in_all) {
+        let gives_way = match (theirs.len() > self.bounds.each, all.len() > self.bounds.total) {
             (true, _) => theirs[0],
             (false, true) => all[0],
             (false, false) => return,
@@ -217,7 +217,7 @@ impl Model {
         let person = self.records[number].person.clone().expect("it is somebody's");
         let agent = self.records[number].agent;
         self.change(number, State::Over, now);
-        let until = now + self.bounds.remembered;
+        let until = now + self.bounds.lifetime;
         let place = self.changes;
         self.lose(Lost { person, agent, loss, until, place }, seen);
     }
@@ -231,7 +231,7 @@ impl Model {
         }
         self.losses.push(lost);
         self.losses.sort_by_key(|lost| lost.place);
-        if self.losses.len() > self.bounds.in_all {
+        if self.losses.len() > self.bounds.total {
             self.losses.remove(0);
             note(seen, "a loss gave way");
         }
@@ -241,7 +241,7 @@ impl Model {
     fn pass(&mut self, now: Instant, seen: &mut Seen) {
         for number in self.all(&[State::AtWork]) {
             if self.records[number].until <= now {
-                self.give_up(number, Loss::NoAnswer, now, seen);
+                self.give_up(number, Loss::GivenUp, now, seen);
             }
         }
         for number in self.all(&[State::Kept]) {
@@ -271,8 +271,8 @@ impl Model {
             let goes_on = fate == "expired, and goes on";
             match person.filter(|_| goes_on) {
                 Some(_) => {
-                    self.change(number, State::AtWork, now + self.bounds.remembered);
-                    self.make_room(State::AtWork, number, Loss::NoAnswer, now, seen);
+                    self.change(number, State::AtWork, now + self.bounds.lifetime);
+                    self.make_room(State::AtWork, number, Loss::GivenUp, now, seen);
                 }
                 None => self.change(number, State::Over, now),
             }
@@ -290,7 +290,7 @@ impl Model {
         records.chain(self.losses.iter().map(|lost| lost.until)).min()
     }
 
-    fn pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
+    fn oldest_pending(&self, person: &Person, only: Option<&str>) -> Option<(Instant, AgentId)> {
         let mut begun: Vec<_> = Vec::new();
         for number in self.all(&[State::AtWork]) {
             let record = &self.records[number];
@@ -358,8 +358,8 @@ impl<'a> Both<'a> {
             (&command.id, command.agent, command.link, command.begun, &command.person),
             (&record.id, record.agent, record.link, record.begun, &record.person)
         );
-        self.ends[command.waiting] += 1;
-        assert_eq!(self.ends[command.waiting], 1, "{} ended twice", command.id);
+        self.ends[command.responder] += 1;
+        assert_eq!(self.ends[command.responder], 1, "{} ended twice", command.id);
     }
 
     fn number_of(&self, id: &str) -> usize {
@@ -437,9 +437,9 @@ impl<'a> Both<'a> {
         person: Option<Person>,
         deadline: Instant,
     ) -> Option<usize> {
-        let (begun, waiting) = (self.now, self.ends.len());
+        let (begun, responder) = (self.now, self.ends.len());
         self.ends.push(0);
-        let new = NewCommand { agent, link, begun, deadline, person: person.clone(), waiting };
+        let new = NewCommand { agent, link, begun, deadline, person: person.clone(), responder };
         let is_room = self.model.in_flight().len() < self.model.most;
         match self.table.begin(new) {
             Ok(Begun { id, wake_clock }) => {
@@ -464,8 +464,8 @@ impl<'a> Both<'a> {
             }
             Err(handed_back) => {
                 assert!(!is_room, "there is room");
-                assert_eq!(handed_back, waiting);
-                self.ends[waiting] += 1;
+                assert_eq!(handed_back, responder);
+                self.ends[responder] += 1;
                 note(self.seen, "one too many");
                 None
             }
@@ -499,8 +499,8 @@ impl<'a> Both<'a> {
                 assert_eq!((agent, since), turn);
                 assert!(record.person.is_some(), "nobody's is not at work");
                 self.model.records[number].answer = self.answers;
-                self.model.change(number, State::Kept, self.now + self.model.bounds.remembered);
-                self.model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
+                self.model.change(number, State::Kept, self.now + self.model.bounds.lifetime);
+                self.model.make_room(State::Kept, number, Loss::Evicted, self.now, self.seen);
                 if !self.out.is_empty() {
                     note(self.seen, "came while something was being told");
                 }
@@ -521,7 +521,7 @@ impl<'a> Both<'a> {
         let is_its = |model: &Model, number: &usize| model.records[*number].link == link;
         for number in self.model.all(&[State::AtWork]) {
             if is_its(&self.model, &number) {
-                self.model.give_up(number, Loss::Link, self.now, self.seen);
+                self.model.give_up(number, Loss::LinkLost, self.now, self.seen);
                 note(self.seen, "lost at work");
             }
         }
@@ -565,7 +565,7 @@ impl<'a> Both<'a> {
         });
         let may_share_a_loss = match only {
             None => true,
-            Some(id) => answers.is_empty() && model.pending(person, Some(id)).is_none(),
+            Some(id) => answers.is_empty() && model.oldest_pending(person, Some(id)).is_none(),
         };
         let mut losses = model.losses.clone();
         losses.retain(|lost| lost.person == *person && may_share_a_loss);
@@ -607,7 +607,7 @@ impl<'a> Both<'a> {
             if model.all(&[State::Kept]).last() != Some(&number) {
                 note(self.seen, "put back before what came meanwhile");
             }
-            model.make_room(State::Kept, number, Loss::Answer, self.now, self.seen);
+            model.make_room(State::Kept, number, Loss::Evicted, self.now, self.seen);
             if model.records[number].state == State::Over {
                 note(self.seen, "found its room taken");
             }
@@ -623,18 +623,21 @@ impl<'a> Both<'a> {
         assert_eq!(table.sizes(), model.sizes());
         let [in_flight, at_work, kept, losses] = table.sizes();
         assert!(in_flight <= model.most);
-        assert!([at_work, kept, losses].iter().all(|size| *size <= model.bounds.in_all));
+        assert!([at_work, kept, losses].iter().all(|size| *size <= model.bounds.total));
         for person in people().iter().flatten() {
             for state in [State::AtWork, State::Kept] {
                 for agent in [AgentId(0), AgentId(1)] {
                     let all = model.all(&[state]).into_iter();
-                    let theirs = all.filter(|&number| model.owner(number) == (Some(person), agent));
+                    let theirs = all.filter(|&number| model.key(number) == (Some(person), agent));
                     assert!(theirs.count() <= model.bounds.each);
                 }
             }
-            assert_eq!(table.late.pending(person, None), model.pending(person, None));
+            assert_eq!(table.late.oldest_pending(person, None), model.oldest_pending(person, None));
             for Record { id, .. } in &model.records {
-                assert_eq!(table.late.pending(person, Some(id)), model.pending(person, Some(id)));
+                assert_eq!(
+                    table.late.oldest_pending(person, Some(id)),
+                    model.oldest_pending(person, Some(id))
+                );
             }
         }
         assert_eq!((table.late.came, table.late.told), (model.came, model.told));

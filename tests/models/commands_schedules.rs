@@ -20,9 +20,9 @@ impl Responder for Nobody {
 
 /// A command that misses its turn. Returns its id.
 fn be_late(commands: &Commands, now: Instant) -> String {
-    let waiting: Box<dyn Responder> = Box::new(Nobody);
+    let responder: Box<dyn Responder> = Box::new(Nobody);
     let (agent, person) = (LINK.agent, Some(Person::Ask));
-    let new = NewCommand { agent, link: LINK, begun: now, deadline: now, person, waiting };
+    let new = NewCommand { agent, link: LINK, begun: now, deadline: now, person, responder };
     let id = commands.begin(new).unwrap();
     commands.send(&id, now, || Ok::<(), ()>(()));
     commands.run_timers(now);

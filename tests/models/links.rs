@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::agents::encoder::{CommandEncoder, Protocol};
 use crate::agents::link::Link;
 use crate::agents::outbox::{Outbox, Wire};
-use crate::agents::probe::{PROBE_TIMEOUT, Unsent};
+use crate::agents::probe::{PROBE_TIMEOUT, QueuedCommand};
 use crate::agents::registry::Registry;
 use crate::commands::in_flight::{LinkId, NewCommand};
 use crate::commands::{CommandRef, Commands, Completion, Responder};
@@ -47,7 +47,7 @@ impl Wire for Socket {
         Ok(sent)
     }
 
-    fn shut(&self) {}
+    fn abort(&self) {}
 
     fn await_room(&self, _: &Arc<Outbox>) -> bool {
         true
@@ -104,18 +104,18 @@ impl World {
 
     /// The reader of a link comes to its end.
     pub fn leave(&self, link: &Arc<Link>, now: Instant) {
-        self.registry.leave(link, "the end", now);
-        self.registry.gone(link);
+        self.registry.link_ended(link, "the end", now);
+        self.registry.reader_ended(link);
     }
 
     /// Sends a command on a link that was the agent's a moment ago. Returns its id, which is all that it says.
     pub fn say(&self, link: &Link, now: Instant) -> String {
         let (agent, deadline) = (link.id.agent, now + PATIENCE);
-        let waiting: Box<dyn Responder> = Box::new(MadeUp(self.ends.clone()));
-        let new = NewCommand { agent, link: link.id, begun: now, deadline, person: None, waiting };
+        let responder: Box<dyn Responder> = Box::new(MadeUp(self.ends.clone()));
+        let new = NewCommand { agent, link: link.id, begun: now, deadline, person: None, responder };
         let id = self.commands.begin(new).unwrap();
         let (message, patience) = (id.clone(), PROBE_TIMEOUT);
-        let unsent = Unsent { id: id.clone(), message, since: now, patience, deadline };
+        let unsent = QueuedCommand { id: id.clone(), message, since: now, patience, deadline };
         self.registry.send(link, unsent, now);
         id
     }

@@ -13,7 +13,7 @@ struct MadeUp {
     room: VecDeque<usize>,
     taken: Vec<u8>,
     broken: bool,
-    shut: bool,
+    abort: bool,
     /// What had been taken when the connection was ended in order.
     finished: Option<usize>,
     /// What another thread does while bytes are being sent, each time one of these.
@@ -30,7 +30,7 @@ impl Wire for MadeUpWire {
         let meanwhile = self.0.lock().unwrap().meanwhile.pop_front();
         meanwhile.into_iter().for_each(|act| act());
         let mut socket = self.0.lock().unwrap();
-        if socket.broken || socket.shut {
+        if socket.broken || socket.abort {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let sent = socket.room.pop_front().unwrap_or(0).min(bytes.len());
@@ -38,8 +38,8 @@ impl Wire for MadeUpWire {
         Ok(sent)
     }
 
-    fn shut(&self) {
-        self.0.lock().unwrap().shut = true;
+    fn abort(&self) {
+        self.0.lock().unwrap().abort = true;
     }
 
     fn finish(&self) {
@@ -179,9 +179,9 @@ fn what_the_socket_does_not_take_is_sent_on_in_order() {
 fn too_much_that_waits_ends_the_link() {
     let (outbox, socket) = outbox(&[]);
     outbox.send(&[b'a'; 100]).unwrap();
-    assert!(!socket.lock().unwrap().shut);
+    assert!(!socket.lock().unwrap().abort);
     assert_eq!(outbox.send(b"a"), Err(LinkDown));
-    assert!(socket.lock().unwrap().shut);
+    assert!(socket.lock().unwrap().abort);
     assert!(outbox.why().unwrap().contains("too much waited"));
     assert_eq!(outbox.send(b"a"), Err(LinkDown));
 }
@@ -220,7 +220,7 @@ fn behind_the_farewell_nothing_is_sent_any_more() {
     assert_eq!(taken(&socket), "last goodbye");
     outbox.cut("a third reason");
     assert_eq!(outbox.why().unwrap(), "the reason");
-    assert!(socket.lock().unwrap().shut);
+    assert!(socket.lock().unwrap().abort);
 }
 
 #[test]

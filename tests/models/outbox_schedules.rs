@@ -14,7 +14,7 @@ struct MadeUp {
     /// How much it takes at each try; everything when that is used up.
     room: VecDeque<usize>,
     taken: Vec<u8>,
-    shut: bool,
+    abort: bool,
     /// How many wait for it to take more.
     waits: usize,
 }
@@ -24,7 +24,7 @@ struct MadeUpWire(Arc<Lock<MadeUp>>);
 impl Wire for MadeUpWire {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut socket = self.0.lock().unwrap();
-        if socket.shut {
+        if socket.abort {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let sent = socket.room.pop_front().unwrap_or(usize::MAX).min(bytes.len());
@@ -32,8 +32,8 @@ impl Wire for MadeUpWire {
         Ok(sent)
     }
 
-    fn shut(&self) {
-        self.0.lock().unwrap().shut = true;
+    fn abort(&self) {
+        self.0.lock().unwrap().abort = true;
     }
 
     fn await_room(&self, _: &Arc<Outbox>) -> bool {
@@ -79,7 +79,7 @@ fn is_sound(taken: &[u8], everything_must_be_there: bool) {
 /// An outbox, and the socket under it.
 fn outbox(room: &[usize]) -> (Arc<Outbox>, Arc<Lock<MadeUp>>) {
     let room = room.iter().copied().collect();
-    let socket = Arc::new(Lock::new(MadeUp { room, taken: Vec::new(), shut: false, waits: 0 }));
+    let socket = Arc::new(Lock::new(MadeUp { room, taken: Vec::new(), abort: false, waits: 0 }));
     (Arc::new(Outbox::new(Box::new(MadeUpWire(socket.clone())), 100)), socket)
 }
 
@@ -119,7 +119,7 @@ fn schedule(ends: Option<fn(&Arc<Outbox>)>) {
         on_ready(&outbox, &socket);
     }
     let socket = socket.lock().unwrap();
-    is_sound(&socket.taken, !socket.shut);
+    is_sound(&socket.taken, !socket.abort);
     let taken = String::from_utf8_lossy(&socket.taken);
     for (message, is_accepted) in messages {
         assert!(
@@ -162,7 +162,7 @@ fn a_connection_ends_behind_all_that_was_accepted() {
         for (message, is_accepted) in messages {
             assert_eq!(taken.contains(&message), is_accepted, "{message}: {taken}");
         }
-        assert!(socket.lock().unwrap().shut);
+        assert!(socket.lock().unwrap().abort);
     };
     shuttle::check_random(schedule, SCHEDULES / 4);
 }

@@ -18,7 +18,7 @@ pub struct Socket {
     pub room: Option<usize>,
     pub broken: bool,
     /// Ended by the relay.
-    pub shut: bool,
+    pub abort: bool,
     /// What waits for it to take more.
     pub awaited: Option<Arc<Outbox>>,
     /// What has come and is not yet a whole frame.
@@ -30,7 +30,7 @@ pub struct MadeUpWire(pub Arc<Mutex<Socket>>);
 impl Wire for MadeUpWire {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut socket = self.0.lock().unwrap();
-        if socket.broken || socket.shut {
+        if socket.broken || socket.abort {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let sent = socket.room.unwrap_or(usize::MAX).min(bytes.len());
@@ -39,8 +39,8 @@ impl Wire for MadeUpWire {
         Ok(sent)
     }
 
-    fn shut(&self) {
-        self.0.lock().unwrap().shut = true;
+    fn abort(&self) {
+        self.0.lock().unwrap().abort = true;
     }
 
     fn await_room(&self, outbox: &Arc<Outbox>) -> bool {
@@ -121,7 +121,7 @@ impl Agent {
 
     /// Whether the relay has ended its connection.
     pub fn is_cut(&self) -> bool {
-        self.socket.lock().unwrap().shut
+        self.socket.lock().unwrap().abort
     }
 }
 

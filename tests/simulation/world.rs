@@ -344,7 +344,7 @@ impl World {
         // What lies in its socket may still be carried out.
         agent.read(&mut self.carried_out, self.names);
         agent.reader.leave("its connection ended", now());
-        agent.reader.registry.gone(&agent.reader.link);
+        agent.reader.registry.reader_ended(&agent.reader.link);
         agent.socket.lock().unwrap().awaited = None;
     }
 
