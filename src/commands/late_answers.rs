@@ -384,7 +384,7 @@ mod tests {
             keep(&mut late, me(), answer, now);
         }
         late.put_back(taken, 0, now);
-        assert_eq!(heard(&mut late, &me(), now), ["2", "3", "4", "Answer"]);
+        assert_eq!(heard(&mut late, &me(), now), ["2", "3", "4", "Evicted"]);
     }
 
     #[test]
@@ -408,7 +408,7 @@ mod tests {
         );
         assert_eq!(late.oldest_pending(&me(), Some("1")), None);
         late.lose(LINK, now);
-        assert_eq!(one(&mut late, "3"), "[Loss(AgentId(0), Link)]");
+        assert_eq!(one(&mut late, "3"), "[Loss(AgentId(0), LinkLost)]");
         assert_eq!(heard(&mut late, &me(), now), ["1"]);
     }
 
@@ -420,7 +420,7 @@ mod tests {
         let mine = LateKey { person: me(), agent: AgentId::DEFAULT };
         late.park("at work".into(), LinkId::new(AgentId::DEFAULT, 2), mine, now, now);
         assert_eq!(late.take(&me(), Some("at work"), now).items(), []);
-        assert_eq!(heard(&mut late, &me(), now), ["Link"]);
+        assert_eq!(heard(&mut late, &me(), now), ["LinkLost"]);
     }
 
     #[test]
@@ -431,8 +431,8 @@ mod tests {
         }
         work(&mut late, other(1), "4", now);
         late.lose(LINK, now);
-        assert_eq!(heard(&mut late, &me(), now), ["Link"]);
-        assert_eq!(heard(&mut late, &other(1), now), ["Link"]);
+        assert_eq!(heard(&mut late, &me(), now), ["LinkLost"]);
+        assert_eq!(heard(&mut late, &other(1), now), ["LinkLost"]);
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
         assert_eq!(late.run_timers(end - Duration::from_nanos(1)), Some(end));
         assert_eq!(late.run_timers(end), Some(end + BOUNDS.lifetime), "the loss is kept as long");
         assert!(heard(&mut late, &other(1), end).is_empty());
-        assert_eq!(heard(&mut late, &me(), end), ["NoAnswer"]);
+        assert_eq!(heard(&mut late, &me(), end), ["GivenUp"]);
         assert_eq!(late.run_timers(end), None);
     }
 
@@ -454,7 +454,7 @@ mod tests {
         for answer in ["1", "2", "3", "4", "5"] {
             keep(&mut late, me(), answer, now);
         }
-        assert_eq!(heard(&mut late, &me(), now), ["3", "4", "5", "Answer"]);
+        assert_eq!(heard(&mut late, &me(), now), ["3", "4", "5", "Evicted"]);
     }
 
     #[test]
@@ -473,7 +473,7 @@ mod tests {
         let taken = late.take(&me(), None, now);
         let told: Vec<_> = taken.items().iter().map(|item| format!("{item:?}")).collect();
         let answers = ["1", "2", "3"].map(|answer| format!("Answer(AgentId(0), {answer:?})"));
-        let losses = ["NoAnswer", "Link"].map(|loss| format!("Loss(AgentId(1), {loss})"));
+        let losses = ["GivenUp", "LinkLost"].map(|loss| format!("Loss(AgentId(1), {loss})"));
         assert_eq!(told, [answers.to_vec(), losses.to_vec()].concat());
     }
 
@@ -487,7 +487,7 @@ mod tests {
             work(&mut late, me(), id, now);
         }
         assert!(late.answer(LINK, "a", "a", now).is_err(), "the oldest has given way");
-        assert_eq!(heard(&mut late, &me(), now), ["1", "2", "3", "NoAnswer"]);
+        assert_eq!(heard(&mut late, &me(), now), ["1", "2", "3", "GivenUp"]);
         assert!(late.answer(LINK, "c", "c", now).is_ok());
     }
 
@@ -501,6 +501,6 @@ mod tests {
         assert_eq!(late.sizes(), (8, 8, 8));
         assert_eq!(heard(&mut late, &other(999), now), ["answer"]);
         let given_way = heard(&mut late, &other(991), now);
-        assert_eq!(given_way, ["NoAnswer", "Answer"], "whose answer and command gave way last");
+        assert_eq!(given_way, ["GivenUp", "Evicted"], "whose answer and command gave way last");
     }
 }
