@@ -27,21 +27,23 @@ const KNOWN: [&str; 17] = [
 /// A variable that earlier releases read.
 const GONE: &str = "LATE_ANSWERS";
 
+/// The values of [`GONE`] that mean nothing: the second is the compose file's.
+const UNSET: [&str; 2] = ["", "none"];
+
 /// Returns a warning, without the value, for each variable that is nearly one of the relay's, or is no longer read.
-/// Ignores empty ones.
 pub fn warnings(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
-    let set = variables.filter(|(_, value)| !value.is_empty());
-    let warning = |(name, _): (OsString, OsString)| {
+    let warning = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
         if name == GONE {
-            return Some(format!(
-                "{GONE} is no longer read: late answers are always kept. Remove the line"
-            ));
+            let is_set = !UNSET.iter().any(|unset| value == *unset);
+            let warning =
+                format!("{GONE} is no longer read: late answers are always kept. Remove the line");
+            return is_set.then_some(warning);
         }
         let meant = meant(&name)?;
         Some(format!("{name} is not a known variable and is ignored. Did you mean {meant}?"))
     };
-    set.filter_map(warning).collect()
+    variables.filter_map(warning).collect()
 }
 
 /// Returns the known variable that is most like `name`, unless `name` is one: three quarters of its letters must agree
@@ -138,9 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_earlier_releases_is_told_unless_it_is_empty() {
-        assert!(warned(["LATE_ANSWERS"])[0].contains("no longer read"));
-        assert_eq!(warnings([("LATE_ANSWERS".into(), OsString::new())].into_iter()).len(), 0);
+    fn a_variable_of_earlier_releases_is_told_unless_it_means_nothing() {
+        let warned = |value: &str| warnings([("LATE_ANSWERS".into(), value.into())].into_iter());
+        assert!(warned("drop")[0].contains("no longer read") && warned("keep").len() == 1);
+        assert_eq!((warned("").len(), warned("none").len()), (0, 0));
     }
 
     #[test]

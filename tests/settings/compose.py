@@ -21,7 +21,7 @@ DEFAULTS = {
     "ALICE_SKILL_ID": "any",
     "REPLY_TIMEOUT_MS": "4000",
     "AFTER_ONE_PHRASE": "leave",
-    "LATE_ANSWERS": "",
+    "LATE_ANSWERS": "none",
     "HEARTBEAT_SECS": "20",
     "LOG_LEVEL": "info",
     "AGENT_NAME": "компьютер",
