@@ -53,7 +53,7 @@ fn the_endpoint_is_there_for_everybody_and_all_else_needs_a_token() {
             assert_eq!(response.field("WWW-Authenticate"), Some("Bearer"));
         }
     }
-    relay.line("its token is missing, not of this SMART_HOME_SECRET or too old");
+    relay.line("its access token is missing, expired, or signed with another SMART_HOME_SECRET");
     let yandex = Yandex::linked(&relay);
     assert_eq!(yandex.call("GET", "/nothing", "").status, 404);
     for (method, path, allow) in [

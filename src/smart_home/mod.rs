@@ -126,14 +126,18 @@ impl SmartHome {
         now: Instant,
     ) -> Option<Exchange> {
         if !self.linking.admits(exchange.field("Authorization"), unix_time()) {
-            log_refusal(&exchange, "its token is missing, not of this SMART_HOME_SECRET or too old");
-            let message = "a good token is needed: link the account again";
+            log_refusal(
+                &exchange,
+                "its access token is missing, expired, or signed with another SMART_HOME_SECRET",
+            );
+            let message = "a valid access token is needed: link the account again";
             exchange.respond(Response::error(401, message).with("WWW-Authenticate", "Bearer"));
             return None;
         }
         let allowed = match path {
             "/user/devices" => "GET",
             "/user/unlink" | "/user/devices/query" | "/user/devices/action" => "POST",
+            // GET and HEAD were answered before.
             "" | "/" => "GET",
             _ => return Some(exchange),
         };
@@ -255,14 +259,17 @@ impl SmartHome {
         now: Instant,
     ) {
         let guard = engine.drain.guard();
-        let say = |agent, way: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| match way
-            .filter(|_| guard.is_some())
-        {
-            None => (Err(code::DEVICE_UNREACHABLE), None),
-            Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
-            Some((link, wake)) => {
-                let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
-                (Err(code::INTERNAL_ERROR), Some(AgentCommand { agent, link, text, wake, is_off }))
+        // The result that stands until the command ends, and the command, if one is needed.
+        let planned = |agent, link: Option<(Arc<Link>, Vec<String>)>, text: Option<String>, is_off| {
+            match link.filter(|_| guard.is_some()) {
+                None => (Err(code::DEVICE_UNREACHABLE), None),
+                // The PC is on already.
+                Some((_, wake)) if wake.is_empty() && text.is_none() => (Ok(()), None),
+                Some((link, wake)) => {
+                    let text = text.unwrap_or_else(|| wake::SWITCH_ON.into());
+                    let command = AgentCommand { agent, link, text, wake, is_off };
+                    (Err(code::INTERNAL_ERROR), Some(command))
+                }
             }
         };
         let mut report = Report::default();
@@ -270,25 +277,26 @@ impl SmartHome {
         for (device_id, capabilities) in asked {
             let device = self.devices.iter().find(|device| device.id == *device_id);
             report.device(device_id.clone(), device.is_some());
-            for asked in capabilities {
-                let plan =
-                    device.map_or(Plan::Refuse(code::DEVICE_UNREACHABLE), |device| asked.plan(device));
-                let (result, say) = match plan {
+            for request in capabilities {
+                let unknown = Plan::Refuse(code::DEVICE_UNREACHABLE);
+                let (result, command) = match device.map_or(unknown, |device| request.plan(device)) {
                     Plan::Refuse(code) => (Err(code), None),
-                    Plan::On { agent, text } => say(agent, link_to(engine, agent, true), text, false),
+                    Plan::On { agent, text } => {
+                        planned(agent, link_to(engine, agent, true), text, false)
+                    }
                     Plan::Say { agent, text, is_off } => {
-                        say(agent, link_to(engine, agent, false), Some(text), is_off)
+                        planned(agent, link_to(engine, agent, false), Some(text), is_off)
                     }
                 };
-                let (kind, instance) = (asked.kind.to_string(), asked.instance.to_string());
+                let (kind, instance) = (request.kind.to_string(), request.instance.to_string());
                 let place = report.capability(kind, instance, result);
-                commands.extend(say.map(|say| (place, say, (device_id, asked))));
+                commands.extend(command.map(|command| (place, command, (device_id, request))));
             }
         }
         guard.into_iter().for_each(|guard| exchange.hold(guard));
         let action = PendingAction::new(exchange, id, report, commands.len(), now);
         let deadline = now + ACTION_TIMEOUT;
-        for (place, AgentCommand { agent, link, text, wake, is_off }, (device, asked)) in commands {
+        for (place, AgentCommand { agent, link, text, wake, is_off }, (device, request)) in commands {
             let responder: Box<dyn Responder> =
                 Box::new(ActionPart { action: action.clone(), place, is_off });
             let new =
@@ -299,7 +307,7 @@ impl SmartHome {
             };
             let context = Context {
                 person: person.as_deref(),
-                action: Some(asked.action(device)),
+                action: Some(request.action(device)),
                 wake: (!wake.is_empty()).then_some(&*wake),
                 ..Context::default()
             };
