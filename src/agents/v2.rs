@@ -136,6 +136,7 @@ mod tests {
             value: Some(&value),
             relative: true,
         };
+        let wake = ["aa:bb:cc:dd:ee:ff".to_owned()];
         let context = Context {
             session: Some(("s", true)),
             person: Some("p"),
@@ -143,7 +144,7 @@ mod tests {
             payload: Some(&payload),
             action: Some(action),
             nlu: Some(&nlu),
-            wake: Some(&["aa:bb:cc:dd:ee:ff".to_owned()]),
+            wake: Some(&wake),
         };
         let (whole, left_out) = command("a-1", "да", &context, TIMES);
         assert!(whole.contains(r#""nlu":{"tokens":[ "да" ]}"#) && left_out.is_empty());
