@@ -100,12 +100,11 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let (target, format) = (record.target(), || record.args().to_string());
-        let text = match is_limited(target) {
-            true => self.shared.limit().admit(target, format, Instant::now()),
-            false => Some(format()),
-        };
-        let Some(text) = text else { return };
+        let text = record.args().to_string();
+        let target = record.target();
+        if is_limited(target) && !self.shared.limit().admit(target, &text, Instant::now()) {
+            return;
+        }
         let line = Line { at: SystemTime::now(), level: record.level(), text };
         if self.queue.try_send(LogEntry::Line(Box::new(line))).is_err() {
             self.shared.dropped.fetch_add(1, Relaxed);

@@ -94,19 +94,15 @@ impl LogRateLimit {
         Self { rates: RATES.map(rate), repeats: REPEATS.map(repeats) }
     }
 
-    /// Counts a line, which is formatted only if that takes its text. Returns it if it is to be written now.
-    pub fn admit(
-        &mut self,
-        target: &str,
-        line: impl FnOnce() -> String,
-        now: Instant,
-    ) -> Option<String> {
+    /// Counts a line. Returns whether it is to be written now.
+    pub fn admit(&mut self, target: &str, line: &str, now: Instant) -> bool {
         if let Some(rate) = self.rates.iter_mut().find(|rate| rate.target == target) {
-            return rate.admit(now).then(line);
+            return rate.admit(now);
         }
-        let line = line();
-        let repeats = self.repeats.iter_mut().find(|repeats| repeats.target == target);
-        repeats.is_none_or(|repeats| repeats.admit(&line, now)).then_some(line)
+        match self.repeats.iter_mut().find(|repeats| repeats.target == target) {
+            Some(repeats) => repeats.admit(line, now),
+            None => true,
+        }
     }
 
     /// Gives `write` the summaries that are due. Returns when the next one may be.
@@ -202,7 +198,7 @@ mod tests {
         }
 
         fn admit(&mut self, target: &str, line: &str, after: Duration) -> bool {
-            self.limit.admit(target, || line.to_owned(), self.start + after).is_some()
+            self.limit.admit(target, line, self.start + after)
         }
 
         /// Returns after how long to look again.
